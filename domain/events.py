@@ -1,0 +1,300 @@
+"""What is kept: facts in the past tense, written to the journal before the charger is answered.
+
+Encoded as MessagePack arrays with the class name first, so a field may be added at the end with a
+default and old journals still decode. Field order is therefore part of the format.
+
+Instants: `at_us` is the charger's own time turned into UTC; `Entry.received_us` is ours. `quality`
+says how far the charger's time can be trusted.
+"""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+
+class TimeQuality(StrEnum):
+    """How far a charger's own timestamp can be trusted."""
+
+    OK = "ok"
+    SKEWED = "skewed"
+    NO_ZONE = "no_zone"
+    PRE_SYNC = "pre_sync"
+    ABSURD = "absurd"
+    MISSING = "missing"
+
+
+class Fact(msgspec.Struct, frozen=True, array_like=True, tag=True, gc=False):
+    """Base of everything that is kept."""
+
+
+class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One sampled value. `value` is in `unit` as sent (Wh, W, A, V, Celsius, Percent ...).
+
+    A value that is no number (signed data) is kept in `text` and `value` is 0.
+    """
+
+    at_us: int
+    measurand: str
+    value: float
+    unit: str
+    phase: str = ""
+    location: str = "Outlet"
+    context: str = "Sample.Periodic"
+    text: str = ""
+    quality: str = TimeQuality.OK
+
+
+class ChargerBooted(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    vendor: str
+    model: str
+    serial: str = ""
+    firmware: str = ""
+    iccid: str = ""
+    imsi: str = ""
+    meter_type: str = ""
+    meter_serial: str = ""
+    box_serial: str = ""
+    reason: str = ""
+    status: str = "Accepted"
+    """What we answered: Accepted, Pending or Rejected."""
+
+
+class HeartbeatReceived(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    pass
+
+
+class ConnectorStatusReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    connector: int
+    """0 is the charger as a whole."""
+    status: str
+    at_us: int
+    error_code: str = "NoError"
+    info: str = ""
+    vendor: str = ""
+    vendor_error: str = ""
+    quality: str = TimeQuality.OK
+
+
+class EnergyMeasured(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    connector: int
+    transaction: int
+    """Our number of the transaction; 0 when the samples belong to none."""
+    samples: tuple[Sample, ...]
+    flags: tuple[str, ...] = ()
+
+
+class TokenChecked(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    token: str
+    status: str
+
+
+class TransactionStarted(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """The content key is (charger, connector, started_raw, token, meter_start_wh)."""
+
+    transaction: int
+    connector: int
+    token: str
+    meter_start_wh: int
+    at_us: int
+    started_raw: str
+    """The timestamp as the charger wrote it: half of the content key."""
+    reservation: int = 0
+    token_status: str = "Accepted"
+    quality: str = TimeQuality.OK
+    flags: tuple[str, ...] = ()
+
+
+class TransactionStopped(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """The content key is (charger, said_transaction, stopped_raw, meter_stop_wh)."""
+
+    said_transaction: int
+    """The number that the charger sent: may be 0, -1 or unknown."""
+    transaction: int
+    """Our number, when the charger's actor could tell; else 0 and the ledger decides."""
+    meter_stop_wh: int
+    at_us: int
+    stopped_raw: str
+    token: str = ""
+    reason: str = "Local"
+    samples: tuple[Sample, ...] = ()
+    quality: str = TimeQuality.OK
+    flags: tuple[str, ...] = ()
+
+
+class TransactionEndedProvisionally(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """No stop has come, but the transaction can no longer be running. Never billed by itself."""
+
+    transaction: int
+    connector: int
+    at_us: int
+    because: str
+    """next_start, available or boot."""
+
+
+class FirmwareStatusReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    status: str
+    request: int = 0
+    signed: bool = False
+
+
+class DiagnosticsStatusReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    status: str
+
+
+class LogStatusReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    status: str
+    request: int = 0
+
+
+class SecurityEventReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    kind: str
+    at_us: int
+    info: str = ""
+    quality: str = TimeQuality.OK
+
+
+class DataTransferred(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    vendor: str
+    message: str
+    data: str
+    status: str
+
+
+class CertificateRequested(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    csr: str
+    status: str
+
+
+class ChargerEnrolled(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """An unknown charger was let in by `accept_unknown` and becomes a record."""
+
+    network: str
+
+
+class ChargerConnected(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    remote: str
+    subprotocol: str
+    security_profile: int
+    gateway: str
+
+
+class ChargerDisconnected(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    code: int
+    reason: str
+    frames_in: int = 0
+    frames_out: int = 0
+
+
+class ConnectionRefused(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """Entry.charger is the identity as it was claimed: never proved."""
+
+    path: str
+    remote: str
+    status: int
+    """The HTTP status or WebSocket close code that was sent."""
+    reason: str
+    """A word of csms.gateway.refusals."""
+    detail: str = ""
+    subprotocols: str = ""
+    user_agent: str = ""
+
+
+class MessageExchanged(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """One CALL and what became of it, for the message log. Secrets are already redacted."""
+
+    incoming: bool
+    """True: the charger called us."""
+    uid: str
+    action: str
+    request: str
+    """The payload as JSON text; the whole frame when it was not readable."""
+    response: str
+    """The answer's payload as JSON text, or empty."""
+    outcome: str
+    """result, error, timeout, lost, late, malformed or unmatched."""
+    error_code: str = ""
+    error_text: str = ""
+    started_us: int = 0
+    latency_us: int = 0
+    """For our own calls: sent until answered. For the charger's: read until written to the journal."""
+    flags: tuple[str, ...] = ()
+
+
+class CommandFinished(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """The charger's answer to a command, or why there is none."""
+
+    command: str
+    action: str
+    payload: str
+    outcome: str
+    """A value of domain.commands.Outcome."""
+    response: str = ""
+    error_code: str = ""
+    error_text: str = ""
+    issued_by: str = ""
+    queued_us: int = 0
+    sent_us: int = 0
+    finished_us: int = 0
+
+
+class CommandFollowed(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """What an accepted command led to (RemoteStart: the transaction; Reset: the boot)."""
+
+    command: str
+    end: str
+    """transaction_started, transaction_stopped, booted, status_reported or nothing_happened."""
+    transaction: int = 0
+    detail: str = ""
+
+
+Event: TypeAlias = (
+    ChargerBooted
+    | HeartbeatReceived
+    | ConnectorStatusReported
+    | EnergyMeasured
+    | TokenChecked
+    | TransactionStarted
+    | TransactionStopped
+    | TransactionEndedProvisionally
+    | FirmwareStatusReported
+    | DiagnosticsStatusReported
+    | LogStatusReported
+    | SecurityEventReported
+    | DataTransferred
+    | CertificateRequested
+    | ChargerEnrolled
+    | ChargerConnected
+    | ChargerDisconnected
+    | ConnectionRefused
+    | MessageExchanged
+    | CommandFinished
+    | CommandFollowed
+)
+
+
+class Entry(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One journal record: everything that one message or one happening made true."""
+
+    charger: str
+    generation: int
+    received_us: int
+    events: tuple[Event, ...]
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Entry)
+
+
+def encode_entry(entry: Entry) -> bytes:
+    """Return the journal's bytes for `entry`."""
+    return _encoder.encode(entry)
+
+
+def decode_entry(blob: bytes) -> Entry:
+    """Return the entry in `blob`.
+
+    Raises:
+        msgspec.DecodeError: the bytes are no entry that this version understands.
+    """
+    return _decoder.decode(blob)

@@ -1,0 +1,32 @@
+"""What the ledger knows of a charger when it connects."""
+
+import msgspec
+
+
+class OpenTransaction(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A started transaction: open, or ended so lately that its start may be sent again."""
+
+    transaction: int
+    connector: int
+    token: str
+    meter_start_wh: int
+    started_us: int
+    started_raw: str
+    last_meter_wh: int = 0
+    open: bool = True
+
+
+class KnownConnector(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    connector: int
+    status: str
+    at_us: int
+    error_code: str = "NoError"
+
+
+class KnownCharger(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The answer to an activation. `transactions`: all open ones and the last 20 ended ones."""
+
+    charger: str
+    transactions: tuple[OpenTransaction, ...] = ()
+    connectors: tuple[KnownConnector, ...] = ()
+    booted: bool = False
