@@ -1,0 +1,1 @@
+"""How actors live: processes, supervision, the actor runtime, links, clocks, logs."""
