@@ -1,0 +1,1 @@
+"""The REST interface: `process.run(ctx)` is its process."""

@@ -1,0 +1,82 @@
+"""Settings of the REST interface."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ApiSettings(BaseModel):
+    """The REST interface: where it listens and how much one caller may have."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on; default: loopback only."
+    )
+    port: int = Field(default=8880, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    page_items: int = Field(
+        default=100, ge=1, le=1_000, description="Items of a page when not said."
+    )
+    page_items_max: int = Field(
+        default=1_000, ge=1, le=10_000, description="Largest `limit`; more is answered with 422."
+    )
+    body_bytes_max: int = Field(
+        default=1_048_576, ge=1_024, description="Largest request body; more is answered with 413."
+    )
+    call_wait_s_max: float = Field(
+        default=120.0, gt=0, description="Longest `wait` of a call; more is answered with 422."
+    )
+    call_deadline_s: float = Field(
+        default=30.0,
+        gt=0,
+        description="A call with wait=0 that is not answered by then has timed out.",
+    )
+    ask_deadline_s: float = Field(
+        default=5.0,
+        gt=0,
+        description="Wait for another process; when it passes the answer is a 503.",
+    )
+    presence_deadline_s: float = Field(
+        default=0.5,
+        gt=0,
+        description="Wait for the gateways' presence; later the list says `unknown`.",
+    )
+    sync_deadline_s: float = Field(
+        default=2.0,
+        gt=0,
+        description="Wait for the gateways to know of a write; later the answer says `pending`.",
+    )
+    failed_attempts_max: int = Field(
+        default=10,
+        ge=1,
+        description="Wrong keys from one address in the window; more get 429 unread.",
+    )
+    failed_attempts_window_s: float = Field(
+        default=60.0,
+        gt=0,
+        description="The window of failed_attempts_max, and how long the 429 lasts.",
+    )
+    failed_addresses_max: int = Field(
+        default=10_000,
+        ge=1,
+        description="Addresses whose failures are remembered; the oldest is dropped.",
+    )
+    key_cache_s: float = Field(
+        default=5.0,
+        ge=0,
+        description="Keys are looked up this often: as long may a revoked one still work.",
+    )
+    key_cache_max: int = Field(
+        default=1_000, ge=1, description="Keys remembered between look-ups; the oldest is dropped."
+    )
+    sql_rows_max: int = Field(
+        default=100_000,
+        ge=1,
+        description="Most rows of an analyst's query; more are cut and said so.",
+    )
+    sql_deadline_s: float = Field(
+        default=60.0, gt=0, description="Longest analyst's query; later the answer is a 503."
+    )
+    drain_s: float = Field(
+        default=5.0,
+        gt=0,
+        description="At the end, wait this long for open requests, then close them.",
+    )

@@ -1,0 +1,51 @@
+"""Settings of the public side: where chargers connect and which unknown ones are let in."""
+
+from collections import Counter
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+Network = IPv4Network | IPv6Network
+
+
+def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return every network once; one that is not loopback must have been said twice."""
+    counts: Counter[Network] = Counter()
+    for text in texts:
+        try:
+            counts[ip_network(text.strip())] += 1
+        except ValueError as error:
+            raise ValueError(f"must be networks such as 127.0.0.0/8: {error}") from error
+    for network, said in counts.items():
+        if said < 2 and not network.is_loopback:  # noqa: PLR2004
+            raise ValueError(
+                f"{network} is not loopback: anyone there could add chargers without a password; "
+                "say it twice if that is what you want"
+            )
+    return tuple(str(network) for network in counts for _ in range(counts[network]))
+
+
+class ListenSettings(BaseModel):
+    """Where chargers connect."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    host: str = Field(
+        default="127.0.0.1", description="Address to listen on; default: loopback only."
+    )
+    port: int = Field(default=8887, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    backlog: int = Field(
+        default=4_096,
+        ge=1,
+        le=65_535,
+        description="Connections waiting to be accepted; more are dropped.",
+    )
+    gateways: int = Field(
+        default=1, ge=1, le=64, description="Gateway processes; each serves up to 20,000 chargers."
+    )
+    accept_unknown: Annotated[tuple[str, ...], AfterValidator(_networks)] = Field(
+        default=(),
+        description="Networks (CIDR) whose unknown chargers are enrolled without a password. "
+        "A network other than loopback must be listed twice.",
+    )

@@ -1,0 +1,1 @@
+"""Virtual chargers: a pure machine that behaves, and a driver that connects many of them."""
