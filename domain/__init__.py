@@ -1,7 +1,7 @@
 """The vocabulary: what chargers report, what is kept, what is asked of a charger.
 
-Nothing here imports anything of ours and nothing does I/O. Instants are integers, microseconds since
-1970-01-01 UTC, in fields that end in `_us`; energy is watt-hours in fields that end in `_wh`.
+Nothing here imports anything of ours and nothing does I/O. Instants are integers, microseconds
+since 1970-01-01 UTC, in fields that end in `_us`; energy is watt-hours in fields that end in `_wh`.
 
 Contents:
     ids        names of things (chargers, tokens, transactions, commands)

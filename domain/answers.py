@@ -18,6 +18,8 @@ class TokenDecision(msgspec.Struct, frozen=True, gc=False):
 
 
 class BootDecision(msgspec.Struct, frozen=True, gc=False):
+    """The answer to a boot."""
+
     status: str
     """Accepted, Pending or Rejected."""
     interval_s: int
@@ -25,29 +27,41 @@ class BootDecision(msgspec.Struct, frozen=True, gc=False):
 
 
 class HeartbeatAnswer(msgspec.Struct, frozen=True, gc=False):
+    """The time."""
+
     now_us: int
 
 
 class StartAnswer(msgspec.Struct, frozen=True, gc=False):
+    """The number of the transaction, and whether it may go on."""
+
     transaction: int
     token: TokenDecision
 
 
 class StopAnswer(msgspec.Struct, frozen=True, gc=False):
+    """What is known of the token that stopped it."""
+
     token: TokenDecision | None = None
 
 
 class AuthorizationAnswer(msgspec.Struct, frozen=True, gc=False):
+    """Whether the driver may charge."""
+
     token: TokenDecision
 
 
 class DataAnswer(msgspec.Struct, frozen=True, gc=False):
+    """The answer to a vendor message."""
+
     status: str
     """Accepted, Rejected, UnknownMessageId or UnknownVendorId."""
     data: str = ""
 
 
 class CertificateAnswer(msgspec.Struct, frozen=True, gc=False):
+    """Whether a signing request is taken on."""
+
     status: str
     """Accepted or Rejected."""
 

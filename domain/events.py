@@ -46,6 +46,8 @@ class Sample(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ChargerBooted(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """The charger said who it is, and was answered with `status`."""
+
     vendor: str
     model: str
     serial: str = ""
@@ -61,10 +63,13 @@ class ChargerBooted(Fact, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class HeartbeatReceived(Fact, frozen=True, array_like=True, tag=True, gc=False):
-    pass
+    """The charger lives."""
+
 
 
 class ConnectorStatusReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """A connector (or the charger, 0) changed its status."""
+
     connector: int
     """0 is the charger as a whole."""
     status: str
@@ -77,6 +82,8 @@ class ConnectorStatusReported(Fact, frozen=True, array_like=True, tag=True, gc=F
 
 
 class EnergyMeasured(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """Meter values; see Sample."""
+
     connector: int
     transaction: int
     """Our number of the transaction; 0 when the samples belong to none."""
@@ -85,6 +92,8 @@ class EnergyMeasured(Fact, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class TokenChecked(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """A driver showed a token and was answered with `status`."""
+
     token: str
     status: str
 
@@ -100,7 +109,7 @@ class TransactionStarted(Fact, frozen=True, array_like=True, tag=True, gc=False)
     started_raw: str
     """The timestamp as the charger wrote it: half of the content key."""
     reservation: int = 0
-    token_status: str = "Accepted"
+    token_status: str = "Accepted"  # noqa: S105
     quality: str = TimeQuality.OK
     flags: tuple[str, ...] = ()
 
@@ -133,21 +142,29 @@ class TransactionEndedProvisionally(Fact, frozen=True, array_like=True, tag=True
 
 
 class FirmwareStatusReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """How far a firmware update is."""
+
     status: str
     request: int = 0
     signed: bool = False
 
 
 class DiagnosticsStatusReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """How far a diagnostics upload is."""
+
     status: str
 
 
 class LogStatusReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """How far a log upload is."""
+
     status: str
     request: int = 0
 
 
 class SecurityEventReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """A security event of the charger; `info` is whatever it wrote."""
+
     kind: str
     at_us: int
     info: str = ""
@@ -155,6 +172,8 @@ class SecurityEventReported(Fact, frozen=True, array_like=True, tag=True, gc=Fal
 
 
 class DataTransferred(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """A vendor message and how it was answered."""
+
     vendor: str
     message: str
     data: str
@@ -162,6 +181,8 @@ class DataTransferred(Fact, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class CertificateRequested(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """A signing request and how it was answered."""
+
     csr: str
     status: str
 
@@ -173,6 +194,8 @@ class ChargerEnrolled(Fact, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class ChargerConnected(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """A connection was let in."""
+
     remote: str
     subprotocol: str
     security_profile: int
@@ -180,6 +203,8 @@ class ChargerConnected(Fact, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class ChargerDisconnected(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """A connection has ended."""
+
     code: int
     reason: str
     frames_in: int = 0
@@ -217,7 +242,7 @@ class MessageExchanged(Fact, frozen=True, array_like=True, tag=True, gc=False):
     error_text: str = ""
     started_us: int = 0
     latency_us: int = 0
-    """For our own calls: sent until answered. For the charger's: read until written to the journal."""
+    """Our own calls: sent until answered. The charger's: read until given to the journal."""
     flags: tuple[str, ...] = ()
 
 

@@ -17,6 +17,8 @@ class OpenTransaction(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class KnownConnector(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """The newest status of a connector."""
+
     connector: int
     status: str
     at_us: int

@@ -18,11 +18,13 @@ class Credential(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class ChargerRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """Everything that decides whether a charger is let in, and how it is treated."""
+
     id: str
     tenant: str = "default"
     site: str = ""
     security_profile: int = 1
-    """0: no authentication, only from `networks`. 1: Basic over plain. 2: Basic over TLS. 3: mTLS."""
+    """0: none, only from `networks`. 1: Basic over plain. 2: Basic over TLS. 3: mTLS."""
     credential: Credential | None = None
     networks: tuple[str, ...] = ()
     """CIDRs from which this charger may connect; empty: any, except profile 0 (then none)."""
@@ -43,6 +45,8 @@ class ChargerRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 
 class TokenRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A driver's token."""
+
     id: str
     """Compared without regard to case (1.6: idTag is a CiString20)."""
     tenant: str = "default"

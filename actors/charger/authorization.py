@@ -1,0 +1,49 @@
+"""Whether a token may charge (OCPP 1.6 sections 3.5, 4.1 and 7.2)."""
+
+from actors.charger.effects import Effect, Reply
+from actors.charger.messages import Said
+from actors.charger.state import State
+from domain.answers import AuthorizationAnswer, TokenDecision
+from domain.events import TokenChecked
+from domain.reports import AuthorizationAsked
+
+
+def decide(state: State, token: str, now_us: int) -> TokenDecision:
+    """Return what is known of `token`, without a look at running transactions."""
+    record = state.desk.token(token)
+    if record is None:
+        return TokenDecision("Accepted" if state.settings.accept_unknown_tokens else "Invalid")
+    if record.status == "Accepted" and record.expires_us and record.expires_us <= now_us:
+        return TokenDecision("Expired", record.expires_us, record.parent)
+    return TokenDecision(record.status, record.expires_us, record.parent)
+
+
+def is_concurrent(state: State, token: str, here: int) -> bool:
+    """Return whether one more transaction of `token` would be one too many.
+
+    `here` is how many of its transactions this charger itself is known to run.
+    """
+    record = state.desk.token(token)
+    if record is None or record.max_active == 0:
+        return False
+    return state.desk.active(token, besides=state.charger) + here >= record.max_active
+
+
+def asked(state: State, message: Said, now_us: int) -> list[Effect]:
+    """Answer Authorize.
+
+    Transactions at this very charger do not count: the driver may be here to stop one of them.
+    """
+    report = message.report
+    assert isinstance(report, AuthorizationAsked)
+    decision = decide(state, report.token, now_us)
+    if decision.status == "Accepted" and is_concurrent(state, report.token, 0):
+        decision = TokenDecision("ConcurrentTx", decision.expires_us, decision.parent)
+    return [
+        Reply(
+            message.call,
+            AuthorizationAnswer(decision),
+            (TokenChecked(report.token, decision.status),),
+            durable=False,
+        )
+    ]

@@ -1,0 +1,154 @@
+"""The charger's machine: handle(state, message, now_us) -> effects.
+
+Laws:
+    1. Nothing here waits, reads a clock, or touches a socket or a store: effects say what to do.
+    2. Every report is answered exactly once, in one Reply, whatever it says: what looks wrong is
+       flagged and kept (OCPP 1.6 sections 4.7, 4.8, 4.10).
+    3. Every look-up of a transaction is in this charger's own state: no other charger's can be met.
+    4. A command ends in exactly one Finish.
+    5. Starts and stops wait for what the ledger knows, but never longer than `activation_wait_ms`.
+
+PHASES is the table of a connection's life; a missing key is a message that leaves the phase alone.
+"""
+
+from collections.abc import Callable, Mapping
+
+from actors.charger import authorization, boot, notices, outbox, transactions
+from actors.charger.effects import Effect, Reply
+from actors.charger.messages import (
+    Activated,
+    Asked,
+    CommandAnswered,
+    Connected,
+    Disconnected,
+    Message,
+    Said,
+    Tick,
+)
+from actors.charger.state import Phase, State
+from domain.events import (
+    ChargerBooted,
+    ConnectorStatusReported,
+    DiagnosticsStatusReported,
+    EnergyMeasured,
+    FirmwareStatusReported,
+    HeartbeatReceived,
+    LogStatusReported,
+    SecurityEventReported,
+)
+from domain.reports import (
+    AuthorizationAsked,
+    CertificateAsked,
+    DataOffered,
+    StartReported,
+    StopReported,
+)
+
+PHASES: Mapping[tuple[Phase, str], Phase] = {
+    (Phase.SILENT, "boot Accepted"): Phase.ACCEPTED,
+    (Phase.SILENT, "boot Pending"): Phase.PENDING,
+    (Phase.SILENT, "boot Rejected"): Phase.REJECTED,
+    (Phase.PENDING, "boot Accepted"): Phase.ACCEPTED,
+    (Phase.PENDING, "boot Rejected"): Phase.REJECTED,
+    (Phase.REJECTED, "boot Accepted"): Phase.ACCEPTED,
+    (Phase.REJECTED, "boot Pending"): Phase.PENDING,
+    (Phase.ACCEPTED, "boot Pending"): Phase.PENDING,
+    (Phase.ACCEPTED, "boot Rejected"): Phase.REJECTED,
+    (Phase.SILENT, "disconnected"): Phase.GONE,
+    (Phase.PENDING, "disconnected"): Phase.GONE,
+    (Phase.REJECTED, "disconnected"): Phase.GONE,
+    (Phase.ACCEPTED, "disconnected"): Phase.GONE,
+}
+
+Reporter = Callable[[State, Said, int], list[Effect]]
+
+REPORTS: Mapping[type, Reporter] = {
+    ChargerBooted: boot.booted,
+    HeartbeatReceived: boot.heartbeat,
+    AuthorizationAsked: authorization.asked,
+    StartReported: transactions.started,
+    StopReported: transactions.stopped,
+    EnergyMeasured: transactions.measured,
+    ConnectorStatusReported: notices.status,
+    FirmwareStatusReported: notices.followed("firmware"),
+    DiagnosticsStatusReported: notices.followed("diagnostics"),
+    LogStatusReported: notices.followed("log"),
+    SecurityEventReported: notices.kept,
+    DataOffered: notices.data_offered,
+    CertificateAsked: notices.certificate_asked,
+}
+
+
+def said(state: State, message: Said, now_us: int) -> list[Effect]:
+    """Answer one report."""
+    return REPORTS[type(message.report)](state, message, now_us)
+
+
+def connected(state: State, message: Connected, now_us: int) -> list[Effect]:
+    """Begin: wait for what the ledger knows, and for the boot."""
+    state.registration = message.registration
+    state.heartbeat_s = message.heartbeat_s or state.settings.heartbeat_s
+    state.spread = message.spread
+    state.wait_until_us = now_us + state.settings.activation_wait_ms * 1_000
+    state.boot_backstop_us = now_us + state.settings.boot_backstop_s * 1_000_000
+    return []
+
+
+def activated(state: State, message: Activated, now_us: int) -> list[Effect]:
+    """Take over what the ledger knows, then handle what waited for it."""
+    if message.known is not None:
+        transactions.remember(state, message.known)
+    return _release_deferred(state, now_us)
+
+
+def _release_deferred(state: State, now_us: int) -> list[Effect]:
+    state.known = True
+    waiting, state.deferred = state.deferred, None
+    effects: list[Effect] = []
+    for message in waiting or ():
+        effects += said(state, message, now_us)
+    return effects
+
+
+def disconnected(state: State, message: Disconnected, now_us: int) -> list[Effect]:
+    """End: whatever waits for an answer from the charger will not get one."""
+    del message
+    state.phase = PHASES.get((state.phase, "disconnected"), state.phase)
+    return outbox.abandon(state, now_us)
+
+
+def tick(state: State, message: Tick, now_us: int) -> list[Effect]:
+    """See whose time has come."""
+    del message
+    state.wake_us = 0
+    effects: list[Effect] = []
+    if not state.known and state.deferred and now_us >= state.wait_until_us:
+        effects += _release_deferred(state, now_us)
+    return effects + outbox.due(state, now_us)
+
+
+HANDLERS: Mapping[type, Callable[..., list[Effect]]] = {
+    Said: said,
+    Connected: connected,
+    Disconnected: disconnected,
+    Activated: activated,
+    Asked: outbox.asked,
+    CommandAnswered: outbox.answered,
+    Tick: tick,
+}
+
+
+def handle(state: State, message: Message, now_us: int) -> list[Effect]:
+    """Return what `message` leads to; `state` is changed in place.
+
+    `now_us` is microseconds since 1970 UTC. Never raises for anything that a charger can send.
+    """
+    effects = HANDLERS[type(message)](state, message, now_us)
+    if state.deferred or state.queue or state.follows:
+        outbox.wake(state, effects)
+    return effects
+
+
+def answered_calls(effects: list[Effect]) -> list[str]:
+    """Return the ids of the calls that `effects` answer (for the law tests)."""
+    return [effect.call.uid for effect in effects if type(effect) is Reply]

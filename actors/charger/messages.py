@@ -1,0 +1,73 @@
+"""What the mailbox of a charger's actor takes."""
+
+from typing import TypeAlias
+
+import msgspec
+
+from domain.commands import Command
+from domain.known import KnownCharger
+from domain.reports import Report
+
+
+class Call(msgspec.Struct, gc=False):
+    """One CALL of the charger, as much of it as the answer and the message log need."""
+
+    uid: str
+    action: str
+    text: bytes
+    received_us: int
+    flags: tuple[str, ...]
+
+
+class Said(msgspec.Struct, gc=False):
+    """The charger said something and waits for an answer."""
+
+    report: Report
+    call: Call
+
+
+class Connected(msgspec.Struct, gc=False):
+    """The connection is open and the charger is who it says it is."""
+
+    generation: int
+    heartbeat_s: int
+    registration: str
+    spread: float
+    """This charger's own share in [0, 1) for jitter."""
+
+
+class Disconnected(msgspec.Struct, gc=False):
+    """The connection has gone; nothing can be sent any more."""
+
+
+class Activated(msgspec.Struct, gc=False):
+    """What the ledger knows; None when it could not say."""
+
+    known: KnownCharger | None
+
+
+class Asked(msgspec.Struct, gc=False):
+    """Somebody wants a command sent. `follow` names the report that ends it, or is empty."""
+
+    command: Command
+    follow: str = ""
+
+
+class CommandAnswered(msgspec.Struct, gc=False):
+    """The open command has an end.
+
+    `outcome` is a value of domain.commands.Outcome; `response` the charger's payload, if any.
+    """
+
+    command: str
+    outcome: str
+    response: dict[str, object] | None = None
+    error_code: str = ""
+    error_text: str = ""
+
+
+class Tick(msgspec.Struct, gc=False):
+    """The time of the earliest Wake has come."""
+
+
+Message: TypeAlias = Said | Connected | Disconnected | Activated | Asked | CommandAnswered | Tick

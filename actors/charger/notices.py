@@ -1,0 +1,115 @@
+"""What a charger tells about itself (OCPP 1.6 sections 4.3, 4.4, 4.5, 4.9; security extension)."""
+
+from collections.abc import Callable
+
+from actors.charger import outbox, transactions
+from actors.charger.effects import Effect, Keep, Reply
+from actors.charger.messages import Said
+from actors.charger.state import Connector, State
+from domain.answers import ACKNOWLEDGED, CertificateAnswer, DataAnswer
+from domain.events import (
+    CertificateRequested,
+    ConnectorStatusReported,
+    DataTransferred,
+    DiagnosticsStatusReported,
+    FirmwareStatusReported,
+    LogStatusReported,
+    SecurityEventReported,
+)
+from domain.reports import CertificateAsked, DataOffered
+
+FINAL_STATUSES = frozenset(
+    {
+        "Installed",
+        "InstallationFailed",
+        "DownloadFailed",
+        "InvalidSignature",
+        "InstallVerificationFailed",
+        "InvalidCertificate",
+        "RevokedCertificate",
+        "Uploaded",
+        "UploadFailed",
+        "UploadFailure",
+        "BadMessage",
+        "NotSupportedOperation",
+        "PermissionDenied",
+    }
+)
+"""Statuses after which an update, a diagnostics or a log upload goes no further."""
+
+
+def status(state: State, message: Said, now_us: int) -> list[Effect]:
+    """Keep a connector's status; an older one never overwrites a newer one in memory."""
+    del now_us
+    report = message.report
+    assert isinstance(report, ConnectorStatusReported)
+    before = state.connectors.get(report.connector)
+    if before is None or report.at_us >= before.at_us:
+        state.connectors[report.connector] = Connector(report.status, report.at_us)
+    effects: list[Effect] = [Reply(message.call, ACKNOWLEDGED, (report,))]
+    if report.status == "Available":
+        effects += transactions.ended_by_available(state, report.connector, report.at_us)
+    followed = outbox.follow(state, "status", str(report.connector), "status_reported")
+    if followed:
+        effects.append(Keep(followed))
+    return effects
+
+
+def followed(kind: str) -> Callable[[State, Said, int], list[Effect]]:
+    """Return the handler for progress reports of an update or upload."""
+
+    def handler(state: State, message: Said, now_us: int) -> list[Effect]:
+        del now_us
+        report = message.report
+        assert isinstance(
+            report, FirmwareStatusReported | DiagnosticsStatusReported | LogStatusReported
+        )
+        effects: list[Effect] = [Reply(message.call, ACKNOWLEDGED, (report,))]
+        if report.status in FINAL_STATUSES:
+            ends = outbox.follow(state, kind, "", "status_reported", detail=report.status)
+            if ends:
+                effects.append(Keep(ends))
+        return effects
+
+    return handler
+
+
+def kept(state: State, message: Said, now_us: int) -> list[Effect]:
+    """Keep a security event: always answered (A04.FR.02)."""
+    del state, now_us
+    report = message.report
+    assert isinstance(report, SecurityEventReported)
+    return [Reply(message.call, ACKNOWLEDGED, (report,))]
+
+
+def data_offered(state: State, message: Said, now_us: int) -> list[Effect]:
+    """Answer DataTransfer by the table of vendors."""
+    del now_us
+    report = message.report
+    assert isinstance(report, DataOffered)
+    vendor = state.settings.data_transfer.get(report.vendor)
+    if vendor is None:
+        answer = "UnknownVendorId"
+    else:
+        answer = vendor.get(report.message) or vendor.get("*") or "UnknownMessageId"
+    return [
+        Reply(
+            message.call,
+            DataAnswer(answer),
+            (DataTransferred(report.vendor, report.message, report.data, answer),),
+        )
+    ]
+
+
+def certificate_asked(state: State, message: Said, now_us: int) -> list[Effect]:
+    """Keep a signing request and say no: there is no certificate authority to forward it to."""
+    del state, now_us
+    report = message.report
+    assert isinstance(report, CertificateAsked)
+    return [
+        Reply(
+            message.call,
+            CertificateAnswer("Rejected"),
+            (CertificateRequested(report.csr, "Rejected"),),
+        )
+    ]
