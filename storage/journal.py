@@ -57,49 +57,51 @@ class JournalSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     readers: tuple[str, ...] = Field(
-        ("ledger", "warehouse"),
+        default=("ledger", "warehouse"),
         description="Who must have passed a record before it is deleted.",
     )
     queue_records_max: int = Field(
-        50_000,
+        default=50_000,
         gt=0,
         description="Records that wait for a commit. At the limit `congested` is true until half "
         "of them are gone: stop reading sockets. At twice the limit append() raises Unavailable.",
     )
     queue_bytes_max: int = Field(
-        64 * 1024 * 1024,
+        default=64 * 1024 * 1024,
         gt=0,
         description="Bytes that wait for a commit. Behaves like queue_records_max.",
     )
     group_records_max: int = Field(
-        4_096, gt=0, description="Records in one commit; the rest goes into the next one."
+        default=4_096, gt=0, description="Records in one commit; the rest goes into the next one."
     )
     group_bytes_max: int = Field(
-        8 * 1024 * 1024,
+        default=8 * 1024 * 1024,
         gt=0,
         description="Bytes in one commit, not counting its last record; the rest goes into the "
         "next one.",
     )
     prune_records_step: int = Field(
-        2_000, gt=0, description="Records deleted in one step, between two looks at the queue."
+        default=2_000,
+        gt=0,
+        description="Records deleted in one step, between two looks at the queue.",
     )
     prune_backlog_records_max: int = Field(
-        100_000,
+        default=100_000,
         gt=0,
         description="Deletable records that may lie around while there is no idle moment; above "
         "it one step of pruning follows every commit.",
     )
     checkpoint_pages: int = Field(
-        2_000, gt=0, description="Pages in the WAL at which SQLite copies it into the file."
+        default=2_000, gt=0, description="Pages in the WAL at which SQLite copies it into the file."
     )
     free_bytes_max: int = Field(
-        256 * 1024 * 1024,
+        default=256 * 1024 * 1024,
         ge=0,
         description="Unused space inside the file; above it an idle journal gives pages back to "
         "the file system.",
     )
     size_bytes_max: int = Field(
-        0,
+        default=0,
         ge=0,
         description="Size of the file. At the limit the journal fails like on a full disk. "
         "0: only the disk limits it.",

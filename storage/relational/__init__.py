@@ -1,0 +1,16 @@
+"""The relational store: SQLite by default, PostgreSQL in production, the same code for both.
+
+Contents:
+    engine         opens a store by URL; short transactions; errors that mean "away"
+    tables         every table and column
+    migrations     how a store becomes the one in `tables`
+    revisions      the numbers of the change feed
+    credentials    how passwords and API keys are kept and checked
+    registry       what operators write: chargers, tokens, sites, tenants, API keys
+    feed           the change feed for gateways
+    projector      journal entries to rows, idempotent
+    transactions   the part of the projector that knows starts, stops and aliases
+    known          what is known of a charger when it connects
+    leases         blocks of transaction numbers
+    reads          pages for REST and the dashboard
+"""

@@ -1,0 +1,237 @@
+"""Opening the relational store, and short transactions on it."""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy import ColumnElement, Table, event, func
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.sql.dml import Insert
+
+from domain.errors import ConfigError, Unavailable
+
+_DRIVERS: Final = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+}
+
+IN_MAX: Final = 500
+"""Values in one IN (...): far below the limits of both engines (32,766 and 32,767 parameters)."""
+
+
+class RelationalSettings(BaseModel):
+    """Where the relational store is, and how long it is waited for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: str = Field(
+        default="",
+        description="postgresql://user:password@host/database, or sqlite:///path. Empty: "
+        "`csms.db` in the data directory.",
+    )
+    connect_s: float = Field(
+        default=5.0,
+        gt=0,
+        description="A connection that takes longer counts as: the database is away.",
+    )
+    statement_s: float = Field(
+        default=30.0, gt=0, description="A PostgreSQL statement that takes longer is given up."
+    )
+    busy_s: float = Field(
+        default=5.0,
+        gt=0,
+        description="How long a writer waits for another one (SQLite) before it gives up.",
+    )
+    connections_max: int = Field(
+        default=5,
+        gt=0,
+        description="Connections of one process; further work waits for a free one.",
+    )
+    checkout_s: float = Field(
+        default=5.0, gt=0, description="Wait for a free connection; then it counts as: away."
+    )
+
+
+def store_url(text: str) -> URL:
+    """Return the URL with the driver that this project uses.
+
+    Raises:
+        ConfigError: no URL, or another database.
+    """
+    try:
+        url = make_url(text)
+    except ArgumentError as error:
+        raise ConfigError([f"relational.url: must be a database URL (got {text!r})"]) from error
+    if url.drivername not in _DRIVERS:
+        raise ConfigError(
+            [f"relational.url: must begin with sqlite: or postgresql: (got {url.drivername!r})"]
+        )
+    return url.set(drivername=_DRIVERS[url.drivername])
+
+
+def open_engine(url: str, settings: RelationalSettings | None = None) -> AsyncEngine:
+    """Return an engine for `url`. Nothing is connected before the first use.
+
+    Raises:
+        ConfigError: no URL, or another database.
+    """
+    settings = settings or RelationalSettings()
+    target = store_url(url)
+    if target.get_backend_name() == "sqlite":
+        engine = create_async_engine(
+            target,
+            connect_args={"timeout": settings.busy_s},
+            pool_size=settings.connections_max,
+            max_overflow=0,
+            pool_timeout=settings.checkout_s,
+        )
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        return engine
+    return create_async_engine(
+        target,
+        connect_args={
+            "timeout": settings.connect_s,
+            "command_timeout": settings.statement_s,
+            "server_settings": {"application_name": "csms", "timezone": "UTC"},
+        },
+        pool_pre_ping=True,
+        pool_size=settings.connections_max,
+        max_overflow=0,
+        pool_timeout=settings.checkout_s,
+    )
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 the driver's
+    connection.isolation_level = None  # BEGIN is ours: see _begin_sqlite
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    # Journals are pruned once their rows are here: these must survive a power cut too.
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at once: a reader that turns writer fails without waiting."""
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def away_means_unavailable() -> Iterator[None]:
+    """Turn what a database that is away, full, locked or restarting raises into Unavailable."""
+    try:
+        yield
+    except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
+        raise Unavailable(f"the relational store is away: {_first_line(error)}") from error
+    except DBAPIError as error:
+        if error.connection_invalidated or _is_server_state(error):
+            raise Unavailable(f"the relational store is away: {_first_line(error)}") from error
+        raise
+    except (OSError, TimeoutError) as error:
+        raise Unavailable(f"the relational store is away: {_first_line(error)}") from error
+
+
+def _is_server_state(error: DBAPIError) -> bool:
+    """Tell whether PostgreSQL's SQLSTATE speaks of the server and not of our data.
+
+    Classes 08 connection, 25 transaction state, 40 rollback, 53 resources, 55 not in the needed
+    state, 57 operator intervention, 58 system error (PostgreSQL documentation, appendix A).
+    """
+    state = getattr(error.orig, "sqlstate", None) or ""
+    return state[:2] in {"08", "25", "40", "53", "55", "57", "58"}
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(getattr(error, "orig", None) or error) or type(error).__name__
+    return text.splitlines()[0][:300]
+
+
+@asynccontextmanager
+async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Yield a connection in a read transaction.
+
+    Raises:
+        Unavailable: the database is away.
+    """
+    with away_means_unavailable():
+        async with engine.connect() as connection:
+            yield connection
+
+
+@asynccontextmanager
+async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    """Yield a connection in a write transaction; commits at the end, rolls back on an exception.
+
+    Raises:
+        Unavailable: the database is away, or another writer held it too long.
+    """
+    with away_means_unavailable():
+        async with engine.execution_options(writes=True).begin() as connection:
+            yield connection
+
+
+def insert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Return an INSERT of this connection's dialect: both know ON CONFLICT."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)
+
+
+def upsert(
+    connection: AsyncConnection,
+    table: Table,
+    columns: Iterable[str],
+    *,
+    newer: str = "",
+    keep_max: Iterable[str] = (),
+) -> Insert:
+    """Return an INSERT ... ON CONFLICT (primary key) DO UPDATE of `columns`.
+
+    Args:
+        connection: tells the dialect.
+        table: has a primary key.
+        columns: what is overwritten when the row is there.
+        newer: a column: rows whose stored value is greater than the new one are left alone.
+        keep_max: columns of `columns` that never fall.
+    """
+    statement = insert(connection, table)
+    new = statement.excluded
+    keep = set(keep_max)
+    values: Mapping[str, ColumnElement[Any]] = {
+        name: _greatest(connection, table.c[name], new[name]) if name in keep else new[name]
+        for name in columns
+    }
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key.columns),
+        set_=values,
+        where=table.c[newer] <= new[newer] if newer else None,
+    )
+
+
+def _greatest(
+    connection: AsyncConnection, old: ColumnElement[Any], new: ColumnElement[Any]
+) -> ColumnElement[Any]:
+    return func.max(old, new) if connection.dialect.name == "sqlite" else func.greatest(old, new)
+
+
+def chunks(values: Iterable[Any], size: int = IN_MAX) -> Iterator[list[Any]]:
+    """Yield `values` in lists of at most `size`."""
+    items = list(values)
+    for at in range(0, len(items), size):
+        yield items[at : at + size]
