@@ -1,0 +1,602 @@
+"""A simulated OCPP 1.6 charger: behaviour without I/O.
+
+Feed it connections, texts and the time; take frames and the wish to hang up. Time and chance are
+handed in, so the same seed tells the same story.
+
+Life of a message: something happens (`_agenda`, a command) -> `Outbox` -> `_pump` sends one CALL at
+a time through `protocol.session` -> the answer comes to the message's `answered`.
+"""
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+from csms.simulator.commands import COMMANDS
+from csms.simulator.connector import Connector, Transaction
+from csms.simulator.instants import US_PER_S, iso
+from csms.simulator.keys import KeyTable, default_keys
+from csms.simulator.limits import Limits
+from csms.simulator.metering import Reading, meter_value
+from csms.simulator.outbox import Message, OnAnswer, Outbox, Payload
+from csms.simulator.settings import SimulatorSettings
+from csms.simulator.vehicle import Vehicle
+from protocol.errors import ErrorCode
+from protocol.events import (
+    CallLost,
+    CallReceived,
+    CallTimedOut,
+    ErrorReceived,
+    ResultReceived,
+    SessionEvent,
+)
+from protocol.session import Role, Session, SessionLimits
+from protocol.versions import VERSIONS
+
+SUBPROTOCOL = "ocpp1.6"
+BOOT_RETRY_S = 10
+"""Wait before another BootNotification when the server named no interval."""
+THINK_S = (1.0, 4.0)
+"""From plugging in to showing a card."""
+UNPLUG_S = (2.0, 8.0)
+"""From the end of a transaction to an empty connector."""
+REBOOT_S = {"Hard": 3.0, "Soft": 1.0}
+VEHICLE_POWERS_W = (3_680.0, 7_360.0, 11_040.0, 22_080.0)
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Who a simulated charger says it is."""
+
+    id: str
+    vendor: str = "Csms"
+    model: str = "Simulated"
+    serial: str = ""
+    firmware: str = "1.0.0"
+
+
+@dataclass(frozen=True)
+class Hangup:
+    """The charger closes its connection and comes back after `wait_s`."""
+
+    wait_s: float
+
+
+@dataclass
+class Counts:
+    """What happened so far."""
+
+    calls: int = 0
+    answers: int = 0
+    errors: int = 0
+    timeouts: int = 0
+    commands: int = 0
+    started: int = 0
+    stopped: int = 0
+    connects: int = 0
+
+
+@dataclass
+class LocalList:
+    """The local authorization list (OCPP 1.6 section 3.5)."""
+
+    version: int = 0
+    tokens: dict[str, str] = field(default_factory=dict)
+
+
+class SimulatedCharger:
+    """One charger.
+
+    Args:
+        identity: who it is.
+        tokens: cards of the drivers who come by; without any, nobody does.
+        settings: how it behaves.
+        chance: its dice; the same seed gives the same story.
+        now_us: the time.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        *,
+        tokens: tuple[str, ...],
+        settings: SimulatorSettings,
+        chance: Random,
+        now_us: int,
+    ) -> None:
+        self.identity = identity
+        self.settings = settings
+        self.chance = chance
+        self.tokens = tokens
+        self.keys = KeyTable(default_keys(settings))
+        self.limits = Limits()
+        self.local_list = LocalList()
+        self.certificates: list[Payload] = []
+        self.firmware = identity.firmware
+        self.firmware_status = "Idle"
+        self.diagnostics_status = "Idle"
+        self.counts = Counts()
+        self.connectors = {
+            number: Connector(number, energy_wh=chance.uniform(1e5, 5e6), metered_us=now_us)
+            for number in range(1, settings.connectors + 1)
+        }
+        self.outbox = Outbox(settings.offline_messages_max)
+        self.registered = False
+        self.hangup: Hangup | None = None
+        self._boot_needed = True
+        self._session: Session | None = None
+        self._open: Message | None = None
+        self._agenda: list[tuple[int, int, Callable[[int], None]]] = []
+        self._planned = 0
+        self.now_us = now_us
+        self._heartbeats = 0
+        for connector in self.connectors.values():
+            self._expect_driver(connector)
+
+    # The connection
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection."""
+        return self._session is not None
+
+    def connect(self, now_us: int) -> None:
+        """Begin: the WebSocket is open."""
+        self.now_us = now_us
+        self._session = Session(
+            role=Role.CHARGER, dialect=VERSIONS[SUBPROTOCOL].dialect, limits=SessionLimits()
+        )
+        self.hangup = None
+        self.counts.connects += 1
+        if self._boot_needed:
+            self._boot(now_us)
+        else:
+            self.registered = True
+            self._report_all()
+        self._heartbeat_later()
+        self._pump()
+
+    def disconnect(self, now_us: int) -> None:
+        """Go on without a connection: transactions run, their messages are kept."""
+        if self._session is None:
+            return
+        self.now_us = now_us
+        self._session.close(now_us)
+        self._react(self._session.take_events())
+        self._session = None
+        self._open = None
+        self.registered = False
+        self._heartbeats += 1
+        self.outbox.disconnected()
+
+    def receive(self, text: str | bytes, now_us: int) -> None:
+        """Take one frame of the server."""
+        if self._session is None:
+            return
+        self.now_us = now_us
+        self._session.receive(text, now_us)
+        self._react(self._session.take_events())
+        self._pump()
+
+    def due_us(self) -> int | None:
+        """Return when `tick` must be called next."""
+        dues = [self._agenda[0][0]] if self._agenda else []
+        if self._session is not None:
+            session_us = self._session.due_us()
+            if session_us is not None:
+                dues.append(session_us)
+            outbox_us = self.outbox.due_us()
+            if self.registered and self._open is None and outbox_us is not None:
+                dues.append(outbox_us)
+        return min(dues, default=None)
+
+    def tick(self, now_us: int) -> None:
+        """Let everything happen that is due."""
+        while self._agenda and self._agenda[0][0] <= now_us:
+            due_us, _, happen = heapq.heappop(self._agenda)
+            self.now_us = max(self.now_us, due_us)
+            happen(self.now_us)
+        self.now_us = now_us
+        if self._session is not None:
+            self._session.tick(now_us)
+            self._react(self._session.take_events())
+            self._pump()
+
+    def take_frames(self) -> list[bytes]:
+        """Return the texts that must be sent."""
+        return self._session.take_frames() if self._session is not None else []
+
+    def after(self, seconds: float, happen: Callable[[int], None]) -> None:
+        """Let `happen(now_us)` be called by `tick` in `seconds`."""
+        self._planned += 1
+        due_us = self.now_us + int(seconds * US_PER_S)
+        heapq.heappush(self._agenda, (due_us, self._planned, happen))
+
+    # Messages
+
+    def send(self, action: str, payload: Payload, answered: OnAnswer | None = None) -> None:
+        """Queue an ordinary message; it is forgotten when there is no connection."""
+        if self.connected:
+            self.outbox.put(Message(action, lambda: payload, answered))
+
+    def _send_kept(
+        self, action: str, payload: Callable[[], Payload], answered: OnAnswer | None = None
+    ) -> None:
+        self.outbox.put(Message(action, payload, answered, kept=True))
+
+    def _uid(self) -> str:
+        return f"{self.chance.getrandbits(96):024x}"
+
+    def _pump(self) -> None:
+        session = self._session
+        if session is None or self._open is not None or not self.registered or self.hangup:
+            return
+        message = self.outbox.next(self.now_us)
+        if message is not None:
+            self._transmit(session, message)
+
+    def _transmit(self, session: Session, message: Message) -> None:
+        self._open = message
+        self.counts.calls += 1
+        timeout_us = int(self.settings.call_timeout_s * US_PER_S)
+        session.call(self._uid(), message.action, message.payload(), self.now_us, timeout_us)
+
+    def _react(self, events: list[SessionEvent]) -> None:
+        for event in events:
+            match event:
+                case CallReceived():
+                    self._obey(event)
+                case ResultReceived():
+                    message, self._open = self._open, None
+                    self.counts.answers += 1
+                    if message is not None:
+                        self.outbox.done(message)
+                        if message.answered is not None:
+                            message.answered(dict(event.payload), self.now_us)
+                case ErrorReceived() | CallTimedOut():
+                    message, self._open = self._open, None
+                    if isinstance(event, ErrorReceived):
+                        self.counts.errors += 1
+                    else:
+                        self.counts.timeouts += 1
+                    if message is not None:
+                        self._failed(message)
+                case CallLost():
+                    self._open = None
+                case _:
+                    pass
+
+    def _failed(self, message: Message) -> None:
+        """Try again later, or give up (OCPP 1.6 section 3.7.1)."""
+        message.attempts += 1
+        if message.action == "BootNotification":
+            self.after(BOOT_RETRY_S, self._boot)
+        elif message.attempts >= self.keys.seconds("TransactionMessageAttempts"):
+            self.outbox.done(message)
+        else:
+            wait_s = self.keys.seconds("TransactionMessageRetryInterval") * message.attempts
+            self.outbox.waits_until_us = self.now_us + wait_s * US_PER_S
+
+    def _obey(self, call: CallReceived) -> None:
+        assert self._session is not None
+        self.counts.commands += 1
+        command = COMMANDS.get(call.action)
+        if command is None:
+            self._session.fail(
+                call.uid, ErrorCode.NOT_IMPLEMENTED, f"{call.action} is not known here"
+            )
+            return
+        try:
+            answer = command(self, call.payload)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            # Real firmware answers this to a payload that it cannot use; a simulator must not die.
+            self._session.fail(call.uid, ErrorCode.FORMATION, f"{type(error).__name__}: {error}")
+            return
+        self._session.answer(call.uid, answer)
+
+    # Boot, heartbeat, status
+
+    def _boot(self, _now_us: int) -> None:
+        session = self._session
+        if session is None or self.registered or self._open is not None:
+            return
+        identity = self.identity
+        payload: Payload = {
+            "chargePointVendor": identity.vendor,
+            "chargePointModel": identity.model,
+            "chargePointSerialNumber": identity.serial or identity.id[:25],
+            "firmwareVersion": self.firmware,
+        }
+        self._transmit(session, Message("BootNotification", lambda: payload, self._boot_answered))
+
+    def _boot_answered(self, answer: Payload, _now_us: int) -> None:
+        interval = answer.get("interval")
+        interval_s = interval if isinstance(interval, int) else 0
+        if answer.get("status") != "Accepted":
+            self.after(interval_s or BOOT_RETRY_S, self._boot)
+            return
+        self.registered = True
+        self._boot_needed = False
+        if interval_s > 0:
+            self.keys.change("HeartbeatInterval", str(interval_s))
+            self._heartbeat_later()
+        self._report_all()
+
+    def boot_again(self) -> None:
+        """Send another BootNotification, as TriggerMessage asks."""
+        self.send(
+            "BootNotification",
+            {
+                "chargePointVendor": self.identity.vendor,
+                "chargePointModel": self.identity.model,
+                "firmwareVersion": self.firmware,
+            },
+        )
+
+    def _heartbeat_later(self) -> None:
+        self._heartbeats += 1
+        mine = self._heartbeats
+        seconds = self.keys.seconds("HeartbeatInterval")
+
+        def beat(_now_us: int) -> None:
+            if mine == self._heartbeats and self.connected:
+                if self.registered:
+                    self.send("Heartbeat", {})
+                self._heartbeat_later()
+
+        if seconds:
+            self.after(seconds, beat)
+
+    def _report_all(self) -> None:
+        self.report_status(0)
+        for number in self.connectors:
+            self.report_status(number)
+
+    def report_status(self, number: int) -> None:
+        """Send a StatusNotification; connector 0 is the whole charger."""
+        if number == 0:
+            operative = any(connector.operative for connector in self.connectors.values())
+            status = "Available" if operative else "Unavailable"
+        else:
+            status = self.connectors[number].status
+        self.send(
+            "StatusNotification",
+            {
+                "connectorId": number,
+                "errorCode": "NoError",
+                "status": status,
+                "timestamp": iso(self.now_us),
+            },
+        )
+
+    def turn(self, connector: Connector, status: str) -> None:
+        """Change the status of a connector and report it."""
+        if connector.status != status:
+            connector.status = status
+            self.report_status(connector.number)
+
+    # Drivers
+
+    def _expect_driver(self, connector: Connector) -> None:
+        if self.tokens:
+            wait_s = self.chance.expovariate(1 / self.settings.arrival_s_mean)
+            self.after(wait_s, lambda now_us: self._arrive(connector, now_us))
+
+    def _arrive(self, connector: Connector, now_us: int) -> None:
+        if not connector.free:
+            self._expect_driver(connector)
+            return
+        token = self.chance.choice(self.tokens)
+        reservation = connector.reservation
+        if reservation is not None and now_us < reservation.until_us:
+            token = reservation.token
+        self.plug(connector)
+        self.after(self.chance.uniform(*THINK_S), lambda _now_us: self._show(connector, token))
+
+    def plug(self, connector: Connector) -> None:
+        """Plug a vehicle in."""
+        connector.vehicle = Vehicle(
+            battery_wh=self.settings.battery_wh * self.chance.uniform(0.7, 1.5),
+            power_w_max=self.chance.choice(VEHICLE_POWERS_W),
+            soc=self.chance.uniform(0.1, 0.75),
+        )
+        self.turn(connector, "Preparing")
+        vehicle = connector.vehicle
+
+        def give_up(_now_us: int) -> None:
+            if connector.vehicle is vehicle and connector.transaction is None:
+                self._leave(connector)
+
+        self.after(max(10, self.keys.seconds("ConnectionTimeOut")), give_up)
+
+    def _show(self, connector: Connector, token: str) -> None:
+        if connector.vehicle is None or connector.transaction is not None:
+            return
+        vehicle = connector.vehicle
+        if not (self.connected and self.registered):
+            known = self.local_list.tokens.get(token.lower()) == "Accepted"
+            if known or self.keys.flag("AllowOfflineTxForUnknownId"):
+                self.start(connector, token)
+            return
+
+        def answered(answer: Payload, _now_us: int) -> None:
+            if connector.vehicle is not vehicle or connector.transaction is not None:
+                return
+            if _status(answer) == "Accepted":
+                self.start(connector, token)
+            else:
+                self._leave(connector)
+
+        self.send("Authorize", {"idTag": token}, answered)
+
+    def _leave(self, connector: Connector) -> None:
+        connector.vehicle = None
+        connector.power_w = 0.0
+        self.settle(connector)
+        self._expect_driver(connector)
+
+    def settle(self, connector: Connector) -> None:
+        """Give a connector without a vehicle the status that it has when nobody is there."""
+        if connector.inoperative_after:
+            connector.inoperative_after, connector.operative = False, False
+        if connector.transaction is not None:
+            return
+        reserved = connector.reservation is not None
+        free = "Reserved" if reserved else "Available"
+        self.turn(connector, free if connector.operative else "Unavailable")
+
+    # Transactions
+
+    def start(self, connector: Connector, token: str) -> None:
+        """Begin a transaction on a connector with a vehicle."""
+        transaction = Transaction(token, self.now_us, connector.meter_wh)
+        connector.transaction = transaction
+        connector.metered_us = self.now_us
+        self.counts.started += 1
+        payload: Payload = {
+            "connectorId": connector.number,
+            "idTag": token,
+            "meterStart": transaction.meter_start_wh,
+            "timestamp": iso(self.now_us),
+        }
+        reservation, connector.reservation = connector.reservation, None
+        if reservation is not None:
+            payload["reservationId"] = reservation.number
+
+        def answered(answer: Payload, _now_us: int) -> None:
+            number = answer.get("transactionId")
+            transaction.number = number if isinstance(number, int) else 0
+            running = connector.transaction is transaction
+            unwanted = _status(answer) != "Accepted" and running
+            if unwanted and self.keys.flag("StopTransactionOnInvalidId"):
+                self.stop(connector, "DeAuthorized")
+
+        self._send_kept("StartTransaction", lambda: payload, answered)
+        self._offer(connector)
+        stays_s = 5 + self.chance.expovariate(1 / self.settings.session_s_mean)
+        self.after(stays_s, lambda _now_us: self._drive_off(connector, transaction))
+        self._measure_later(connector, transaction)
+
+    def _drive_off(self, connector: Connector, transaction: Transaction) -> None:
+        if connector.transaction is transaction:
+            self.stop(connector, self.chance.choice(("Local", "EVDisconnected")), transaction.token)
+
+    def stop(self, connector: Connector, reason: str, token: str = "") -> None:
+        """End the transaction of a connector; the driver leaves soon after."""
+        transaction = connector.transaction
+        if transaction is None:
+            return
+        self.meter(connector)
+        connector.transaction = None
+        connector.power_w = 0.0
+        self.counts.stopped += 1
+        self.limits.ended(connector.number)
+        ended: Payload = {
+            "meterStop": connector.meter_wh,
+            "timestamp": iso(self.now_us),
+            "reason": reason,
+        }
+        if token and reason == "Local":
+            ended["idTag"] = token
+        self._send_kept("StopTransaction", lambda: {"transactionId": transaction.number, **ended})
+        self.turn(connector, "Finishing")
+        vehicle = connector.vehicle
+
+        def unplug(_now_us: int) -> None:
+            if connector.vehicle is vehicle and connector.transaction is None:
+                self._leave(connector)
+
+        self.after(self.chance.uniform(*UNPLUG_S), unplug)
+
+    def meter(self, connector: Connector) -> None:
+        """Count the energy up to now."""
+        if connector.vehicle is not None and connector.transaction is not None:
+            seconds = (self.now_us - connector.metered_us) / US_PER_S
+            connector.energy_wh += connector.vehicle.charge(connector.power_w, seconds)
+        connector.metered_us = self.now_us
+
+    def busy(self) -> int:
+        """Return how many connectors charge."""
+        return sum(connector.transaction is not None for connector in self.connectors.values())
+
+    def limits_changed(self) -> None:
+        """Obey new limits at once."""
+        for connector in self.connectors.values():
+            if connector.transaction is not None:
+                self.meter(connector)
+                self._offer(connector)
+
+    def _offer(self, connector: Connector) -> None:
+        """Set the power from limits and vehicle, and the status that follows from it."""
+        transaction, vehicle = connector.transaction, connector.vehicle
+        if transaction is None or vehicle is None:
+            return
+        connector.offered_w = self.limits.offered_w(
+            connector.number,
+            self.settings.power_w_max,
+            transaction.started_us,
+            self.now_us,
+            self.busy(),
+        )
+        connector.power_w = vehicle.power_w(connector.offered_w) * self.chance.uniform(0.98, 1.0)
+        if connector.offered_w <= 0:
+            self.turn(connector, "SuspendedEVSE")
+        else:
+            self.turn(connector, "SuspendedEV" if vehicle.full else "Charging")
+
+    def _measure_later(self, connector: Connector, transaction: Transaction) -> None:
+        interval_s = self.keys.seconds("MeterValueSampleInterval")
+
+        def measure(_now_us: int) -> None:
+            if connector.transaction is not transaction:
+                return
+            self.meter(connector)
+            self._offer(connector)
+            if self.keys.seconds("MeterValueSampleInterval"):
+                self.report_meter(connector, "Sample.Periodic")
+            self._measure_later(connector, transaction)
+
+        self.after(interval_s or self.settings.meter_interval_s, measure)
+
+    def report_meter(self, connector: Connector, context: str) -> None:
+        """Send the MeterValues of a connector."""
+        reading = Reading(
+            connector.energy_wh,
+            connector.power_w,
+            connector.offered_w,
+            connector.vehicle.soc if connector.vehicle is not None else 0.0,
+        )
+        measurands = self.keys.measurands("MeterValuesSampledData")
+        value = meter_value(reading, measurands, context, self.now_us, self.chance)
+        transaction = connector.transaction
+
+        def payload() -> Payload:
+            said: Payload = {"connectorId": connector.number, "meterValue": [value]}
+            if transaction is not None and transaction.number > 0:
+                said["transactionId"] = transaction.number
+            return said
+
+        if transaction is None:
+            self.send("MeterValues", payload())
+        else:
+            self._send_kept("MeterValues", payload)
+
+    # Reboot
+
+    def reboot(self, kind: str) -> None:
+        """Stop everything, hang up, and boot when connected again."""
+        for connector in self.connectors.values():
+            self.stop(connector, f"{kind}Reset")
+
+        def hang_up(_now_us: int) -> None:
+            self._boot_needed = True
+            self.registered = False
+            self.hangup = Hangup(REBOOT_S[kind])
+
+        self.after(REBOOT_S["Soft"], hang_up)
+
+
+def _status(answer: Payload) -> str:
+    info: Any = answer.get("idTagInfo")
+    return str(info.get("status", "")) if isinstance(info, dict) else ""

@@ -1,0 +1,79 @@
+"""What a three-phase energy meter says (OCPP 1.6 sections 7.29 to 7.33)."""
+
+from collections.abc import Callable
+from random import Random
+from typing import NamedTuple
+
+from csms.simulator.instants import iso
+
+VOLTAGE_V = 230.0
+PHASES = ("L1", "L2", "L3")
+
+
+class Reading(NamedTuple):
+    """The meter at one moment."""
+
+    energy_wh: float
+    power_w: float
+    offered_w: float
+    soc: float
+
+
+Row = tuple[str, str, str]
+"""Value, unit, phase."""
+
+
+def _energy(reading: Reading, _chance: Random) -> list[Row]:
+    return [(f"{reading.energy_wh:.0f}", "Wh", "")]
+
+
+def _power(reading: Reading, _chance: Random) -> list[Row]:
+    return [(f"{reading.power_w:.1f}", "W", "")]
+
+
+def _offered(reading: Reading, _chance: Random) -> list[Row]:
+    return [(f"{reading.offered_w / VOLTAGE_V / len(PHASES):.1f}", "A", "")]
+
+
+def _current(reading: Reading, chance: Random) -> list[Row]:
+    ampere = reading.power_w / VOLTAGE_V / len(PHASES)
+    return [(f"{ampere * chance.uniform(0.99, 1.01):.2f}", "A", phase) for phase in PHASES]
+
+
+def _voltage(_reading: Reading, chance: Random) -> list[Row]:
+    return [(f"{chance.gauss(VOLTAGE_V, 1.2):.1f}", "V", f"{phase}-N") for phase in PHASES]
+
+
+def _soc(reading: Reading, _chance: Random) -> list[Row]:
+    return [(f"{reading.soc * 100:.0f}", "Percent", "")]
+
+
+def _temperature(reading: Reading, chance: Random) -> list[Row]:
+    return [(f"{25 + reading.power_w / 1_500 + chance.uniform(-1, 1):.1f}", "Celsius", "")]
+
+
+MEASURANDS: dict[str, Callable[[Reading, Random], list[Row]]] = {
+    "Energy.Active.Import.Register": _energy,
+    "Power.Active.Import": _power,
+    "Current.Offered": _offered,
+    "Current.Import": _current,
+    "Voltage": _voltage,
+    "SoC": _soc,
+    "Temperature": _temperature,
+}
+LOCATIONS = {"SoC": "EV", "Temperature": "Body"}
+
+
+def meter_value(
+    reading: Reading, measurands: tuple[str, ...], context: str, at_us: int, chance: Random
+) -> dict[str, object]:
+    """Return one MeterValue of 1.6 with every sample of `measurands` that is known."""
+    samples = []
+    for measurand in measurands:
+        for value, unit, phase in MEASURANDS[measurand](reading, chance):
+            sample = {"value": value, "context": context, "measurand": measurand, "unit": unit}
+            sample["location"] = LOCATIONS.get(measurand, "Outlet")
+            if phase:
+                sample["phase"] = phase
+            samples.append(sample)
+    return {"timestamp": iso(at_us), "sampledValue": samples}

@@ -1,0 +1,88 @@
+"""What a charger still has to say, over reconnects (OCPP 1.6 sections 3.7 and 4.10).
+
+Ordinary messages are forgotten when the connection goes. Messages of transactions are kept, in
+order, until the server has answered each; when the box is full, MeterValues go first, then the
+oldest, so that starts and stops are lost last.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Payload = dict[str, object]
+OnAnswer = Callable[[Payload, int], None]
+"""Called with the answer and the time."""
+
+
+@dataclass
+class Message:
+    """A CALL that waits to be sent.
+
+    `payload` is built when it is sent, not before: a StopTransaction learns the number of its
+    transaction from the answer to the StartTransaction that was queued before it.
+    """
+
+    action: str
+    payload: Callable[[], Payload]
+    answered: OnAnswer | None = None
+    kept: bool = False
+    attempts: int = 0
+
+
+class Outbox:
+    """Two queues: ordinary messages first, then those of transactions, strictly in order."""
+
+    def __init__(self, messages_max: int) -> None:
+        self._messages_max = messages_max
+        self._ordinary: deque[Message] = deque()
+        self._kept: deque[Message] = deque()
+        self.dropped = 0
+        self.waits_until_us = 0
+        """Messages of transactions are held until then, after a failed attempt."""
+
+    def __len__(self) -> int:
+        return len(self._ordinary) + len(self._kept)
+
+    @property
+    def kept(self) -> int:
+        """How many messages of transactions wait."""
+        return len(self._kept)
+
+    def put(self, message: Message) -> None:
+        """Queue a message."""
+        if not message.kept:
+            self._ordinary.append(message)
+            return
+        self._kept.append(message)
+        if len(self._kept) > self._messages_max:
+            expendable = next((m for m in self._kept if m.action == "MeterValues"), self._kept[0])
+            self._kept.remove(expendable)
+            self.dropped += 1
+
+    def urgent(self, message: Message) -> None:
+        """Queue an ordinary message before all others."""
+        self._ordinary.appendleft(message)
+
+    def next(self, now_us: int) -> Message | None:
+        """Take the next message; a kept one stays until `done`."""
+        if self._ordinary:
+            return self._ordinary.popleft()
+        if self._kept and now_us >= self.waits_until_us:
+            return self._kept[0]
+        return None
+
+    def due_us(self) -> int | None:
+        """Return when `next` has something, None when never by itself."""
+        if self._ordinary:
+            return 0
+        return self.waits_until_us if self._kept else None
+
+    def done(self, message: Message) -> None:
+        """Forget a kept message: it was answered, or given up."""
+        if message.kept and self._kept and self._kept[0] is message:
+            self._kept.popleft()
+
+    def disconnected(self) -> None:
+        """Forget what is not kept."""
+        self._ordinary.clear()
+        self.waits_until_us = 0

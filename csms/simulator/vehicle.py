@@ -1,0 +1,41 @@
+"""A vehicle's battery: how much power it takes."""
+
+import math
+from dataclasses import dataclass
+
+TAPER_SOC = 0.8
+"""Above this a battery takes less and less."""
+FULL_SOC = 0.995
+EFFICIENCY = 0.92
+"""Share of the metered energy that reaches the battery of an AC vehicle."""
+SECONDS_PER_HOUR = 3_600
+
+
+@dataclass
+class Vehicle:
+    """A plugged-in vehicle. `soc` is its state of charge, 0 to 1."""
+
+    battery_wh: float
+    power_w_max: float
+    soc: float
+
+    @property
+    def full(self) -> bool:
+        """Whether it takes no more."""
+        return self.soc >= FULL_SOC
+
+    def power_w(self, offered_w: float) -> float:
+        """Return the power that it takes when `offered_w` is offered."""
+        if self.full or offered_w <= 0:
+            return 0.0
+        power_w = min(self.power_w_max, offered_w)
+        if self.soc > TAPER_SOC:
+            taper = math.exp(-4.0 * (self.soc - TAPER_SOC) / (1 - TAPER_SOC))
+            power_w = min(power_w, self.power_w_max * taper)
+        return power_w
+
+    def charge(self, power_w: float, seconds: float) -> float:
+        """Take `power_w` for `seconds`; return the metered energy in watt-hours."""
+        energy_wh = power_w * seconds / SECONDS_PER_HOUR
+        self.soc = min(1.0, self.soc + energy_wh * EFFICIENCY / self.battery_wh)
+        return energy_wh
