@@ -1,0 +1,188 @@
+"""The official JSON schemas, used to mark payloads and not to refuse them.
+
+The schema files are those inside the `ocpp` package; only its data is used, none of its code.
+Every violation becomes a *flag*: a kind and the place, with `*` for list indexes, so that flags
+can be counted over millions of messages:
+
+    missing:/meterValue/*/timestamp   a required property is not there
+    type:/connectorId                 another JSON type
+    length:/chargePointVendor         too long, too short, too many, too few
+    enum:/meterValue/*/sampledValue/*/unit
+    format:/timestamp                 not a readable time; more digits than allowed
+    extra:/                           properties that the schema does not know (at this object)
+    unreadable:/                      the validator gave up (lone surrogates, too deep)
+
+For chargers that are held to the letter, `Schema.error` turns the first violation into the error
+code of a CALLERROR.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from importlib.resources import files
+
+import jsonschema_rs
+
+from protocol.errors import ErrorCode
+from protocol.time import readable_time
+
+FLAGS_MAX = 32
+"""Distinct flags of one payload; more add nothing that an operator could use."""
+VIOLATIONS_MAX = 1_000
+"""Violations looked at in one payload, so that a huge bad one costs no more than a big bad one."""
+
+KINDS: Mapping[str, str] = {
+    "required": "missing",
+    "type": "type",
+    "maxLength": "length",
+    "minLength": "length",
+    "maxItems": "length",
+    "minItems": "length",
+    "enum": "enum",
+    "format": "format",
+    "multipleOf": "format",
+    "minimum": "format",
+    "maximum": "format",
+    "pattern": "format",
+    "additionalProperties": "extra",
+}
+"""Flag kind by JSON schema keyword."""
+
+CODES: Mapping[str, ErrorCode] = {
+    "missing": ErrorCode.OCCURRENCE_CONSTRAINT,
+    "type": ErrorCode.TYPE_CONSTRAINT,
+    "length": ErrorCode.PROPERTY_CONSTRAINT,
+    "enum": ErrorCode.PROPERTY_CONSTRAINT,
+    "format": ErrorCode.PROPERTY_CONSTRAINT,
+    "extra": ErrorCode.FORMATION,
+    "unreadable": ErrorCode.FORMATION,
+}
+"""Error code by flag kind, most telling first: the first kind present decides."""
+
+
+class Schema:
+    """The schema of one payload."""
+
+    __slots__ = ("_validator", "name")
+
+    def __init__(self, name: str, document: dict[str, object]) -> None:
+        self.name = name
+        # The standard's own date-time would flag the times without a zone and with `+03` that we
+        # read without loss; a URI is what the charger takes for one.
+        self._validator = jsonschema_rs.validator_for(
+            document,
+            validate_formats=True,
+            formats={"date-time": readable_time, "uri": _any_text},
+        )
+
+    def flags(self, payload: object) -> tuple[str, ...]:
+        """Return what is wrong with `payload`, at most `FLAGS_MAX` flags; empty when valid.
+
+        Never raises.
+        """
+        try:
+            if self._validator.is_valid(payload):
+                return ()
+        except ValueError:  # lone surrogates, depth; the validator's own limits
+            return ("unreadable:/",)
+        flags: dict[str, None] = {}
+        for flag, _ in self._violations(payload):
+            flags[flag] = None
+            if len(flags) == FLAGS_MAX:
+                break
+        return tuple(flags)
+
+    def error(self, payload: object) -> tuple[ErrorCode, str] | None:
+        """Return the CALLERROR that a strict reading asks for, or None when `payload` is valid.
+
+        The description names the place and the rule, and never repeats a value: values may be
+        secrets.
+        """
+        if not isinstance(payload, dict):
+            return ErrorCode.PROTOCOL, f"the payload of {self.name} must be an object"
+        try:
+            if self._validator.is_valid(payload):
+                return None
+        except ValueError:
+            return CODES["unreadable"], "the payload cannot be read"
+        first: dict[str, tuple[str, str]] = {}
+        for flag, rule in self._violations(payload):
+            first.setdefault(flag.partition(":")[0], (flag, rule))
+        for kind, code in CODES.items():
+            if kind in first:
+                flag, rule = first[kind]
+                return code, f"{flag.partition(':')[2]}: {rule}"
+        return ErrorCode.FORMATION, f"the payload is no valid {self.name}"
+
+    def _violations(self, payload: object) -> Iterable[tuple[str, str]]:
+        try:
+            for seen, error in enumerate(self._validator.iter_errors(payload)):
+                if seen == VIOLATIONS_MAX:
+                    return
+                keyword = error.kind.name
+                kind = KINDS.get(keyword, "format")
+                path = ["*" if isinstance(step, int) else step for step in error.instance_path]
+                if keyword == "required":
+                    path.append(error.kind.property)  # type: ignore[attr-defined]
+                yield f"{kind}:/{'/'.join(path)}", RULES.get(kind, "not allowed")
+        except ValueError:
+            yield "unreadable:/", "the payload cannot be read"
+
+
+RULES: Mapping[str, str] = {
+    "missing": "required",
+    "type": "wrong type",
+    "length": "wrong length",
+    "enum": "not one of the allowed values",
+    "format": "wrong format",
+    "extra": "unknown property",
+}
+
+
+class Schemas:
+    """All payload schemas of one OCPP version."""
+
+    def __init__(self, requests: Mapping[str, Schema], responses: Mapping[str, Schema]) -> None:
+        self.requests = requests
+        self.responses = responses
+
+    def request(self, action: str) -> Schema:
+        """Return the schema of the payload of a CALL.
+
+        Raises:
+            KeyError: the version has no such action.
+        """
+        return self.requests[action]
+
+    def response(self, action: str) -> Schema:
+        """Return the schema of the payload of a CALLRESULT.
+
+        Raises:
+            KeyError: the version has no such action.
+        """
+        return self.responses[action]
+
+
+def load_schemas(folder: str, request_suffix: str = "") -> Schemas:
+    """Compile every schema file of `folder` (v16, v201, v21) of the `ocpp` package.
+
+    `request_suffix` is what request files have after the action's name: nothing in 1.6.
+    """
+    requests: dict[str, Schema] = {}
+    responses: dict[str, Schema] = {}
+    # `files("ocpp")`, not the version's package: that one would import the library's engine.
+    for path in sorted((files("ocpp") / folder / "schemas").iterdir(), key=lambda path: path.name):
+        name, dot, ending = path.name.rpartition(".")
+        if not dot or ending != "json":
+            continue
+        document = json.loads(path.read_text(encoding="utf-8-sig"))
+        action = name.removesuffix("Response")
+        if action != name:
+            responses[action] = Schema(name, document)
+        else:
+            action = name.removesuffix(request_suffix)
+            requests[action] = Schema(name, document)
+    return Schemas(requests, responses)
+
+
+def _any_text(_text: str) -> bool:
+    return True

@@ -1,0 +1,67 @@
+"""OCPP 1.6 edition 2 with the security extension (whitepaper edition 3).
+
+A module a chapter, called profiles there:
+
+    core               authorize, boot, status, transactions, configuration
+    metering           sampled values, the hot path
+    firmware           firmware updates and diagnostics
+    local_list         the local authorization list
+    reservation        reservations
+    smart_charging     charging profiles
+    remote_trigger     messages on request
+    security           the messages of the security extension
+
+Each has the functions that read and write its messages, and its rows of `INBOUND` and `OUTBOUND`.
+Wire names stay as the specification spells them.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from protocol.dialect import OCPP_16
+from protocol.schemas import load_schemas
+from protocol.v16 import (
+    core,
+    firmware,
+    local_list,
+    metering,
+    remote_trigger,
+    reservation,
+    security,
+    smart_charging,
+)
+from protocol.version import Inbound, Outbound, Version
+
+INBOUND: Mapping[str, Inbound] = MappingProxyType(
+    {
+        row.action: row
+        for chapter in (core.INBOUND, metering.INBOUND, firmware.INBOUND, security.INBOUND)
+        for row in chapter
+    }
+)
+"""What chargers send, by action."""
+
+OUTBOUND: Mapping[str, Outbound] = MappingProxyType(
+    {
+        row.action: row
+        for chapter in (
+            core.OUTBOUND,
+            firmware.OUTBOUND,
+            local_list.OUTBOUND,
+            reservation.OUTBOUND,
+            smart_charging.OUTBOUND,
+            remote_trigger.OUTBOUND,
+            security.OUTBOUND,
+        )
+        for row in chapter
+    }
+)
+"""What we send, by action."""
+
+V16 = Version(
+    subprotocol=OCPP_16.subprotocol,
+    dialect=OCPP_16,
+    inbound=INBOUND,
+    outbound=OUTBOUND,
+    schemas=load_schemas("v16"),
+)

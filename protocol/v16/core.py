@@ -1,0 +1,242 @@
+"""The Core profile: OCPP 1.6 edition 2, chapters 4, 5 and 6. MeterValues is in `metering`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from domain.answers import (
+    Answer,
+    AuthorizationAnswer,
+    BootDecision,
+    DataAnswer,
+    HeartbeatAnswer,
+    StartAnswer,
+    StopAnswer,
+)
+from domain.commands import Priority
+from domain.events import ChargerBooted, ConnectorStatusReported, HeartbeatReceived
+from domain.reports import AuthorizationAsked, DataOffered, StartReported, StopReported
+from protocol.fields import INT32_MIN, INT53_MAX, Fields
+from protocol.reading import Reading
+from protocol.time import write_time
+from protocol.v16.metering import read_samples
+from protocol.v16.vocabulary import FOLDED_REASONS, FOLDED_STATUSES, REASONS, STATUSES, spelled
+from protocol.v16.writing import expect, id_tag_info, nothing
+from protocol.version import Follow, Inbound, Outbound
+
+UNKNOWN_STATUS = "Unknown"
+"""A StatusNotification without a status: no word of the specification is made up for it."""
+
+
+def read_authorize(payload: Mapping[str, Any], reading: Reading) -> AuthorizationAsked:
+    """Read Authorize.req (section 6.1)."""
+    return AuthorizationAsked(_token(Fields(payload, reading)))
+
+
+def write_authorize(answer: Answer) -> dict[str, Any]:
+    """Write Authorize.conf (section 6.2)."""
+    return {"idTagInfo": id_tag_info(expect(answer, AuthorizationAnswer).token)}
+
+
+def read_boot_notification(payload: Mapping[str, Any], reading: Reading) -> ChargerBooted:
+    """Read BootNotification.req (section 6.3). `status` is ours to decide and left as it is."""
+    fields = Fields(payload, reading)
+    return ChargerBooted(
+        vendor=fields.text("chargePointVendor", None),
+        model=fields.text("chargePointModel", None),
+        serial=fields.text("chargePointSerialNumber"),
+        firmware=fields.text("firmwareVersion"),
+        iccid=fields.text("iccid"),
+        imsi=fields.text("imsi"),
+        meter_type=fields.text("meterType"),
+        meter_serial=fields.text("meterSerialNumber"),
+        box_serial=fields.text("chargeBoxSerialNumber"),
+    )
+
+
+def write_boot_notification(answer: Answer) -> dict[str, Any]:
+    """Write BootNotification.conf (section 6.4)."""
+    decision = expect(answer, BootDecision)
+    return {
+        "status": decision.status,
+        "currentTime": write_time(decision.now_us),
+        "interval": decision.interval_s,
+    }
+
+
+def read_data_transfer(payload: Mapping[str, Any], reading: Reading) -> DataOffered:
+    """Read DataTransfer.req (section 6.15). `data` that is no text becomes its JSON text."""
+    fields = Fields(payload, reading)
+    return DataOffered(
+        vendor=fields.text("vendorId", None),
+        message=fields.text("messageId"),
+        data=fields.text("data", "", reading.limits.text_length_max),
+    )
+
+
+def write_data_transfer(answer: Answer) -> dict[str, Any]:
+    """Write DataTransfer.conf (section 6.16)."""
+    decision = expect(answer, DataAnswer)
+    payload: dict[str, Any] = {"status": decision.status}
+    if decision.data:
+        payload["data"] = decision.data
+    return payload
+
+
+def read_heartbeat(payload: Mapping[str, Any], reading: Reading) -> HeartbeatReceived:
+    """Read Heartbeat.req (section 6.29): nothing, and whatever comes along is ignored."""
+    del payload, reading
+    return HeartbeatReceived()
+
+
+def write_heartbeat(answer: Answer) -> dict[str, Any]:
+    """Write Heartbeat.conf (section 6.30)."""
+    return {"currentTime": write_time(expect(answer, HeartbeatAnswer).now_us)}
+
+
+def read_start_transaction(payload: Mapping[str, Any], reading: Reading) -> StartReported:
+    """Read StartTransaction.req (section 6.45)."""
+    fields = Fields(payload, reading)
+    at_us, quality = fields.time("timestamp")
+    return StartReported(
+        connector=fields.integer("connectorId", None),
+        token=_token(fields),
+        meter_start_wh=fields.integer("meterStart", None, -INT53_MAX, INT53_MAX),
+        at_us=at_us,
+        started_raw=fields.raw("timestamp"),
+        reservation=fields.integer("reservationId", 0, INT32_MIN),
+        quality=quality,
+        flags=tuple(fields.flags),
+    )
+
+
+def write_start_transaction(answer: Answer) -> dict[str, Any]:
+    """Write StartTransaction.conf (section 6.46)."""
+    start = expect(answer, StartAnswer)
+    return {"transactionId": start.transaction, "idTagInfo": id_tag_info(start.token)}
+
+
+def read_status_notification(
+    payload: Mapping[str, Any], reading: Reading
+) -> ConnectorStatusReported:
+    """Read StatusNotification.req (section 6.47). The timestamp is optional there."""
+    fields = Fields(payload, reading)
+    at_us, quality = fields.time("timestamp")
+    return ConnectorStatusReported(
+        connector=fields.integer("connectorId", None),
+        status=spelled(fields.text("status").strip() or UNKNOWN_STATUS, STATUSES, FOLDED_STATUSES),
+        at_us=at_us,
+        error_code=fields.text("errorCode") or "NoError",
+        info=fields.text("info"),
+        vendor=fields.text("vendorId"),
+        vendor_error=fields.text("vendorErrorCode"),
+        quality=quality,
+    )
+
+
+def read_stop_transaction(payload: Mapping[str, Any], reading: Reading) -> StopReported:
+    """Read StopTransaction.req (section 6.49).
+
+    No token means that none was shown, no reason means Local (errata to 1.6-J, 2.6).
+    """
+    fields = Fields(payload, reading)
+    at_us, quality = fields.time("timestamp")
+    data = fields.get("transactionData")
+    samples = () if data is None else read_samples(data, reading, "/transactionData", fields.flags)
+    return StopReported(
+        said_transaction=fields.integer("transactionId", None, INT32_MIN),
+        meter_stop_wh=fields.integer("meterStop", None, -INT53_MAX, INT53_MAX),
+        at_us=at_us,
+        stopped_raw=fields.raw("timestamp"),
+        token=fields.text("idTag", "", reading.limits.token_length_max),
+        reason=spelled(fields.text("reason").strip() or "Local", REASONS, FOLDED_REASONS),
+        samples=samples,
+        quality=quality,
+        flags=tuple(fields.flags),
+    )
+
+
+def write_stop_transaction(answer: Answer) -> dict[str, Any]:
+    """Write StopTransaction.conf (section 6.50)."""
+    token = expect(answer, StopAnswer).token
+    return {} if token is None else {"idTagInfo": id_tag_info(token)}
+
+
+def _token(fields: Fields) -> str:
+    return fields.text("idTag", None, fields.reading.limits.token_length_max)
+
+
+INBOUND = (
+    Inbound("Authorize", read_authorize, write_authorize, "4.1"),
+    Inbound("BootNotification", read_boot_notification, write_boot_notification, "4.2"),
+    Inbound("DataTransfer", read_data_transfer, write_data_transfer, "4.3", secret_request=True),
+    Inbound("Heartbeat", read_heartbeat, write_heartbeat, "4.6"),
+    Inbound("StartTransaction", read_start_transaction, write_start_transaction, "4.8"),
+    Inbound("StatusNotification", read_status_notification, nothing, "4.9"),
+    Inbound("StopTransaction", read_stop_transaction, write_stop_transaction, "4.10"),
+)
+
+OUTBOUND = (
+    Outbound(
+        "ChangeAvailability",
+        idempotent=True,
+        priority=Priority.OPERATOR,
+        section="5.2",
+        follow=Follow.STATUS_REPORTED,
+        # Scheduled: it will change when the running transaction has ended.
+        yes=frozenset({"accepted", "scheduled"}),
+    ),
+    Outbound(
+        "ChangeConfiguration",
+        idempotent=True,
+        priority=Priority.OPERATOR,
+        section="5.3",
+        yes=frozenset({"accepted", "rebootrequired"}),
+        secret_request=True,
+    ),
+    Outbound("ClearCache", idempotent=True, priority=Priority.OPERATOR, section="5.4"),
+    Outbound(
+        "DataTransfer",
+        idempotent=False,
+        priority=Priority.OPERATOR,
+        section="5.6",
+        secret_request=True,
+        secret_response=True,
+    ),
+    Outbound(
+        "GetConfiguration",
+        idempotent=True,
+        priority=Priority.BACKGROUND,
+        section="5.8",
+        yes=frozenset(),
+        secret_response=True,
+    ),
+    Outbound(
+        "RemoteStartTransaction",
+        idempotent=False,
+        priority=Priority.DRIVER,
+        section="5.11",
+        follow=Follow.TRANSACTION_STARTED,
+    ),
+    Outbound(
+        "RemoteStopTransaction",
+        # A transaction stops once; a second request for it is rejected.
+        idempotent=True,
+        priority=Priority.DRIVER,
+        section="5.12",
+        follow=Follow.TRANSACTION_STOPPED,
+    ),
+    Outbound(
+        "Reset",
+        idempotent=False,
+        priority=Priority.OPERATOR,
+        section="5.14",
+        follow=Follow.BOOTED,
+    ),
+    Outbound(
+        "UnlockConnector",
+        idempotent=False,
+        priority=Priority.DRIVER,
+        section="5.18",
+        yes=frozenset({"unlocked"}),
+    ),
+)

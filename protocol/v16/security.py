@@ -1,0 +1,148 @@
+"""The security extension: "Improved security for OCPP 1.6-J", edition 3, chapters 3 to 5."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from domain.answers import Answer, CertificateAnswer
+from domain.commands import Priority
+from domain.events import FirmwareStatusReported, LogStatusReported, SecurityEventReported
+from domain.reports import CertificateAsked
+from protocol.fields import INT32_MIN, Fields
+from protocol.reading import Reading
+from protocol.v16.writing import expect, nothing
+from protocol.version import Follow, Inbound, Outbound
+
+
+def read_log_status(payload: Mapping[str, Any], reading: Reading) -> LogStatusReported:
+    """Read LogStatusNotification.req (section 5.13)."""
+    fields = Fields(payload, reading)
+    return LogStatusReported(
+        status=fields.text("status", None), request=fields.integer("requestId", 0, INT32_MIN)
+    )
+
+
+def read_security_event(payload: Mapping[str, Any], reading: Reading) -> SecurityEventReported:
+    """Read SecurityEventNotification.req (section 5.15). `info` is the charger's own text."""
+    fields = Fields(payload, reading)
+    at_us, quality = fields.time("timestamp")
+    return SecurityEventReported(
+        kind=fields.text("type", None),
+        at_us=at_us,
+        info=fields.text("techInfo", "", reading.limits.text_length_max),
+        quality=quality,
+    )
+
+
+def read_sign_certificate(payload: Mapping[str, Any], reading: Reading) -> CertificateAsked:
+    """Read SignCertificate.req (section 5.17)."""
+    return CertificateAsked(
+        Fields(payload, reading).text("csr", None, reading.limits.text_length_max)
+    )
+
+
+def write_sign_certificate(answer: Answer) -> dict[str, Any]:
+    """Write SignCertificate.conf (section 5.18)."""
+    return {"status": expect(answer, CertificateAnswer).status}
+
+
+def read_signed_firmware_status(
+    payload: Mapping[str, Any], reading: Reading
+) -> FirmwareStatusReported:
+    """Read SignedFirmwareStatusNotification.req (section 5.19)."""
+    fields = Fields(payload, reading)
+    return FirmwareStatusReported(
+        status=fields.text("status", None),
+        request=fields.integer("requestId", 0, INT32_MIN),
+        signed=True,
+    )
+
+
+EXTENDED_REQUESTED: Mapping[str, Follow] = MappingProxyType(
+    {
+        "BootNotification": Follow.BOOTED,
+        "FirmwareStatusNotification": Follow.FIRMWARE_REPORTED,
+        "Heartbeat": Follow.HEARTBEAT_RECEIVED,
+        "LogStatusNotification": Follow.LOG_REPORTED,
+        "MeterValues": Follow.METER_REPORTED,
+        "SignChargePointCertificate": Follow.CERTIFICATE_ASKED,
+        "StatusNotification": Follow.STATUS_REPORTED,
+    }
+)
+"""What an extended trigger leads to, by requestedMessage (MessageTriggerEnumType)."""
+
+INBOUND = (
+    Inbound("LogStatusNotification", read_log_status, nothing, "security 5.13"),
+    Inbound(
+        "SecurityEventNotification",
+        read_security_event,
+        nothing,
+        "security 5.15",
+        secret_request=True,
+    ),
+    Inbound("SignCertificate", read_sign_certificate, write_sign_certificate, "security 5.17"),
+    Inbound(
+        "SignedFirmwareStatusNotification",
+        read_signed_firmware_status,
+        nothing,
+        "security 5.19",
+    ),
+)
+
+# AcceptedCanceled: accepted, and an earlier request of the same kind was given up.
+_ACCEPTED = frozenset({"accepted", "acceptedcanceled"})
+
+OUTBOUND = (
+    Outbound(
+        "CertificateSigned",
+        idempotent=True,
+        priority=Priority.OPERATOR,
+        section="security 5.1",
+    ),
+    Outbound(
+        "DeleteCertificate",
+        idempotent=True,
+        priority=Priority.OPERATOR,
+        section="security 5.3",
+    ),
+    Outbound(
+        "ExtendedTriggerMessage",
+        idempotent=True,
+        priority=Priority.BACKGROUND,
+        section="security 5.5",
+        follow=Follow.REQUESTED_MESSAGE,
+        requested=EXTENDED_REQUESTED,
+    ),
+    Outbound(
+        "GetInstalledCertificateIds",
+        idempotent=True,
+        priority=Priority.BACKGROUND,
+        section="security 5.7",
+        # NotFound is an answer too: no certificate of this kind is installed.
+        yes=frozenset({"accepted", "notfound"}),
+    ),
+    Outbound(
+        "GetLog",
+        idempotent=False,
+        priority=Priority.BACKGROUND,
+        section="security 5.9",
+        follow=Follow.LOG_REPORTED,
+        yes=_ACCEPTED,
+        secret_request=True,
+    ),
+    Outbound(
+        "InstallCertificate",
+        idempotent=True,
+        priority=Priority.OPERATOR,
+        section="security 5.11",
+    ),
+    Outbound(
+        "SignedUpdateFirmware",
+        idempotent=False,
+        priority=Priority.BACKGROUND,
+        section="security 5.21",
+        follow=Follow.FIRMWARE_REPORTED,
+        yes=_ACCEPTED,
+        secret_request=True,
+    ),
+)
