@@ -1,0 +1,145 @@
+"""The tables that entries become rows of, column by column, as Arrow types.
+
+The order of the columns is the order of a row in `rows`; names are those of migrations/0001.
+`TAG` columns have few different values and travel as dictionaries.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+TAG = pa.dictionary(pa.int32(), pa.string())
+TAGS = pa.list_(pa.string())
+TEXT = pa.string()
+INSTANT = pa.timestamp("us", tz="UTC")
+SECONDS = pa.uint32()
+INT16 = pa.uint16()
+INT64 = pa.int64()
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: its name and its columns."""
+
+    name: str
+    columns: tuple[tuple[str, pa.DataType], ...]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns as an Arrow schema."""
+        return pa.schema(list(self.columns))
+
+
+SAMPLES = Table(
+    "samples",
+    (
+        ("tenant", TAG),
+        ("site", TAG),
+        ("measurand", TAG),
+        ("charger", TEXT),
+        ("connector", INT16),
+        ("phase", TAG),
+        ("location", TAG),
+        ("context", TAG),
+        ("ts", INSTANT),
+        ("value", pa.float64()),
+        ("unit", TAG),
+        ("transaction", pa.int32()),
+        ("text", TEXT),
+        ("quality", TAG),
+        ("received_at", SECONDS),
+    ),
+)
+MESSAGES = Table(
+    "ocpp_messages",
+    (
+        ("received_at", INSTANT),
+        ("tenant", TAG),
+        ("site", TAG),
+        ("charger", TEXT),
+        ("direction", TAG),
+        ("action", TAG),
+        ("uid", TEXT),
+        ("payload", TEXT),
+        ("response", TEXT),
+        ("outcome", TAG),
+        ("error_code", TAG),
+        ("error_text", TEXT),
+        ("latency_us", pa.uint64()),
+        ("flags", TAGS),
+    ),
+)
+STATUSES = Table(
+    "status_history",
+    (
+        ("ts", INSTANT),
+        ("tenant", TAG),
+        ("site", TAG),
+        ("charger", TEXT),
+        ("connector", INT16),
+        ("status", TAG),
+        ("error_code", TAG),
+        ("info", TEXT),
+        ("vendor", TAG),
+        ("vendor_error", TEXT),
+        ("quality", TAG),
+        ("received_at", SECONDS),
+    ),
+)
+CONNECTIONS = Table(
+    "connections",
+    (
+        ("received_at", INSTANT),
+        ("tenant", TAG),
+        ("site", TAG),
+        ("charger", TEXT),
+        ("generation", pa.uint64()),
+        ("kind", TAG),
+        ("remote", TEXT),
+        ("subprotocol", TAG),
+        ("security_profile", pa.uint8()),
+        ("gateway", TAG),
+        ("code", INT16),
+        ("reason", TEXT),
+        ("detail", TEXT),
+        ("path", TEXT),
+        ("user_agent", TEXT),
+        ("frames_in", pa.uint64()),
+        ("frames_out", pa.uint64()),
+    ),
+)
+TRANSACTIONS = Table(
+    "transaction_events",
+    (
+        ("ts", INSTANT),
+        ("tenant", TAG),
+        ("site", TAG),
+        ("charger", TEXT),
+        ("connector", INT16),
+        ("transaction", pa.int32()),
+        ("said_transaction", pa.int32()),
+        ("kind", TAG),
+        ("token", TEXT),
+        ("token_status", TAG),
+        ("meter_wh", INT64),
+        ("reason", TAG),
+        ("quality", TAG),
+        ("flags", TAGS),
+        ("received_at", SECONDS),
+    ),
+)
+SECURITY = Table(
+    "security_events",
+    (
+        ("ts", INSTANT),
+        ("tenant", TAG),
+        ("site", TAG),
+        ("charger", TEXT),
+        ("kind", TAG),
+        ("info", TEXT),
+        ("quality", TAG),
+        ("received_at", SECONDS),
+    ),
+)
+
+TABLES = (SAMPLES, MESSAGES, STATUSES, CONNECTIONS, TRANSACTIONS, SECURITY)
