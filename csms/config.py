@@ -11,6 +11,7 @@ All problems are reported together, one line each: field, rule, value, and where
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,21 +21,33 @@ from typing import Annotated, Any, get_args
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from actors.charger.settings import ChargerSettings
 from csms.api.settings import ApiSettings
+from csms.gateway.settings import GatewaySettings
 from csms.listen import ListenSettings
 from csms.paths import LONGEST_SOCKET_NAME, SOCKET_PATH_BYTES_MAX, DataPaths
 from csms.simulator.settings import SimulatorSettings
 from domain.errors import ConfigError
+from storage.analytical.settings import WarehouseSettings
+from storage.journal import JournalSettings
+from storage.relational.engine import RelationalSettings
+from supervisor.links import LinkSettings
 
 PREFIX = "CSMS_"
 SEPARATOR = "__"
 CONFIG_VARIABLE = "CSMS_CONFIG"
 DATA_VARIABLE = "CSMS_DATA"
+SECRETS = frozenset({"url", "dsn", "password", "secret"})
+"""Words in a name whose value may hold a password: it is never printed."""
 DEFAULT_DATA = "csms-data"
 
 
 def _absolute(path: Path) -> Path:
     return Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - keeps symbolic links
+
+
+def _section(model: type[BaseModel]) -> Any:  # noqa: ANN401 - as pydantic's own Field
+    return Field(default_factory=lambda: model.model_validate({}))
 
 
 class Config(BaseModel):
@@ -52,9 +65,15 @@ class Config(BaseModel):
         description="Folder of the processes' sockets; default: `run` in the data directory. "
         "Set it when the path of the data directory is too long for unix sockets.",
     )
-    listen: ListenSettings = Field(default_factory=ListenSettings)
-    api: ApiSettings = Field(default_factory=ApiSettings)
-    simulator: SimulatorSettings = Field(default_factory=SimulatorSettings)
+    listen: ListenSettings = _section(ListenSettings)
+    api: ApiSettings = _section(ApiSettings)
+    gateway: GatewaySettings = _section(GatewaySettings)
+    charger: ChargerSettings = _section(ChargerSettings)
+    journal: JournalSettings = _section(JournalSettings)
+    relational: RelationalSettings = _section(RelationalSettings)
+    warehouse: WarehouseSettings = _section(WarehouseSettings)
+    links: LinkSettings = _section(LinkSettings)
+    simulator: SimulatorSettings = _section(SimulatorSettings)
 
     @property
     def paths(self) -> DataPaths:
@@ -195,9 +214,10 @@ def _problem(details: ErrorDetails, draft: _Draft) -> str:
     said = f" [{origin}]" if origin else ""
     if details["type"] == "extra_forbidden":
         return f"{name}: no such setting{_suggestion(path)}{said}"
+    said_value = "" if SECRETS & set(re.split(r"[._]", name)) else f" (got {details['input']!r})"
     rule = details["msg"].removeprefix("Value error, ")
     rule = rule[:1].lower() + rule[1:]
-    return f"{name}: {rule} (got {details['input']!r}){said}"
+    return f"{name}: {rule}{said_value}{said}"
 
 
 def _suggestion(path: tuple[str, ...]) -> str:
@@ -220,14 +240,14 @@ def _suggestion(path: tuple[str, ...]) -> str:
 def setting_names(model: type[BaseModel] = Config, prefix: str = "") -> Iterator[str]:
     """Yield the dotted name of every setting, in order."""
     for name, info in model.model_fields.items():
-        inner = _section(info.annotation)
+        inner = _model_of(info.annotation)
         if inner is None:
             yield prefix + name
         else:
             yield from setting_names(inner, f"{prefix}{name}.")
 
 
-def _section(annotation: object) -> type[BaseModel] | None:
+def _model_of(annotation: object) -> type[BaseModel] | None:
     for candidate in (annotation, *get_args(annotation)):
         if isinstance(candidate, type) and issubclass(candidate, BaseModel):
             return candidate
