@@ -21,8 +21,6 @@ class Dialect(msgspec.Struct, frozen=True):
     """The WebSocket subprotocol: ocpp1.6, ocpp2.0.1, ocpp2.1."""
     spellings: Mapping[ErrorCode, str]
     """How each code is written; total."""
-    message_types: frozenset[int] = frozenset({2, 3, 4})
-    """Numbers that are read. Frames of other numbers are reported and never answered."""
     uid_chars_max: int = 36
     """Our own message ids are never longer; a peer's longer id is flagged."""
     unreadable_uid: str = ""

@@ -5,7 +5,7 @@ see `protocol.dialect`.
 
     CsmsError
         LocalProtocolError     we broke the rules; nothing was sent, the session is unchanged
-        UnreadableFrame        the peer sent something that is no OCPP-J frame; the session catches it
+        RemoteProtocolError    what the peer sent is no OCPP-J frame; never leaves a session
 """
 
 from enum import StrEnum
@@ -55,7 +55,7 @@ class LocalProtocolError(CsmsError):
     """We asked a session for something that the protocol forbids. Nothing was sent."""
 
 
-class UnreadableFrame(CsmsError):
+class RemoteProtocolError(CsmsError):
     """The peer sent something that is no OCPP-J frame.
 
     `kind` (the message type number, 0 when unknown), `uid` and `action` are what could still be

@@ -1,0 +1,338 @@
+"""Text to frames and back.
+
+A frame as the specification wants it takes the fast path: two passes of msgspec, one over the frame
+(the payload stays text) and one over the payload. Anything else is read again slowly: mended
+(`protocol.repairs`), taken apart item by item with small faults turned into flags, and at last
+given up as a RemoteProtocolError with whatever the head of the text still tells.
+
+Flags: those of `protocol.repairs`, "cleaned:nul", "uid_number", "uid_empty", "payload_null",
+"payload_missing", "payload_empty_array", "extra_elements", "code:<unknown spelling>",
+"description_missing", "details_missing".
+
+Duplicate keys are not looked for: the last one wins.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Final, NoReturn
+
+import msgspec
+
+from domain.text import clean
+from protocol.dialect import meaning
+from protocol.errors import ErrorCode, Fault, LocalProtocolError, RemoteProtocolError
+from protocol.frames import (
+    CALL,
+    CALLERROR,
+    CALLRESULT,
+    DESCRIPTION_CHARS_MAX,
+    Call,
+    Error,
+    Frame,
+    Result,
+)
+from protocol.limits import SessionLimits
+from protocol.repairs import STRING, repair
+
+# --- encoding ----------------------------------------------------------------------------------
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_encode_json: Final = msgspec.json.Encoder(enc_hook=_plain).encode
+
+
+def encode_call(uid: str, action: str, payload: Mapping[str, object] | bytes) -> bytes:
+    """Return a CALL as UTF-8 JSON. `payload`: an object, or one that is encoded already.
+
+    Raises:
+        LocalProtocolError: the payload is no JSON object.
+    """
+    return _encode((CALL, uid, action, _body(payload)))
+
+
+def encode_result(uid: str, payload: Mapping[str, object] | bytes) -> bytes:
+    """Return a CALLRESULT as UTF-8 JSON. `payload`: an object, or one that is encoded already.
+
+    Raises:
+        LocalProtocolError: the payload is no JSON object.
+    """
+    return _encode((CALLRESULT, uid, _body(payload)))
+
+
+def encode_error(uid: str, spelling: str, description: str, details: Mapping[str, object]) -> bytes:
+    """Return a CALLERROR as UTF-8 JSON; the description is cut to 255 characters.
+
+    Raises:
+        LocalProtocolError: the details are no JSON object.
+    """
+    return _encode((CALLERROR, uid, spelling, description[:DESCRIPTION_CHARS_MAX], _body(details)))
+
+
+def _body(payload: Mapping[str, object] | bytes) -> Mapping[str, object] | msgspec.Raw:
+    if not isinstance(payload, bytes):
+        return payload
+    if not payload.startswith(b"{"):
+        raise LocalProtocolError("an encoded payload must be a JSON object")
+    return msgspec.Raw(payload)
+
+
+def _encode(items: tuple[object, ...]) -> bytes:
+    try:
+        return _encode_json(items)
+    except (TypeError, ValueError, RecursionError, msgspec.EncodeError) as problem:
+        raise LocalProtocolError(f"the payload has no JSON form: {problem}") from problem
+
+
+# --- decoding ----------------------------------------------------------------------------------
+
+_Name = Annotated[str, msgspec.Meta(min_length=1)]
+
+
+class _WireCall(msgspec.Struct, array_like=True, tag=CALL, forbid_unknown_fields=True, gc=False):
+    uid: _Name
+    action: _Name
+    payload: msgspec.Raw
+
+
+class _WireResult(
+    msgspec.Struct, array_like=True, tag=CALLRESULT, forbid_unknown_fields=True, gc=False
+):
+    uid: _Name
+    payload: msgspec.Raw
+
+
+_decode_wire: Final = msgspec.json.Decoder(_WireCall | _WireResult).decode
+_decode_items: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_decode_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
+_decode_text: Final = msgspec.json.Decoder(str).decode
+
+_SQUARE: Final = ord("[")
+_CURLY: Final = ord("{")
+_BACKSLASH: Final = ord("\\")
+_ESCAPED_NUL: Final = rb"\u0000"
+
+
+def decode(text: bytes, limits: SessionLimits) -> Frame:
+    """Return the frame in `text`, one WebSocket message.
+
+    Raises:
+        RemoteProtocolError: it is no OCPP-J frame (1.6-J section 4.2), or beyond a limit.
+    """
+    if len(text) > limits.frame_bytes_max:
+        _give_up(Fault.TOO_LARGE, text, limits)
+    if not text.isascii():
+        try:
+            text.decode()
+        except UnicodeDecodeError:
+            _give_up(Fault.NOT_UTF8, text, limits)
+    # A frame with few brackets cannot be deep. Only the others are measured.
+    depth_max = limits.depth_max
+    if text.count(_SQUARE) + text.count(_CURLY) > depth_max and _is_deeper(text, depth_max):
+        _give_up(Fault.TOO_DEEP, text, limits)
+    if _BACKSLASH in text and _ESCAPED_NUL in text:
+        return _decode_slowly(text, limits)
+    try:
+        wire = _decode_wire(text)
+        body = bytes(wire.payload)
+        payload = _decode_object(body)
+    except (msgspec.DecodeError, RecursionError):
+        return _decode_slowly(text, limits)
+    names_max = limits.name_chars_max
+    if len(wire.uid) > names_max:
+        return _decode_slowly(text, limits)
+    if isinstance(wire, _WireResult):
+        return Result(wire.uid, payload, body)
+    if len(wire.action) > names_max:
+        return _decode_slowly(text, limits)
+    return Call(wire.uid, wire.action, payload, body)
+
+
+_TO_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKET: Final = bytes(byte for byte in range(256) if byte not in b"[]{}")
+
+
+def _is_deeper(text: bytes, levels: int) -> bool:
+    """Whether the JSON nests deeper than `levels`; no recursion, no parser.
+
+    Strings are dropped, brackets kept, and one innermost level is peeled off a round. Openers that
+    are never closed count as levels, so a truncated text is measured from above.
+    """
+    if _BACKSLASH in text:
+        text = text.replace(rb"\\", b"").replace(rb"\"", b"")
+    brackets = b"".join(text.split(b'"')[::2]).translate(_TO_SQUARE, _NO_BRACKET)
+    peeled = 0
+    while peeled <= levels and b"[]" in brackets:
+        brackets = brackets.replace(b"[]", b"")
+        peeled += 1
+    return peeled + brackets.count(b"[") > levels
+
+
+def _decode_slowly(text: bytes, limits: SessionLimits) -> Frame:
+    mended, flags = repair(text)
+    try:
+        items = _decode_items(mended)
+    except msgspec.ValidationError:
+        _give_up(Fault.NOT_A_FRAME, text, limits)
+    except (msgspec.DecodeError, RecursionError):
+        _give_up(_why_no_json(text), text, limits)
+    return _take_apart([bytes(item) for item in items], flags, limits)
+
+
+_NOT_FINITE: Final = re.compile(STRING + rb"|(?P<fault>NaN|Infinity)", re.DOTALL)
+
+
+def _why_no_json(text: bytes) -> Fault:
+    not_finite = any(match["fault"] is not None for match in _NOT_FINITE.finditer(text))
+    return Fault.NOT_FINITE if not_finite else Fault.NOT_JSON
+
+
+def _take_apart(items: list[bytes], flags: list[str], limits: SessionLimits) -> Frame:
+    kind = items[0] if items else b""
+    reader = _READERS.get(kind)
+    if reader is None:
+        raise RemoteProtocolError(Fault.UNKNOWN_TYPE if kind.isdigit() else Fault.NOT_A_FRAME)
+    elements, read = reader
+    uid = _read_uid(items[1] if len(items) > 1 else b"", int(kind), flags, limits)
+    if len(items) > elements:
+        flags.append("extra_elements")
+    items += [b""] * (elements - len(items))
+    return read(uid, items, flags, limits)
+
+
+def _read_uid(item: bytes, kind: int, flags: list[str], limits: SessionLimits) -> str:
+    if item.startswith(b'"'):
+        uid = _read_text(item, flags)
+        if not uid:
+            flags.append("uid_empty")
+    elif item[:1].isdigit() or item.startswith(b"-"):
+        uid = item.decode()
+        flags.append("uid_number")
+    else:
+        raise RemoteProtocolError(Fault.BAD_UID, kind)
+    if len(uid) > limits.name_chars_max:
+        raise RemoteProtocolError(Fault.BAD_UID, kind)
+    return uid
+
+
+def _read_call(uid: str, items: list[bytes], flags: list[str], limits: SessionLimits) -> Call:
+    action = _read_text(items[2], flags)
+    if not 0 < len(action) <= limits.name_chars_max:
+        raise RemoteProtocolError(Fault.BAD_ACTION, CALL, uid)
+    payload = _read_payload(items[3], flags)
+    if isinstance(payload, Fault):
+        raise RemoteProtocolError(payload, CALL, uid, action)
+    return Call(uid, action, payload, items[3] or b"{}", _unique(flags))
+
+
+def _read_result(uid: str, items: list[bytes], flags: list[str], _: SessionLimits) -> Result:
+    payload = _read_payload(items[2], flags)
+    if isinstance(payload, Fault):
+        raise RemoteProtocolError(payload, CALLRESULT, uid)
+    return Result(uid, payload, items[2] or b"{}", _unique(flags))
+
+
+def _read_error(uid: str, items: list[bytes], flags: list[str], limits: SessionLimits) -> Error:
+    """Read a CALLERROR. Nothing in it is worth losing the answer: whatever is odd is dropped."""
+    spelling = _read_text(items[2], flags)[: limits.name_chars_max]
+    code = meaning(spelling)
+    if code is None:
+        flags.append(f"code:{spelling}")
+    description = _read_text(items[3], flags)
+    if not items[3].startswith(b'"'):
+        flags.append("description_missing")
+    details = _read_payload(items[4], []) if items[4].startswith(b"{") else Fault.BAD_PAYLOAD
+    if isinstance(details, Fault):
+        flags.append("details_missing")
+        details = {}
+    return Error(uid, code or ErrorCode.GENERIC, description, details, _unique(flags))
+
+
+_READERS: Final[
+    Mapping[bytes, tuple[int, Callable[[str, list[bytes], list[str], SessionLimits], Frame]]]
+] = {b"2": (4, _read_call), b"3": (3, _read_result), b"4": (5, _read_error)}
+"""By message type: the number of elements of the frame, and who reads them."""
+
+_EMPTY_PAYLOADS: Final[Mapping[bytes, str]] = {
+    b"": "payload_missing",
+    b"null": "payload_null",
+    b"[]": "payload_empty_array",
+}
+
+
+def _read_payload(item: bytes, flags: list[str]) -> dict[str, Any] | Fault:
+    flag = _EMPTY_PAYLOADS.get(item)
+    if flag is not None:
+        flags.append(flag)
+        return {}
+    if not item.startswith(b"{"):
+        return Fault.BAD_PAYLOAD
+    try:
+        payload = _decode_object(item)
+    except msgspec.ValidationError:
+        return Fault.NOT_FINITE
+    except RecursionError:
+        return Fault.TOO_DEEP
+    return _cleaned(payload, flags) if _ESCAPED_NUL in item else payload
+
+
+def _read_text(item: bytes, flags: list[str]) -> str:
+    return _clean_text(_decode_text(item), flags) if item.startswith(b'"') else ""
+
+
+def _clean_text(text: str, flags: list[str]) -> str:
+    if "\x00" not in text:
+        return text
+    flags.append("cleaned:nul")
+    return clean(text, len(text))
+
+
+def _cleaned(value: Any, flags: list[str]) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, str):
+        return _clean_text(value, flags)
+    if isinstance(value, list):
+        return [_cleaned(item, flags) for item in value]
+    if isinstance(value, dict):
+        return {_clean_text(key, flags): _cleaned(item, flags) for key, item in value.items()}
+    return value
+
+
+def _unique(flags: list[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(flags))
+
+
+# --- giving up ---------------------------------------------------------------------------------
+
+HEAD_BYTES_MAX: Final = 2_048
+"""How far into an unreadable text its id and action are looked for."""
+
+_CLOSED_STRING: Final = rb'"(?:[^"\\]|\\.)*+"'
+_HEAD: Final = re.compile(
+    rb"\s*\[\s*(?P<kind>\d{1,3})\s*,\s*(?P<uid>" + _CLOSED_STRING + rb"|-?\d+(?=\s*,))"
+    rb"(?:\s*,\s*(?P<action>" + _CLOSED_STRING + rb"))?",
+    re.DOTALL,
+)
+
+
+def _give_up(fault: Fault, text: bytes, limits: SessionLimits) -> NoReturn:
+    """Raise RemoteProtocolError with what the head of the text still tells."""
+    head = _HEAD.match(text[:HEAD_BYTES_MAX])
+    if head is None:
+        raise RemoteProtocolError(fault)
+    uid, action = (_recover(item, limits) for item in head.group("uid", "action"))
+    raise RemoteProtocolError(fault, int(head["kind"]), uid, action)
+
+
+def _recover(item: bytes | None, limits: SessionLimits) -> str:
+    """Return a name as far as it is one, else nothing."""
+    if item is None:
+        return ""
+    try:
+        name = _read_text(item, []) if item.startswith(b'"') else item.decode()
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+    return name if len(name) <= limits.name_chars_max else ""
