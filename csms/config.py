@@ -80,6 +80,11 @@ class Config(BaseModel):
         """Where things are in the data directory."""
         return DataPaths(self.data, self.run or self.data / "run")
 
+    @property
+    def database_url(self) -> str:
+        """The URL of the relational store: the one that is set, else SQLite in the data."""
+        return self.relational.url or f"sqlite+aiosqlite:///{self.paths.database}"
+
 
 @dataclass
 class _Draft:

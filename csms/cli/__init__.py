@@ -1,0 +1,25 @@
+"""The command line. `main` is the entry point; each module here has the commands of one concern."""
+
+import typer
+
+from csms.cli import records, settings
+from csms.cli.errors import ReportingGroup
+
+app = typer.Typer(
+    name="csms",
+    help="An OCPP charging station management system.",
+    cls=ReportingGroup,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.add_typer(records.charger, name="charger", no_args_is_help=True)
+app.add_typer(records.token, name="token", no_args_is_help=True)
+app.add_typer(records.site, name="site", no_args_is_help=True)
+app.add_typer(records.key, name="key", no_args_is_help=True)
+app.add_typer(settings.config_app, name="config", no_args_is_help=True)
+app.add_typer(settings.db, name="db", no_args_is_help=True)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,225 @@
+"""`csms charger`, `csms token`, `csms site` and `csms key`."""
+
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from csms.cli.options import ConfigOption, DataOption
+from csms.cli.show import facts, instant, table
+from csms.cli.store import with_registry
+from csms.config import load_config
+from csms.simulator.driver import charger_url
+from domain.records import ChargerRecord, TokenRecord
+from storage.relational import credentials
+from storage.relational.registry import PAGE_MAX, ApiKey, Registry, Site
+
+charger = typer.Typer(help="Chargers: add, list, remove, change the password.")
+token = typer.Typer(help="Tokens of drivers: add, list, remove.")
+site = typer.Typer(help="Sites: add and list.")
+key = typer.Typer(help="API keys: create, list, revoke.")
+
+ID = Annotated[str, typer.Argument(metavar="ID", help="Identity, as in the charger's URL.")]
+TAG = Annotated[str, typer.Argument(metavar="TAG", help="The token (idTag), any case.")]
+After = Annotated[str, typer.Option(help="Begin after this one.")]
+
+
+@charger.command("add")
+def add_charger(
+    identity: ID,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    password: Annotated[
+        str | None,
+        typer.Option("--password", help="16 to 64 bytes. [default: one is made and printed]"),
+    ] = None,
+    site_id: Annotated[str, typer.Option("--site", help="The site where it stands.")] = "",
+    profile: Annotated[
+        int, typer.Option("--security-profile", min=0, max=3, help="0: none, 1: Basic, 2, 3: TLS.")
+    ] = 1,
+    networks: Annotated[
+        list[str] | None,
+        typer.Option("--network", help="CIDR that it may connect from; may be said again."),
+    ] = None,
+    *,
+    strict: Annotated[
+        bool, typer.Option(help="Answer schema violations with CALLERROR instead of a flag.")
+    ] = False,
+) -> None:
+    """Add a charger, and print its URL and its password (this one time)."""
+    generated = password is None and profile in {1, 2}
+    if generated:
+        password = credentials.generate_key()
+    credential = None
+    if password is not None:
+        keep = credentials.keep_generated if generated else credentials.keep_chosen
+        credential = keep(password)
+    record = ChargerRecord(
+        identity,
+        site=site_id,
+        security_profile=profile,
+        credential=credential,
+        networks=tuple(networks or ()),
+        strict=strict,
+    )
+    with_registry(data, config, lambda registry: registry.create_charger(record), writes=True)
+    facts([("charger", identity), *_access(data, config, identity, password if generated else "")])
+
+
+def _access(
+    data: DataOption, config: ConfigOption, identity: str, password: str | None
+) -> list[tuple[str, object]]:
+    listen = load_config(file=config, data=data).listen
+    url = charger_url(f"ws://{listen.host}:{listen.port}/ocpp", identity)
+    rows: list[tuple[str, object]] = [("url", url)]
+    return [*rows, ("password", password)] if password else rows
+
+
+@charger.command("list")
+def list_chargers(
+    data: DataOption = None,
+    config: ConfigOption = None,
+    site_id: Annotated[str, typer.Option("--site", help="Only of this site.")] = "",
+    after: After = "",
+) -> None:
+    """List chargers, a thousand at a time."""
+    records = with_registry(
+        data,
+        config,
+        lambda registry: registry.list_chargers(site=site_id, after=after, limit=PAGE_MAX),
+    )
+    table(
+        ("id", "site", "profile", "password", "registration", "strict"),
+        (
+            (
+                r.id,
+                r.site,
+                r.security_profile,
+                "set" if r.credential else "none",
+                r.registration,
+                "yes" if r.strict else "no",
+            )
+            for r in records
+        ),
+    )
+
+
+@charger.command("password")
+def change_password(
+    identity: ID,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    password: Annotated[
+        str | None, typer.Option("--password", help="[default: one is made and printed]")
+    ] = None,
+) -> None:
+    """Set another password; the one before is refused from now on."""
+    made = with_registry(
+        data, config, lambda registry: registry.set_password(identity, password), writes=True
+    )
+    facts([("charger", identity), *([("password", made)] if password is None else [])])
+
+
+@charger.command("remove")
+def remove_charger(identity: ID, data: DataOption = None, config: ConfigOption = None) -> None:
+    """Remove a charger; what it reported is kept."""
+    with_registry(data, config, lambda registry: registry.delete_charger(identity), writes=True)
+
+
+@token.command("add")
+def add_token(
+    tag: TAG,
+    data: DataOption = None,
+    config: ConfigOption = None,
+    max_active: Annotated[
+        int, typer.Option("--max-active", min=0, help="Concurrent transactions; 0: no limit.")
+    ] = 1,
+    *,
+    blocked: Annotated[bool, typer.Option("--blocked", help="Known, but refused.")] = False,
+) -> None:
+    """Add or replace a token."""
+    record = TokenRecord(tag, max_active=max_active, status="Blocked" if blocked else "Accepted")
+    with_registry(data, config, lambda registry: registry.upsert_token(record), writes=True)
+    facts([("token", tag)])
+
+
+@token.command("list")
+def list_tokens(data: DataOption = None, config: ConfigOption = None, after: After = "") -> None:
+    """List tokens, a thousand at a time."""
+    records = with_registry(
+        data, config, lambda registry: registry.list_tokens(after=after, limit=PAGE_MAX)
+    )
+    table(
+        ("token", "status", "max active", "expires", "parent"),
+        ((r.id, r.status, r.max_active, instant(r.expires_us), r.parent) for r in records),
+    )
+
+
+@token.command("remove")
+def remove_token(tag: TAG, data: DataOption = None, config: ConfigOption = None) -> None:
+    """Remove a token: it is unknown from now on."""
+    with_registry(data, config, lambda registry: registry.delete_token(tag), writes=True)
+
+
+@site.command("add")
+def add_site(
+    identity: Annotated[str, typer.Argument(metavar="ID")],
+    data: DataOption = None,
+    config: ConfigOption = None,
+    name: str = "",
+    power_w_max: Annotated[int, typer.Option(min=0, help="Watts for all; 0: no limit.")] = 0,
+) -> None:
+    """Add a site."""
+    record = Site(identity, name=name, power_w_max=power_w_max)
+    with_registry(data, config, lambda registry: registry.create_site(record), writes=True)
+    facts([("site", identity)])
+
+
+@site.command("list")
+def list_sites(data: DataOption = None, config: ConfigOption = None, after: After = "") -> None:
+    """List sites, a thousand at a time."""
+    records = with_registry(
+        data, config, lambda registry: registry.list_sites(after=after, limit=PAGE_MAX)
+    )
+    table(("id", "name", "power W"), ((r.id, r.name, r.power_w_max or "") for r in records))
+
+
+@key.command("create")
+def create_key(
+    role: Annotated[str, typer.Option(help="viewer, operator or admin.")],
+    data: DataOption = None,
+    config: ConfigOption = None,
+    name: Annotated[str, typer.Option(help="What it is for.")] = "",
+) -> None:
+    """Create an API key and print it, alone: it is never shown again."""
+
+    async def create(registry: Registry) -> tuple[ApiKey, str]:
+        return await registry.create_api_key(name, role)
+
+    _, secret = with_registry(data, config, create)
+    typer.echo(secret)
+    if Console(stderr=True).is_terminal and Console().is_terminal:
+        typer.echo("Send it as: Authorization: Bearer <key>", err=True)
+
+
+@key.command("list")
+def list_keys(data: DataOption = None, config: ConfigOption = None) -> None:
+    """List keys; never their secrets."""
+    keys = with_registry(data, config, lambda registry: registry.list_api_keys())
+    table(
+        ("id", "name", "role", "tenant", "created", "revoked"),
+        (
+            (k.id, k.name, k.role, k.tenant, instant(k.created_us), instant(k.revoked_us))
+            for k in keys
+        ),
+    )
+
+
+@key.command("revoke")
+def revoke_key(
+    identity: Annotated[str, typer.Argument(metavar="ID", help="Id, as listed.")],
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Revoke a key."""
+    with_registry(data, config, lambda registry: registry.revoke_api_key(identity))

@@ -1,0 +1,70 @@
+"""The relational store for commands: opened, migrated, closed; and the node told of changes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from csms.config import Config, load_config
+from csms.prepare import prepare_data
+from storage.relational.engine import open_engine
+from storage.relational.registry import Registry
+from supervisor.clock import Clock
+from supervisor.links import LinkClient, LinkError
+
+CONNECT_S = 0.3
+"""A socket file that nobody serves was left by a node that died."""
+SYNC_S = 2.0
+"""How long a command waits for a running node to hear of its change."""
+
+Result = TypeVar("Result")
+
+
+@asynccontextmanager
+async def open_registry(config: Config) -> AsyncIterator[Registry]:
+    """Yield the registry of an installation, which is made when it is new.
+
+    Raises:
+        Unavailable: the database is away.
+    """
+    await prepare_data(config)
+    engine = open_engine(config.database_url, config.relational)
+    try:
+        yield Registry(engine, Clock().now_us)
+    finally:
+        await engine.dispose()
+
+
+def with_registry(
+    data: Path | None,
+    config_file: Path | None,
+    work: Callable[[Registry], Awaitable[Result]],
+    *,
+    writes: bool = False,
+) -> Result:
+    """Run `work` on the registry; when it `writes`, a running node is told at once."""
+    config = load_config(file=config_file, data=data)
+
+    async def run() -> Result:
+        async with open_registry(config) as registry:
+            result = await work(registry)
+        if writes:
+            await tell_node(config)
+        return result
+
+    return asyncio.run(run())
+
+
+async def tell_node(config: Config) -> bool:
+    """Let a running node's ledger look at the store now; return whether it has."""
+    path = config.paths.socket("ledger")
+    if not path.exists():
+        return False
+    async with LinkClient(path, {}) as ledger:
+        try:
+            await ledger.connected(CONNECT_S)
+            await ledger.ask("sync", {}, SYNC_S)
+        except LinkError:
+            return False
+    return True

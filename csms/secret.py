@@ -1,0 +1,41 @@
+"""The installation's secret: 32 random bytes in a file that only its owner can read.
+
+Made at the first start. It signs page cursors, so that a cursor cannot be made up.
+"""
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from domain.errors import ConfigError
+
+SECRET_BYTES = 32
+
+
+def installation_secret(path: Path) -> bytes:
+    """Return the secret at `path`; make it when there is none.
+
+    Raises:
+        ConfigError: others may read the file, or it is cut short.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _read(path)
+    with os.fdopen(descriptor, "wb") as file:
+        secret = secrets.token_bytes(SECRET_BYTES)
+        file.write(secret)
+        file.flush()
+        os.fsync(file.fileno())
+    return secret
+
+
+def _read(path: Path) -> bytes:
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise ConfigError([f"{path}: others may read the secret (mode {mode:o}); chmod 600 it"])
+    secret = path.read_bytes()
+    if len(secret) != SECRET_BYTES:
+        raise ConfigError([f"{path}: must have {SECRET_BYTES} bytes; remove it to get a new one"])
+    return secret
