@@ -103,7 +103,7 @@ class Schema:
             if self._validator.is_valid(payload):
                 return None
         except ValueError:
-            return CODES["unreadable"], "the payload cannot be read"
+            return CODES["unreadable"], "/: the payload cannot be read"
         first: dict[str, tuple[str, str]] = {}
         for flag, rule in self._violations(payload):
             first.setdefault(flag.partition(":")[0], (flag, rule))

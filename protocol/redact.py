@@ -1,0 +1,110 @@
+"""Secrets out of payloads, before they reach the message log.
+
+What counts as a secret:
+
+    configuration keys   the values of AuthorizationKey and of every key whose name says password,
+                         secret, token ... (ChangeConfiguration.req, GetConfiguration.conf)
+    members              of such names, anywhere, also inside DataTransfer's data when it is JSON
+    URLs                 the password of user:password@host, and signatures in queries
+
+The rows of a version's tables say which payloads may hold any (`secret_request`,
+`secret_response`); all others pass untouched, at no cost.
+"""
+
+import json
+import re
+
+HIDDEN = "***"
+
+_SECRET_NAME = re.compile(
+    r"auth(?:orization)?[ ._-]?key|passw|pwd|passphrase|secret|credential|private[ ._-]?key"
+    r"|api[ ._-]?key|(?<!id)token$",
+    re.IGNORECASE,
+)
+_SECRET_PARAMETER = re.compile(_SECRET_NAME.pattern + r"|signature|^sig$|^key$", re.IGNORECASE)
+_SECRET_WORDS = re.compile(_SECRET_NAME.pattern.replace("$", ""), re.IGNORECASE)
+# Up to the last @: passwords with a slash in them are typed by hand, @ in a path is rare, and
+# hiding too much of a URL costs less than hiding too little.
+_USERINFO = re.compile(r"(?<=://)[^\s\"'<>]*@")
+_QUERY_VALUE = re.compile(r"(?<=[?&;])([^=&;#?\s\"'<>]+)=([^&;#\s\"'<>]*)")
+_DEPTH_MAX = 32
+
+
+def redact(payload: object, text: bytes) -> bytes:
+    """Return `text`, the JSON of `payload` as it came, or new JSON when it holds secrets.
+
+    Never raises. For payloads of rows that say they may hold secrets; the decoded payload is not
+    changed.
+    """
+    clean = _hide(payload, 0)
+    if clean == payload:
+        return text
+    return json.dumps(clean, separators=(",", ":")).encode()
+
+
+def redact_unreadable(text: bytes) -> bytes:
+    """Return a frame that nobody could parse, without what may be secret in it.
+
+    There is no telling where a secret begins and ends in broken JSON, so a frame that mentions one
+    keeps only its length.
+    """
+    readable = text.decode("utf-8", "surrogateescape")
+    if _SECRET_WORDS.search(readable):
+        return b"[redacted: %d bytes]" % len(text)
+    return hide_in_urls(readable).encode("utf-8", "surrogateescape")
+
+
+def hide_in_urls(text: str) -> str:
+    """Return `text` without passwords and signatures in its URLs; user names stay."""
+    if "://" not in text:
+        return text
+    return _QUERY_VALUE.sub(_hide_query_value, _USERINFO.sub(_hide_password, text))
+
+
+def is_secret_name(name: str) -> bool:
+    """Return whether a configuration key or a member of this name holds a secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def _hide_password(found: re.Match[str]) -> str:
+    user, colon, _ = found[0][:-1].partition(":")
+    return f"{user}:{HIDDEN}@" if colon else f"{HIDDEN}@"
+
+
+def _hide_query_value(found: re.Match[str]) -> str:
+    return f"{found[1]}={HIDDEN}" if _SECRET_PARAMETER.search(found[1]) else found[0]
+
+
+def _hide(value: object, depth: int) -> object:
+    if depth > _DEPTH_MAX:
+        return HIDDEN
+    if isinstance(value, str):
+        return _hide_text(value, depth)
+    if isinstance(value, list):
+        return [_hide(item, depth + 1) for item in value]
+    if not isinstance(value, dict):
+        return value
+    # {"key": "AuthorizationKey", "value": "..."}, in whatever case the charger writes it.
+    secret_pair = any(
+        name.casefold() == "key" and isinstance(item, str) and is_secret_name(item.strip())
+        for name, item in value.items()
+    )
+    return {
+        name: HIDDEN
+        if item not in (None, "")
+        and (is_secret_name(name) or (secret_pair and name.casefold() == "value"))
+        else _hide(item, depth + 1)
+        for name, item in value.items()
+    }
+
+
+def _hide_text(text: str, depth: int) -> str:
+    if text[:1] not in ("{", "["):
+        return hide_in_urls(text)
+    # A vendor's JSON inside a text.
+    try:
+        inner = json.loads(text)
+    except (ValueError, RecursionError):
+        return HIDDEN if _SECRET_WORDS.search(text) else hide_in_urls(text)
+    hidden = _hide(inner, depth + 1)
+    return text if hidden == inner else json.dumps(hidden, separators=(",", ":"))
