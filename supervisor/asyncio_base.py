@@ -191,6 +191,7 @@ class AsyncioBase:
         self.capabilities: dict[str, Any] = {}
         self.outside = OutsideAddress()
         self._quantum = self.limits.quantum_messages
+        self._spare_max = self.limits.spare_queues
         self._pass_s = self.limits.pass_ms / 1_000
         self._cells: dict[Address, None] = {}  # in the order of their start
         self._names: dict[str, Address] = {}
@@ -496,38 +497,31 @@ class AsyncioBase:
         """Give ready actors their turns, for one pass."""
         ready = self._ready
         spare = self._spare
-        quantum = self._quantum
+        turn = range(self._quantum)
         clock = time.perf_counter
         end = clock() + self._pass_s
         handled = 0
+        depth_max = self._depth_max
         while ready:
             cell = ready.popleft()
             if cell.state != READY:  # stopped while it waited for its turn
                 continue
-            box = cast("deque[tuple[object, ActorAddress]]", cell.box)
-            self._depth_max = max(self._depth_max, len(box))
+            box: Any = cell.box
+            if len(box) > depth_max:
+                depth_max = len(box)
             self._running = cell
-            receive = cell.instance.receiveMessage
-            for _ in range(quantum):
+            for _ in turn:
                 message, sender = box.popleft()
                 handled += 1
                 try:
-                    result = receive(message, sender)
+                    result = cell.instance.receiveMessage(message, sender)
                 # CancelledError too: asyncio would swallow it, and the pump with it.
                 except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
                     self._crash(cell, message, sender, error)
-                    if cell.state != READY:
-                        break
-                    receive = cell.instance.receiveMessage
                 else:
                     if result is not None or isinstance(message, ActorExitRequest):
                         self._conclude(cell, message, sender, result)
-                        if cell.state != READY:
-                            break
-                        receive = cell.instance.receiveMessage
-                    elif cell.state != READY:
-                        break
-                if not box:
+                if cell.state != READY or not box:
                     break
             if cell.state == READY:
                 if box:
@@ -535,12 +529,13 @@ class AsyncioBase:
                 else:
                     cell.state = IDLE
                     cell.box = None
-                    if len(spare) < self.limits.spare_queues:
+                    if len(spare) < self._spare_max:
                         spare.append(box)
             if clock() >= end:
                 break
         self._running = None
         self._handled += handled
+        self._depth_max = max(self._depth_max, depth_max)
         if ready:
             self.loop.call_soon(self._pump)
         else:
