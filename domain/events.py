@@ -268,7 +268,7 @@ class CommandFollowed(Fact, frozen=True, array_like=True, tag=True, gc=False):
 
     command: str
     end: str
-    """transaction_started, transaction_stopped, booted, status_reported or nothing_happened."""
+    """What came: transaction_started, booted, status_reported ...; or nothing_happened."""
     transaction: int = 0
     detail: str = ""
 

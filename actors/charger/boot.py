@@ -36,7 +36,7 @@ def booted(state: State, message: Said, now_us: int) -> list[Effect]:
             (replace(report, status=state.registration),),
         )
     ]
-    followed = outbox.follow(state, "boot", "", "booted")
+    followed = outbox.follow(state, "booted")
     if followed:
         effects.append(Keep(followed))
     return effects + outbox.pump(state, now_us)
@@ -44,5 +44,5 @@ def booted(state: State, message: Said, now_us: int) -> list[Effect]:
 
 def heartbeat(state: State, message: Said, now_us: int) -> list[Effect]:
     """Answer with the time. Kept in the message log, but nobody waits for the disk."""
-    del state
-    return [Reply(message.call, HeartbeatAnswer(now_us), (), durable=False)]
+    followed = outbox.follow(state, "heartbeat_received")
+    return [Reply(message.call, HeartbeatAnswer(now_us), followed, durable=False)]

@@ -49,7 +49,7 @@ def status(state: State, message: Said, now_us: int) -> list[Effect]:
     effects: list[Effect] = [Reply(message.call, ACKNOWLEDGED, (report,))]
     if report.status == "Available":
         effects += transactions.ended_by_available(state, report.connector, report.at_us)
-    followed = outbox.follow(state, "status", str(report.connector), "status_reported")
+    followed = outbox.follow(state, "status_reported", str(report.connector))
     if followed:
         effects.append(Keep(followed))
     return effects
@@ -66,7 +66,7 @@ def followed(kind: str) -> Callable[[State, Said, int], list[Effect]]:
         )
         effects: list[Effect] = [Reply(message.call, ACKNOWLEDGED, (report,))]
         if report.status in FINAL_STATUSES:
-            ends = outbox.follow(state, kind, "", "status_reported", detail=report.status)
+            ends = outbox.follow(state, kind, detail=report.status)
             if ends:
                 effects.append(Keep(ends))
         return effects
@@ -103,13 +103,14 @@ def data_offered(state: State, message: Said, now_us: int) -> list[Effect]:
 
 def certificate_asked(state: State, message: Said, now_us: int) -> list[Effect]:
     """Keep a signing request and say no: there is no certificate authority to forward it to."""
-    del state, now_us
+    del now_us
     report = message.report
     assert isinstance(report, CertificateAsked)
+    followed = outbox.follow(state, "certificate_asked")
     return [
         Reply(
             message.call,
             CertificateAnswer("Rejected"),
-            (CertificateRequested(report.csr, "Rejected"),),
+            (CertificateRequested(report.csr, "Rejected"), *followed),
         )
     ]

@@ -17,9 +17,9 @@ from domain.events import CommandFinished, CommandFollowed
 _encoder = msgspec.json.Encoder()
 
 FOLLOW_KEYS = {
-    "start": ("idTag",),
-    "stop": ("transactionId",),
-    "status": ("connectorId",),
+    "transaction_started": "idTag",
+    "transaction_stopped": "transactionId",
+    "status_reported": "connectorId",
 }
 """Which field of a command's payload names the thing that should follow."""
 
@@ -151,9 +151,7 @@ def abandon(state: State, now_us: int) -> list[Effect]:
 
 def _watch(state: State, entry: OpenCommand, now_us: int) -> None:
     payload = entry.command.payload
-    key = ""
-    for field in FOLLOW_KEYS.get(entry.follow, ()):
-        key = str(payload.get(field, ""))
+    key = str(payload.get(FOLLOW_KEYS.get(entry.follow, ""), ""))
     if state.follows is None:
         state.follows = []
     if len(state.follows) >= state.settings.follows_max:
@@ -163,7 +161,7 @@ def _watch(state: State, entry: OpenCommand, now_us: int) -> None:
 
 
 def follow(
-    state: State, kind: str, key: str, end: str, transaction: int = 0, detail: str = ""
+    state: State, kind: str, key: str = "", transaction: int = 0, detail: str = ""
 ) -> tuple[CommandFollowed, ...]:
     """Return the events of every watched command that this report ends."""
     if not state.follows:
@@ -176,7 +174,7 @@ def follow(
     if not ends:
         return ()
     state.follows = [f for f in state.follows if f not in ends] or None
-    return tuple(CommandFollowed(f.command, end, transaction, detail) for f in ends)
+    return tuple(CommandFollowed(f.command, kind, transaction, detail) for f in ends)
 
 
 def due(state: State, now_us: int) -> list[Effect]:

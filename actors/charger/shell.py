@@ -44,7 +44,7 @@ class Line(Protocol):
     def wake(self, effect: Wake) -> None:
         """Arrange for a Tick."""
 
-    def close(self, effect: Close) -> None:
+    def close_line(self, effect: Close) -> None:
         """Close the connection."""
 
     def failed(self, message: object, error: BaseException) -> None:
@@ -100,5 +100,5 @@ RUN: Mapping[type, Callable[..., None]] = {
     Occupy: lambda line, effect: line.occupy(effect),
     Release: lambda line, effect: line.release(effect),
     Wake: lambda line, effect: line.wake(effect),
-    Close: lambda line, effect: line.close(effect),
+    Close: lambda line, effect: line.close_line(effect),
 }

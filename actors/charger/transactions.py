@@ -125,7 +125,7 @@ def started(state: State, message: Said, now_us: int) -> list[Effect]:
             flags,
         )
     )
-    events += outbox.follow(state, "start", report.token, "transaction_started", number)
+    events += outbox.follow(state, "transaction_started", report.token, number)
     effects.append(Reply(message.call, StartAnswer(number, decision), tuple(events)))
     effects.append(Occupy(report.token, number))
     return effects
@@ -171,7 +171,7 @@ def stopped(state: State, message: Said, now_us: int) -> list[Effect]:
     )
     if transaction is not None:
         number = transaction.number
-        events += outbox.follow(state, "stop", str(number), "transaction_stopped", number)
+        events += outbox.follow(state, "transaction_stopped", str(number), number)
     decision = authorization.decide(state, report.token, now_us) if report.token else None
     effects.insert(0, Reply(message.call, StopAnswer(decision), events))
     return effects
@@ -210,6 +210,9 @@ def measured(state: State, message: Said, now_us: int) -> list[Effect]:
         flags = _follow_register(transaction, report)
     if flags:
         report = replace(report, flags=report.flags + flags)
+    if state.follows:
+        followed = outbox.follow(state, "meter_reported")
+        return [Reply(message.call, ACKNOWLEDGED, (report, *followed))]
     return [Reply(message.call, ACKNOWLEDGED, (report,))]
 
 

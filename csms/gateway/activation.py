@@ -1,0 +1,78 @@
+"""Asks the ledger what it knows of chargers that have just connected.
+
+In a reconnect storm they come by the thousand, so one question carries hundreds. Neither the
+handshake nor the answer to BootNotification waits for it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from actors.charger.messages import Activated
+from domain.errors import CsmsError
+from domain.known import KnownCharger
+
+if TYPE_CHECKING:
+    from csms.gateway.line import ChargerLine
+
+_decoder = msgspec.msgpack.Decoder(list[KnownCharger])
+
+
+class Activation:
+    """Collects chargers for a few milliseconds, asks once, tells each actor.
+
+    Args:
+        ask: asks the ledger; returns encoded list[KnownCharger].
+        tell: gives an actor its answer.
+        batch_max, pause_s: how many at once, and how long they are collected.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        ask: Callable[[list[str]], Awaitable[bytes]],
+        tell: Callable[["ChargerLine", Activated], None],
+        batch_max: int,
+        pause_s: float,
+    ) -> None:
+        self._loop = loop
+        self._ask = ask
+        self._tell = tell
+        self._batch_max = batch_max
+        self._pause_s = pause_s
+        self._waiting: list[ChargerLine] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._armed = False
+        self.failures = 0
+
+    def ask(self, line: "ChargerLine") -> None:
+        """Ask for one charger; its actor is told, sooner or later."""
+        self._waiting.append(line)
+        if not self._armed:
+            self._armed = True
+            self._loop.call_later(self._pause_s, self._send)
+
+    def _send(self) -> None:
+        self._armed = False
+        waiting, self._waiting = self._waiting, []
+        for start in range(0, len(waiting), self._batch_max):
+            task = self._loop.create_task(self._round(waiting[start : start + self._batch_max]))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _round(self, lines: list["ChargerLine"]) -> None:
+        known: dict[str, KnownCharger] = {}
+        failed = False
+        try:
+            body = await self._ask([line.charger for line in lines])
+            known = {charger.charger: charger for charger in _decoder.decode(body)}
+        except (CsmsError, TimeoutError, msgspec.DecodeError):
+            self.failures += 1
+            failed = True
+        for line in lines:
+            about = known.get(line.charger)
+            if about is None and not failed:
+                about = KnownCharger(line.charger)
+            self._tell(line, Activated(about))

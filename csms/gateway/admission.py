@@ -1,0 +1,142 @@
+"""The decision over one handshake: who is it, may it come in, which OCPP does it speak.
+
+Security profiles 0 and 1 (OCPP 1.6 security whitepaper, A00.FR.001 to 205). Checks come before the
+upgrade, so a charger that is not let in never costs an actor or a row.
+"""
+
+import base64
+import binascii
+from collections.abc import Callable, Collection, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import NamedTuple, TypeAlias
+
+from websockets.datastructures import MultipleValuesError
+from websockets.http11 import Request
+
+from csms.gateway.identity import NoIdentity, identity
+from domain.records import ChargerRecord, Credential
+
+PROFILES_PLAIN = (0, 1)
+"""Security profiles that an unencrypted listener serves."""
+
+
+class Denied(NamedTuple):
+    """Not let in. `reason` is a key of REFUSALS; `identity` is only what was claimed."""
+
+    reason: str
+    identity: str
+    detail: str = ""
+
+
+class Admitted(NamedTuple):
+    """Let in. `subprotocol` is empty when none was agreed on; `network` when it was known before."""
+
+    record: ChargerRecord
+    subprotocol: str
+    pinned: bool = False
+    network: str = ""
+
+
+class PasswordNeeded(NamedTuple):
+    """Let in as `admitted` when `password` fits `credential`."""
+
+    admitted: Admitted
+    credential: Credential
+    password: bytes
+
+
+Verdict: TypeAlias = Denied | Admitted | PasswordNeeded
+
+
+def examine(
+    request: Request,
+    remote: str,
+    find: Callable[[str], ChargerRecord | None],
+    spoken: Sequence[str],
+    accept_unknown: Collection[IPv4Network | IPv6Network],
+) -> Verdict:
+    """Return what becomes of a handshake.
+
+    Args:
+        request: the parsed HTTP request.
+        remote: the peer's address, without port.
+        find: returns the record of an identity, or None.
+        spoken: our subprotocols, the preferred one first.
+        accept_unknown: networks whose unknown chargers are enrolled.
+    """
+    try:
+        name = identity(request.path)
+    except NoIdentity as error:
+        return Denied("no_identity", "", str(error))
+    try:
+        authorization = request.headers.get("Authorization", "")
+    except MultipleValuesError:
+        return Denied("bad_request", name, "more than one Authorization header")
+    offered = subprotocols(request)
+    record = find(name)
+    if record is None:
+        network = _covering(remote, accept_unknown)
+        if network is None:
+            return Denied("unknown_charger", name)
+        record = ChargerRecord(id=name, security_profile=0, networks=(str(network),))
+        return Admitted(record, choose(offered, spoken), network=str(network))
+    if record.security_profile not in PROFILES_PLAIN:
+        return Denied("security_profile", name, f"it is set to profile {record.security_profile}")
+    networks = tuple(ip_network(text, strict=False) for text in record.networks)
+    if (networks or record.security_profile == 0) and _covering(remote, networks) is None:
+        return Denied("network_not_allowed", name, f"{remote} is in none of its networks")
+    chosen = choose(offered, spoken)
+    pinned = not offered and record.subprotocol in spoken
+    admitted = Admitted(record, record.subprotocol if pinned else chosen, pinned)
+    if record.security_profile == 0:
+        return admitted
+    return _with_password(admitted, authorization)
+
+
+def _with_password(admitted: Admitted, authorization: str) -> Denied | PasswordNeeded:
+    record = admitted.record
+    if not authorization:
+        return Denied("no_password", record.id)
+    given = basic(authorization, record.id)
+    if given is None:
+        return Denied("wrong_username", record.id, "the header is no Basic one for this identity")
+    if record.credential is None:
+        return Denied("wrong_password", record.id, "the charger's record has no password")
+    return PasswordNeeded(admitted, record.credential, given)
+
+
+def subprotocols(request: Request) -> tuple[str, ...]:
+    """Return what the client offers, in its order."""
+    values = request.headers.get_all("Sec-WebSocket-Protocol")
+    return tuple(item.strip() for value in values for item in value.split(",") if item.strip())
+
+
+def choose(offered: Collection[str], spoken: Sequence[str]) -> str:
+    """Return the first of ours that the client offers, or nothing."""
+    return next((ours for ours in spoken if ours in offered), "")
+
+
+def _covering(
+    remote: str, networks: Collection[IPv4Network | IPv6Network]
+) -> IPv4Network | IPv6Network | None:
+    address = ip_address(remote)
+    return next((network for network in networks if address in network), None)
+
+
+def basic(authorization: str, identity: str) -> bytes | None:
+    """Return the password's bytes, or None when the header is for somebody else or unreadable.
+
+    The identity may have colons, so it is matched as a prefix instead of splitting at the first.
+    """
+    scheme, _, encoded = authorization.partition(" ")
+    # Some chargers write "Basic:"; both are the same wish.
+    if scheme.rstrip(":").casefold() != "basic":
+        return None
+    try:
+        decoded = base64.b64decode(encoded.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    username, password = decoded[: len(identity.encode())], decoded[len(identity.encode()) :]
+    if username.decode("utf-8", "replace").casefold() != identity.casefold():
+        return None
+    return password[1:] if password[:1] == b":" else None

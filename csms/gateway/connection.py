@@ -1,0 +1,336 @@
+"""One connection: bytes in, WebSocket messages out, and back.
+
+A plain asyncio.Protocol around websockets' sans-I/O ServerProtocol: no task and no stream objects
+per connection. This file knows nothing of OCPP: complete messages go to the line.
+
+Flow control: a charger whose calls pile up, or who sends faster than its budget, is not read for a
+while. pause_reading() is not instant (what is already buffered still arrives), so what comes
+meanwhile waits in a bounded backlog.
+"""
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from websockets.exceptions import ConnectionClosed, InvalidState
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request, Response
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+if TYPE_CHECKING:  # the two know each other; only one of them can be imported first
+    from csms.gateway.gateway import Gateway
+    from csms.gateway.line import ChargerLine
+
+DEFLATE = (
+    ServerPerMessageDeflateFactory(
+        server_no_context_takeover=True,
+        client_no_context_takeover=True,
+        server_max_window_bits=12,
+        client_max_window_bits=12,
+        compress_settings={"memLevel": 5},
+    ),
+)
+CLOSE_S = 2.0
+"""How long the other side may take to finish the closing handshake before the socket is aborted."""
+
+
+def no_mismatch(protocol: ServerProtocol, subprotocols: object) -> None:
+    """Leave the choice of the subprotocol to admission: a mismatch must not become HTTP 400."""
+    del protocol, subprotocols
+
+
+class Connection(asyncio.Protocol):
+    """A socket from its accept to its end. Runs in the loop's own callbacks, never in a task."""
+
+    __slots__ = (
+        "_backlog",
+        "_backlog_bytes",
+        "_budget_at",
+        "_budget_us",
+        "_fragments",
+        "_gateway",
+        "_resume_at",
+        "_timer",
+        "_transport",
+        "_ws",
+        "accepted_us",
+        "close_code",
+        "close_reason",
+        "frames_in",
+        "frames_out",
+        "last_seen_us",
+        "line",
+        "path",
+        "pinged_us",
+        "remote",
+    )
+
+    def __init__(self, gateway: "Gateway") -> None:
+        settings = gateway.settings
+        self._gateway = gateway
+        self._transport: asyncio.Transport | None = None
+        self._ws = ServerProtocol(
+            max_size=settings.message_bytes_max,
+            extensions=DEFLATE if settings.deflate else None,
+            select_subprotocol=no_mismatch,
+            logger=gateway.websockets_logger,
+        )
+        self._backlog: deque[bytes] | None = deque()
+        self._backlog_bytes = 0
+        self._fragments: list[bytes] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._resume_at: asyncio.TimerHandle | None = None
+        self._budget_at = settings.frames_burst
+        self._budget_us = 0
+        self.line: ChargerLine | None = None
+        self.remote = ""
+        self.path = ""
+        self.accepted_us = 0
+        self.last_seen_us = 0
+        self.pinged_us = 0
+        self.frames_in = 0
+        self.frames_out = 0
+        self.close_code = 1006
+        self.close_reason = ""
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Count the handshake, or close at once when there are too many."""
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        peer = transport.get_extra_info("peername")
+        self.remote = str(peer[0]) if peer else "127.0.0.1"
+        settings = self._gateway.settings
+        transport.set_write_buffer_limits(high=settings.write_bytes_max)
+        self._budget_us = self.accepted_us = self.last_seen_us = self._gateway.now_us()
+        if not self._gateway.opening(self):
+            transport.abort()
+            return
+        self._timer = self._gateway.loop.call_later(settings.handshake_s, self._too_slow)
+
+    def data_received(self, data: bytes) -> None:
+        """Feed bytes, handle what they complete, send what that leads to."""
+        ws = self._ws
+        ws.receive_data(data)
+        for event in ws.events_received():
+            if type(event) is Frame:
+                self._frame(event)
+            elif isinstance(event, Request):
+                self.path = event.path
+                self._gateway.handshake(self, event)
+        if ws.handshake_exc is not None and self.line is None:
+            self._gateway.handshake_failed(self, str(ws.handshake_exc))
+        self.flush()
+        if ws.close_expected():
+            self._expect_close()
+
+    def eof_received(self) -> bool:
+        """The other side will send no more."""
+        self._ws.receive_eof()
+        self.flush()
+        return False
+
+    def pause_writing(self) -> None:
+        """The other side reads too slowly: what waits for it is bounded."""
+        self.close_code, self.close_reason = 1006, "slow reader"
+        self.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The socket is gone."""
+        if exc is not None and not self.close_reason:
+            self.close_reason = str(exc)
+        elif self._ws.close_rcvd is not None:
+            self.close_code = self._ws.close_rcvd.code
+            self.close_reason = self.close_reason or self._ws.close_rcvd.reason
+        for timer in (self._timer, self._resume_at):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._resume_at = None
+        self._transport = None
+        self._gateway.closed(self)
+
+    # messages in
+
+    def _frame(self, frame: Frame) -> None:
+        opcode = frame.opcode
+        self.last_seen_us = self._gateway.now_us()
+        if opcode is Opcode.TEXT or opcode is Opcode.BINARY:
+            if frame.fin:
+                self._message(bytes(frame.data))
+            else:
+                self._fragments = [bytes(frame.data)]
+        elif opcode is Opcode.CONT and self._fragments is not None:
+            # websockets holds the sum of a message's fragments under message_bytes_max
+            self._fragments.append(bytes(frame.data))
+            if frame.fin:
+                whole, self._fragments = b"".join(self._fragments), None
+                self._message(whole)
+
+    def _message(self, text: bytes) -> None:
+        self.frames_in += 1
+        line = self.line
+        if self._backlog is not None or line is None:
+            self._keep_back(text)
+            return
+        line.receive(text, self.last_seen_us)
+        if (
+            self.frames_in >= self._budget_at
+            or line.session.unanswered > self._gateway.settings.unanswered_max
+            or self._gateway.congested()
+        ):
+            self._consider_pause()
+
+    def _keep_back(self, text: bytes) -> None:
+        if self._backlog is None:
+            self._backlog = deque()
+        self._backlog.append(text)
+        self._backlog_bytes += len(text)
+        if self._backlog_bytes > self._gateway.settings.backlog_bytes_max:
+            self.close(1008, "too many messages at once")
+
+    def _consider_pause(self) -> None:
+        """Stop reading when calls pile up, the budget is spent, or the journal is behind."""
+        assert self.line is not None
+        settings = self._gateway.settings
+        pause_s = 0.0
+        if self.frames_in >= self._budget_at:
+            earned_us = settings.frames_burst / settings.frames_per_s * 1e6
+            spent_us = self.last_seen_us - self._budget_us
+            pause_s = max(0.0, (earned_us - spent_us) / 1e6)
+            self._budget_at = self.frames_in + settings.frames_burst
+            self._budget_us = self.last_seen_us + round(pause_s * 1e6)
+        if self._gateway.congested():
+            pause_s = max(pause_s, 0.05)
+        if pause_s > 0:
+            self._pause()
+            self._resume_at = self._gateway.loop.call_later(pause_s, self._budget_earned)
+        elif self.line.session.unanswered > settings.unanswered_max:
+            self._pause()
+
+    def _pause(self) -> None:
+        self._gateway.paused += 1
+        self._backlog = deque()
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def _budget_earned(self) -> None:
+        self._resume_at = None
+        self.answered()
+
+    def answered(self) -> None:
+        """An answer went out: read on, if that was what reading waited for."""
+        line = self.line
+        if self._backlog is None or line is None or self._resume_at is not None:
+            return
+        limit = self._gateway.settings.unanswered_max
+        if line.session.unanswered > limit // 2:
+            return
+        backlog = self._backlog
+        while backlog:
+            text = backlog.popleft()
+            self._backlog_bytes -= len(text)
+            line.receive(text, self._gateway.now_us())
+            if line.session.unanswered > limit and backlog:
+                return
+        self._backlog = None
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    # handshake
+
+    def accept(self, request: Request, subprotocol: str) -> bool:
+        """Answer 101, or what websockets makes of a bad request; return whether it is open."""
+        response = self._ws.accept(request)
+        if response.status_code == 101:
+            if subprotocol:
+                response.headers["Sec-WebSocket-Protocol"] = subprotocol
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+        self._ws.send_response(response)
+        self.flush()
+        return bool(self._ws.state is OPEN)
+
+    def reject(self, status: int, body: str) -> None:
+        """Answer the handshake with an HTTP error and close."""
+        if self._transport is None:
+            return
+        try:
+            response: Response = self._ws.reject(status, body)
+        except ValueError:  # a status that http.HTTPStatus does not know
+            response = self._ws.reject(503, body)
+        if status == 401:  # noqa: PLR2004
+            response.headers["WWW-Authenticate"] = 'Basic realm="charger"'
+        if self._ws.state is not OPEN:
+            self._ws.send_response(response)
+        self.flush()
+        self._expect_close()
+
+    def _too_slow(self) -> None:
+        self._timer = None
+        self._gateway.handshake_failed(self, "not finished in time", "handshake_timeout")
+        self.abort()
+
+    # messages out
+
+    def send(self, texts: list[bytes]) -> None:
+        """Send complete text messages; silently nothing when the connection is closing."""
+        ws = self._ws
+        if ws.state is not OPEN:
+            return
+        for text in texts:
+            ws.send_text(text)
+        self.frames_out += len(texts)
+        self.flush()
+
+    def ping(self, now_us: int) -> None:
+        """Send a WebSocket ping."""
+        if self._ws.state is OPEN:
+            self.pinged_us = now_us
+            self._ws.send_ping(b"")
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what websockets has to send."""
+        out = self._ws.data_to_send()
+        if not out or self._transport is None:
+            return
+        if len(out) == 1:
+            if out[0]:
+                self._transport.write(out[0])
+                return
+        else:
+            self._transport.write(b"".join(out))
+        if out[-1] == b"":  # websockets' sign for: no more will follow
+            self._transport.close()
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake; the socket is aborted when it takes too long."""
+        self.close_code, self.close_reason = code, reason
+        if self._transport is None:
+            return
+        if self._ws.state is not OPEN:
+            self.abort()
+            return
+        try:
+            self._ws.send_close(code, reason)
+        except (InvalidState, ConnectionClosed):
+            self.abort()
+            return
+        self.flush()
+        if self._transport is not None and self._backlog is not None:
+            self._backlog.clear()
+            self._transport.resume_reading()  # to see the other side's close
+        self._expect_close()
+
+    def abort(self) -> None:
+        """Drop the socket."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _expect_close(self) -> None:
+        if self._timer is None and self._transport is not None:
+            self._timer = self._gateway.loop.call_later(CLOSE_S, self.abort)

@@ -1,0 +1,500 @@
+"""All connections of one gateway process, and what they share."""
+
+import asyncio
+import hashlib
+import ipaddress
+import logging
+from collections import OrderedDict
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import msgspec
+from websockets.http11 import Request
+
+from actors.charger.messages import Activated, Asked
+from actors.charger.settings import ChargerSettings
+from csms.gateway.activation import Activation
+from csms.gateway.admission import Admitted, Denied, PasswordNeeded, examine, subprotocols
+from csms.gateway.attempts import Attempts, Quota
+from csms.gateway.connection import Connection
+from csms.gateway.directory import Directory
+from csms.gateway.line import ChargerLine
+from csms.gateway.meters import Meters
+from csms.gateway.refusals import REFUSALS
+from csms.gateway.settings import GatewaySettings
+from csms.gateway.takeover import Takeover
+from domain.answers import (
+    ACKNOWLEDGED,
+    Answer,
+    AuthorizationAnswer,
+    BootDecision,
+    CertificateAnswer,
+    DataAnswer,
+    HeartbeatAnswer,
+    StartAnswer,
+    StopAnswer,
+    TokenDecision,
+)
+from domain.commands import Command, CommandResult, Outcome
+from domain.errors import JournalFailed, Unavailable
+from domain.events import ConnectionRefused, Entry, Event, encode_entry
+from domain.records import ChargerRecord
+from protocol.limits import SessionLimits
+from protocol.version import Version
+from storage.journal import JournalWriter
+from storage.relational.credentials import is_slow, verify
+from supervisor.asyncio_base import AsyncioBase
+from supervisor.clock import Clock
+
+log = logging.getLogger(__name__)
+
+POISON_KEPT_MAX = 1_000
+VERIFIED_KEPT_MAX = 50_000
+UNKNOWN_ACTION = "other"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a gateway is built from; the composition root makes them."""
+
+    name: str
+    loop: asyncio.AbstractEventLoop
+    clock: Clock
+    settings: GatewaySettings
+    charger_settings: ChargerSettings
+    session_limits: SessionLimits
+    accept_unknown: tuple[str, ...]
+    versions: Mapping[str, Version]
+    base: AsyncioBase
+    journal: JournalWriter
+    directory: Directory
+    meters: Meters
+
+
+class Gateway:
+    """The connections of one process: counted, let in, found, pinged, closed."""
+
+    def __init__(self, parts: Parts) -> None:
+        self.name = parts.name
+        self.loop = parts.loop
+        self.now_us = parts.clock.now_us
+        self.settings = parts.settings
+        self.charger_settings = parts.charger_settings
+        self.session_limits = parts.session_limits
+        self.base = parts.base
+        self.journal = parts.journal
+        self.directory = parts.directory
+        self.meters = parts.meters
+        self.websockets_logger = logging.getLogger("websockets.server")
+        self.lines: dict[str, ChargerLine] = {}
+        self.activation: Activation
+        self.takeover: Takeover
+        self.refusing = "starting"
+        """A key of REFUSALS while nobody is let in, else empty."""
+        self.paused = 0
+        self._versions = parts.versions
+        self._spoken = tuple(parts.versions)
+        self._accept_unknown = tuple(
+            ipaddress.ip_network(text, strict=False) for text in dict.fromkeys(parts.accept_unknown)
+        )
+        self._handshakes: dict[Connection, None] = {}
+        self._by_address: dict[str, int] = {}
+        self.connections: dict[Connection, None] = {}
+        self._attempts = Attempts(parts.settings)
+        self._refusals = Quota(parts.settings.refusals_per_min, 1)
+        self._verified: OrderedDict[bytes, None] = OrderedDict()
+        self._poison: OrderedDict[bytes, int] = OrderedDict()
+        self._threads = ThreadPoolExecutor(parts.settings.argon2_threads, "argon2")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._last_generation = 0
+
+    # connections come and go
+
+    def opening(self, connection: Connection) -> bool:
+        """Count a new socket; False when it must be closed at once."""
+        settings = self.settings
+        here = self._by_address.get(connection.remote, 0)
+        if (
+            len(self._handshakes) >= settings.handshakes_max
+            or here >= settings.handshakes_per_address_max
+        ):
+            self.meters.refused("full")
+            return False
+        self._handshakes[connection] = None
+        self._by_address[connection.remote] = here + 1
+        self.connections[connection] = None
+        return True
+
+    def _handshake_over(self, connection: Connection) -> None:
+        if connection in self._handshakes:
+            del self._handshakes[connection]
+            left = self._by_address[connection.remote] - 1
+            if left:
+                self._by_address[connection.remote] = left
+            else:
+                del self._by_address[connection.remote]
+
+    def closed(self, connection: Connection) -> None:
+        """A socket is gone."""
+        self._handshake_over(connection)
+        self.connections.pop(connection, None)
+        line, connection.line = connection.line, None
+        if line is not None:
+            self._forget(line)
+            line.close()
+
+    def _forget(self, line: ChargerLine) -> None:
+        key = line.charger.casefold()
+        if self.lines.get(key) is line:
+            del self.lines[key]
+
+    # handshake
+
+    def handshake(self, connection: Connection, request: Request) -> None:
+        """Decide over a parsed handshake; the answer may come later."""
+        if self.refusing or len(self.lines) >= self.settings.connections_max:
+            self._refuse(connection, request, Denied(self.refusing or "full", ""))
+            return
+        verdict = examine(
+            request, connection.remote, self.directory.charger, self._spoken, self._accept_unknown
+        )
+        if isinstance(verdict, Denied):
+            if verdict.reason in ("unknown_charger", "wrong_username"):
+                self._check_limit(connection, request, verdict)
+                return
+            self._refuse(connection, request, verdict)
+        elif isinstance(verdict, Admitted):
+            self._admit(connection, request, verdict)
+        else:
+            self._check_password(connection, request, verdict)
+
+    def _check_limit(self, connection: Connection, request: Request, denied: Denied) -> None:
+        """Count a failed sign-in, so that guessing identities is limited like guessing keys."""
+        now_us = self.now_us()
+        if not self._attempts.allowed(connection.remote, denied.identity, now_us):
+            denied = Denied("too_many_attempts", denied.identity, denied.reason)
+        self._attempts.failed(connection.remote, denied.identity, now_us)
+        self._refuse(connection, request, denied)
+
+    def _check_password(
+        self, connection: Connection, request: Request, needed: PasswordNeeded
+    ) -> None:
+        record = needed.admitted.record
+        if not self._attempts.allowed(connection.remote, record.id, self.now_us()):
+            self._refuse(connection, request, Denied("too_many_attempts", record.id))
+            return
+        if not is_slow(needed.credential):
+            self._checked(
+                connection, request, needed, fits=verify(needed.credential, needed.password)
+            )
+            return
+        # argon2 takes tens of milliseconds by design: once per password, off the loop. A digest of
+        # what was proved spares it to the thousands that come back in a reconnect storm.
+        proof = hashlib.sha256(needed.credential.digest + b"\0" + needed.password).digest()
+        if proof in self._verified:
+            self._checked(connection, request, needed, fits=True)
+            return
+        self._start(self._check_slowly(connection, request, needed, proof))
+
+    async def _check_slowly(
+        self, connection: Connection, request: Request, needed: PasswordNeeded, proof: bytes
+    ) -> None:
+        fits = await self.loop.run_in_executor(
+            self._threads, verify, needed.credential, needed.password
+        )
+        if fits:
+            self._verified[proof] = None
+            if len(self._verified) > VERIFIED_KEPT_MAX:
+                self._verified.popitem(last=False)
+        self._checked(connection, request, needed, fits=fits)
+
+    def _checked(
+        self, connection: Connection, request: Request, needed: PasswordNeeded, *, fits: bool
+    ) -> None:
+        record = needed.admitted.record
+        if fits:
+            self._attempts.succeeded(connection.remote, record.id)
+            self._admit(connection, request, needed.admitted)
+        else:
+            self._attempts.failed(connection.remote, record.id, self.now_us())
+            self._refuse(connection, request, Denied("wrong_password", record.id))
+
+    def _refuse(self, connection: Connection, request: Request, denied: Denied) -> None:
+        refusal = REFUSALS[denied.reason]
+        self._handshake_over(connection)
+        self._record_refusal(connection, denied, refusal.status, request)
+        connection.reject(refusal.status, refusal.body)
+
+    def _record_refusal(
+        self, connection: Connection, denied: Denied, status: int, request: Request | None
+    ) -> None:
+        self.meters.refused(denied.reason)
+        if self.refusing or not self._refusals.take("", self.now_us()):
+            return
+        event = ConnectionRefused(
+            connection.path[:1_000],
+            connection.remote,
+            status,
+            denied.reason,
+            denied.detail[:1_000],
+            ",".join(subprotocols(request))[:255] if request is not None else "",
+            _header(request, "User-Agent")[:255],
+        )
+        self.keep(denied.identity, 0, (event,))
+
+    def handshake_failed(
+        self, connection: Connection, detail: str, reason: str = "bad_request"
+    ) -> None:
+        """The request was none, or did not come in time."""
+        if connection in self._handshakes:
+            self._handshake_over(connection)
+            status = REFUSALS[reason].status
+            self._record_refusal(connection, Denied(reason, "", detail), status, None)
+
+    def _admit(self, connection: Connection, request: Request, admitted: Admitted) -> None:
+        record, name = admitted.record, admitted.subprotocol
+        version = self._versions.get(name)
+        if not connection.accept(request, "" if admitted.pinned else name):
+            self.handshake_failed(connection, "not a WebSocket upgrade")
+            return
+        self._handshake_over(connection)
+        if version is None:
+            # OCPP-J 1.6 section 3.2: complete the handshake without the header, then close.
+            denied = Denied("no_subprotocol", record.id)
+            self._record_refusal(connection, denied, 1002, request)
+            connection.close(1002, "no common subprotocol")
+            return
+        self._last_generation = max(self.now_us(), self._last_generation + 1)
+        generation = self._last_generation
+        if self.takeover.is_free(record.id):
+            self._open(connection, record, version, generation, admitted.network)
+        else:
+            self._start(self._claim(connection, version, generation, admitted, request))
+
+    async def _claim(
+        self,
+        connection: Connection,
+        version: Version,
+        generation: int,
+        admitted: Admitted,
+        request: Request,
+    ) -> None:
+        record = admitted.record
+        reason = await self.takeover.claim(record.id, generation, connection)
+        current = self.lines.get(record.id.casefold())
+        if not reason and current is not None and current.generation > generation:
+            reason = "held_elsewhere"  # an even newer one was faster
+        if reason:
+            denied = Denied(reason, record.id, "another connection of this charger lives")
+            self._record_refusal(connection, denied, REFUSALS[reason].status, request)
+            connection.close(REFUSALS[reason].status, reason)
+        elif connection in self.connections:
+            self._open(connection, record, version, generation, admitted.network)
+
+    def _open(
+        self,
+        connection: Connection,
+        record: ChargerRecord,
+        version: Version,
+        generation: int,
+        network: str,
+    ) -> None:
+        key = record.id.casefold()
+        old = self.lines.get(key)
+        if old is not None:
+            old.fence(1008, "replaced by a newer connection")
+        if network:
+            self.directory.put(record)
+        line = ChargerLine(self, connection, record, version, generation)
+        self.lines[key] = line
+        connection.line = line
+        spread = int.from_bytes(hashlib.blake2s(key.encode(), digest_size=2).digest(), "big")
+        line.open(spread / 65_536, network)
+        connection.answered()
+
+    # what lines ask of their gateway
+
+    def keep(self, charger: str, generation: int, events: tuple[Event, ...]) -> None:
+        """Write events that nobody waits for; a failed journal is dealt with elsewhere."""
+        try:
+            self.journal.append(encode_entry(Entry(charger, generation, self.now_us(), events)))
+        except (JournalFailed, Unavailable):
+            self.meters.count("journal_refused_total")
+
+    def congested(self) -> bool:
+        """Return whether the journal is behind, so that sockets must not be read."""
+        return self.journal.congested
+
+    def acknowledged(self, action: str, latency_us: int) -> None:
+        """Count an answer, socket read to answer written."""
+        self.meters.acknowledged(action, latency_us)
+
+    def commanded(self, action: str, outcome: str) -> None:
+        """Count the end of a command."""
+        self.meters.commanded(action, outcome)
+
+    def flagged(self, action: str, flags: tuple[str, ...]) -> None:
+        """Count violations."""
+        self.meters.flagged(action, flags)
+
+    def actor_failed(self, charger: str, error: BaseException) -> None:
+        """Note a crash; the actor's base has restarted it."""
+        self.meters.count("actor_crashes_total")
+        log.error("the actor of charger %r failed", charger, exc_info=error)
+
+    def is_poison(self, charger: str, text: bytes) -> bool:
+        """Return whether this very message has crashed the charger's actor too often."""
+        if not self._poison:
+            return False
+        return self._poison.get(_poison_key(charger, text), 0) >= self.settings.poison_max
+
+    def note_poison(self, charger: str, text: bytes) -> None:
+        """Count a crash on a message; bounded memory."""
+        key = _poison_key(charger, text)
+        self._poison[key] = self._poison.pop(key, 0) + 1
+        if len(self._poison) > POISON_KEPT_MAX:
+            self._poison.popitem(last=False)
+
+    def last_resort(self, action: str) -> Answer:
+        """Return an answer for a message that no actor survives (dead letter)."""
+        accepted = TokenDecision("Accepted")
+        answers: Mapping[str, Answer] = {
+            "BootNotification": BootDecision("Accepted", 300, self.now_us()),
+            "Heartbeat": HeartbeatAnswer(self.now_us()),
+            "Authorize": AuthorizationAnswer(TokenDecision("Invalid")),
+            "StopTransaction": StopAnswer(None),
+            "DataTransfer": DataAnswer("Rejected"),
+            "SignCertificate": CertificateAnswer("Rejected"),
+        }
+        if action == "StartTransaction":
+            return StartAnswer(self.directory.next_transaction(), accepted)
+        return answers.get(action, ACKNOWLEDGED)
+
+    # commands, presence, liveness
+
+    def line(self, charger: str) -> ChargerLine | None:
+        """Return the line that owns a charger now."""
+        return self.lines.get(charger.casefold())
+
+    async def command(self, command: Command, *, wait: bool) -> CommandResult | None:
+        """Send a command; None when the charger is not connected here.
+
+        With `wait` the result is the end of the command, else that it was queued.
+        """
+        line = self.line(command.charger)
+        if line is None or line.fenced:
+            return None
+        row = line.version.outbound.get(command.action)
+        if row is None:
+            text = f"{line.version.subprotocol} has no action {command.action} for chargers"
+            return CommandResult(command.id, Outcome.REFUSED, error_text=text)
+        asked = Asked(command, row.followed_by(command.payload))
+        if not wait:
+            self.base.tell(line.address, asked)
+            return CommandResult(command.id, "queued")
+        future: asyncio.Future[CommandResult] = self.loop.create_future()
+        if line.waiting is None:
+            line.waiting = {}
+        line.waiting[command.id] = future
+        self.base.tell(line.address, asked)
+        try:
+            return await future
+        finally:
+            if line.waiting is not None:
+                line.waiting.pop(command.id, None)
+
+    def presence(self, chargers: list[str] | None) -> dict[str, dict[str, object]]:
+        """Return who is connected here, of `chargers` or of all."""
+        wanted = (
+            self.lines.values()
+            if chargers is None
+            else (line for line in map(self.line, chargers) if line is not None)
+        )
+        return {
+            line.charger: {
+                "gateway": self.name,
+                "generation": line.generation,
+                "subprotocol": line.version.subprotocol,
+                "remote": line.connection.remote,
+                "since_us": line.connected_us,
+                "last_seen_us": line.connection.last_seen_us,
+                "frames_in": line.connection.frames_in,
+                "frames_out": line.connection.frames_out,
+            }
+            for line in wanted
+        }
+
+    def activated(self, line: ChargerLine, message: Activated) -> None:
+        """Give an actor what the ledger knows, unless its line has closed meanwhile."""
+        if line.connection.line is line:
+            self.base.tell(line.address, message)
+
+    def beat(self, slices: int, turn: int) -> None:
+        """Ping the silent and abort the dead among one slice of the connections."""
+        now_us = self.now_us()
+        ping_us, dead_us = self.settings.ping_s * 1e6, self.settings.dead_s * 1e6
+        for line in list(self.lines.values()):
+            connection = line.connection
+            if line.generation % slices != turn:
+                continue
+            silent_us = now_us - connection.last_seen_us
+            if silent_us > dead_us:
+                connection.close_reason = "silent"
+                connection.abort()
+            elif silent_us > ping_us and connection.pinged_us < now_us - ping_us:
+                connection.ping(now_us)
+
+    async def close_all(self, code: int, reason: str, per_s: float) -> None:
+        """Close every connection, at a set rate."""
+        open_now = list(self.connections)
+        step = max(1, round(per_s / 20))
+        for start in range(0, len(open_now), step):
+            for connection in open_now[start : start + step]:
+                connection.close(code, reason)
+            await asyncio.sleep(0.05)
+
+    def close_all_now(self, code: int, reason: str) -> None:
+        """Close every connection at once."""
+        for connection in list(self.connections):
+            connection.close(code, reason)
+
+    def _start(self, work: "asyncio._CoroutineLike[None]") -> None:
+        task: asyncio.Task[None] = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("a handshake failed", exc_info=task.exception())
+
+    def stop(self) -> None:
+        """Give back threads; the connections are closed already."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        for task in self._tasks:
+            task.cancel()
+
+
+def _poison_key(charger: str, text: bytes) -> bytes:
+    return hashlib.blake2b(charger.encode() + b"\0" + text, digest_size=16).digest()
+
+
+def _header(request: Request | None, name: str) -> str:
+    if request is None:
+        return ""
+    values = request.headers.get_all(name)
+    return values[0] if values else ""
+
+
+def decode_command(body: object) -> tuple[Command, bool]:
+    """Read the body of a `command` ask.
+
+    Raises:
+        msgspec.ValidationError: it is none.
+    """
+    asked = msgspec.convert(body, dict[str, object])
+    return (
+        msgspec.msgpack.decode(msgspec.convert(asked["command"], bytes), type=Command),
+        bool(asked.get("wait", True)),
+    )

@@ -1,0 +1,496 @@
+"""OCPP on one connection: the session, the charger's actor, and the journal between them.
+
+The life of a call: `receive` gives the text to the session; the version's row reads the payload
+into a report; the actor's machine decides; `reply` writes entry and exchange to the journal; the
+answer leaves when the commit is done. A result of our own call goes to the waiting command at once
+and to the actor as one message.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from thespian.actors import ActorExitRequest
+
+from actors.charger.effects import Close, Finish, Keep, Occupy, Release, Reply, Send, Wake
+from actors.charger.messages import (
+    Call,
+    CommandAnswered,
+    Connected,
+    Disconnected,
+    Said,
+    Tick,
+)
+from actors.charger.shell import ChargerActor
+from csms.gateway.connection import Connection
+from domain.commands import CommandResult, Outcome
+from domain.errors import JournalFailed, Unavailable
+from domain.events import (
+    ChargerConnected,
+    ChargerDisconnected,
+    ChargerEnrolled,
+    Entry,
+    Event,
+    MessageExchanged,
+    encode_entry,
+)
+from domain.records import ChargerRecord
+from protocol.errors import ErrorCode, LocalProtocolError
+from protocol.events import (
+    CallLost,
+    CallReceived,
+    CallTimedOut,
+    DuplicateCall,
+    ErrorReceived,
+    FrameRejected,
+    LateAnswer,
+    ResultReceived,
+    UnmatchedAnswer,
+)
+from protocol.redact import redact, redact_unreadable
+from protocol.session import Role, Session
+from protocol.version import Reading, Version
+
+if TYPE_CHECKING:  # the two know each other; only one of them can be imported first
+    from csms.gateway.gateway import Gateway
+
+_to_json = msgspec.json.Encoder().encode
+LIVE_OFFSET_MAX_US = 3_600_000_000
+"""A live report's clock difference above this is a wrong zone or an offline replay: not learned."""
+
+
+class ChargerLine:
+    """One charger on one connection, as its actor sees it (actors.charger.shell.Line)."""
+
+    __slots__ = (
+        "_gateway",
+        "_sent",
+        "_timer",
+        "_wake",
+        "address",
+        "charger",
+        "connected_us",
+        "connection",
+        "fenced",
+        "generation",
+        "offset_us",
+        "record",
+        "session",
+        "version",
+        "waiting",
+    )
+
+    def __init__(
+        self,
+        gateway: "Gateway",
+        connection: Connection,
+        record: ChargerRecord,
+        version: Version,
+        generation: int,
+    ) -> None:
+        self._gateway = gateway
+        self.connection = connection
+        self.record = record
+        self.charger = record.id
+        self.version = version
+        self.generation = generation
+        self.connected_us = gateway.now_us()
+        self.session = Session(
+            role=Role.CSMS, dialect=version.dialect, limits=gateway.session_limits
+        )
+        self.fenced = False
+        """True: another connection owns the charger; nothing of this one counts any more."""
+        self.offset_us = 0
+        self.waiting: dict[str, asyncio.Future[CommandResult]] | None = None
+        self._sent: tuple[str, str, int] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._wake: asyncio.TimerHandle | None = None
+        self.address = gateway.base.create(
+            ChargerActor,
+            name=f"charger/{record.id}/{generation}",
+            init={
+                "charger": record.id,
+                "settings": gateway.charger_settings,
+                "desk": gateway.directory,
+                "line": self,
+                "now_us": gateway.now_us,
+            },
+        )
+
+    def open(self, spread: float, network: str) -> None:
+        """Begin: tell the actor, keep the fact, ask the ledger what it knows."""
+        gateway, record = self._gateway, self.record
+        gateway.base.tell(
+            self.address,
+            Connected(self.generation, record.heartbeat_s, record.registration, spread),
+        )
+        connected = ChargerConnected(
+            self.connection.remote,
+            self.version.subprotocol,
+            record.security_profile,
+            gateway.name,
+        )
+        self._keep((ChargerEnrolled(network), connected) if network else (connected,))
+        gateway.activation.ask(self)
+
+    def close(self) -> None:
+        """End, after the connection has gone."""
+        gateway, connection = self._gateway, self.connection
+        for timer in (self._timer, self._wake):
+            if timer is not None:
+                timer.cancel()
+        self.session.close(gateway.now_us())
+        self._handle_events(gateway.now_us())
+        self._keep_always(
+            (
+                ChargerDisconnected(
+                    connection.close_code,
+                    connection.close_reason,
+                    connection.frames_in,
+                    connection.frames_out,
+                ),
+            )
+        )
+        gateway.base.tell(self.address, Disconnected())
+        gateway.base.tell(self.address, ActorExitRequest())
+
+    # from the connection
+
+    def receive(self, text: bytes, now_us: int) -> None:
+        """Take one message of the charger."""
+        session = self.session
+        session.receive(text, now_us)
+        self._handle_events(now_us)
+
+    def _handle_events(self, now_us: int) -> None:
+        for event in self.session.take_events():
+            EVENTS[type(event)](self, event, now_us)
+        frames = self.session.take_frames()
+        if frames:
+            self.connection.send(frames)
+
+    def _called(self, event: CallReceived, now_us: int) -> None:
+        row = self.version.inbound.get(event.action)
+        if row is None:
+            self._refuse(
+                event, now_us, ErrorCode.NOT_IMPLEMENTED, f"unknown action {event.action}"[:255]
+            )
+            return
+        schema = self.version.schemas.request(event.action)
+        flags = schema.flags(event.payload)
+        if flags:
+            self._gateway.flagged(event.action, flags)
+            if self.record.strict:
+                error = schema.error(event.payload)
+                if error is not None:
+                    self._refuse(event, now_us, error[0], error[1], flags)
+                    return
+        report = row.read(event.payload, Reading(now_us, self.record.time_zone, self.offset_us))
+        text = redact(event.payload, event.text) if row.secret_request else event.text
+        call = Call(event.uid, event.action, text, now_us, event.flags + flags)
+        if self._gateway.is_poison(self.charger, text):
+            self._bury(call)
+            return
+        self._gateway.base.tell(self.address, Said(report, call))
+
+    def _refuse(
+        self,
+        event: CallReceived,
+        now_us: int,
+        code: ErrorCode,
+        text: str,
+        flags: tuple[str, ...] = (),
+    ) -> None:
+        """Answer CALLERROR: only for what the charger did wrong, never for a reason of ours."""
+        self.session.fail(event.uid, code, text)
+        self._keep(
+            (
+                MessageExchanged(
+                    incoming=True,
+                    uid=event.uid,
+                    action=event.action,
+                    request=redact(event.payload, event.text).decode(),
+                    response="",
+                    outcome="error",
+                    error_code=self.version.dialect.spell(code),
+                    error_text=text,
+                    started_us=now_us,
+                    flags=event.flags + flags,
+                ),
+            )
+        )
+
+    def _bury(self, call: Call) -> None:
+        """Keep and answer a message that crashed the actor each time, without the actor."""
+        call.flags = (*call.flags, "dead_letter")
+        answer = self._gateway.last_resort(call.action)
+        self.reply(Reply(call, answer, ()))
+
+    def _duplicate(self, event: DuplicateCall, now_us: int) -> None:
+        del now_us
+        self._gateway.flagged(event.action, ("duplicate_call",))
+
+    def _rejected(self, event: FrameRejected, now_us: int) -> None:
+        self._gateway.flagged("", (f"frame:{event.reason}",))
+        self._keep((self._odd(event.uid, "", event.text, "malformed", now_us, event.reason),))
+
+    def _unmatched(self, event: UnmatchedAnswer, now_us: int) -> None:
+        self._gateway.flagged("", ("unmatched_answer",))
+        self._keep((self._odd(event.uid, "", event.text, "unmatched", now_us),))
+
+    def _late(self, event: LateAnswer, now_us: int) -> None:
+        self._gateway.flagged(event.action, ("late_answer",))
+        self._keep((self._odd(event.uid, event.action, event.text, "late", now_us),))
+
+    def _odd(
+        self, uid: str, action: str, text: bytes, outcome: str, now_us: int, flag: str = ""
+    ) -> MessageExchanged:
+        return MessageExchanged(
+            incoming=outcome != "late",
+            uid=uid[:255],
+            action=action,
+            request=redact_unreadable(text).decode("utf-8", "replace"),
+            response="",
+            outcome=outcome,
+            started_us=now_us,
+            flags=(flag,) if flag else (),
+        )
+
+    # answers to our own calls
+
+    def _result(self, event: ResultReceived, now_us: int) -> None:
+        row = self.version.outbound[event.action]
+        flags = event.flags + self.version.schemas.response(event.action).flags(event.payload)
+        if flags:
+            self._gateway.flagged(event.action, flags)
+        accepted = row.accepted(event.payload)
+        self._ended(
+            now_us,
+            CommandAnswered(
+                event.uid, Outcome.ACCEPTED if accepted else Outcome.REJECTED, event.payload
+            ),
+            response=(
+                redact(event.payload, event.text) if row.secret_response else event.text
+            ).decode(),
+            flags=flags,
+        )
+
+    def _error(self, event: ErrorReceived, now_us: int) -> None:
+        self._ended(
+            now_us,
+            CommandAnswered(
+                event.uid,
+                Outcome.ERROR,
+                None,
+                self.version.dialect.spell(event.code),
+                event.description,
+            ),
+            flags=event.flags,
+        )
+
+    def _timed_out(self, event: CallTimedOut, now_us: int) -> None:
+        self._ended(
+            now_us,
+            CommandAnswered(
+                event.uid, Outcome.TIMED_OUT, error_text="not answered before its deadline"
+            ),
+        )
+
+    def _lost(self, event: CallLost, now_us: int) -> None:
+        self._ended(
+            now_us,
+            CommandAnswered(
+                event.uid, Outcome.LOST, error_text="the connection went before the answer"
+            ),
+        )
+
+    def _ended(
+        self,
+        now_us: int,
+        answered: CommandAnswered,
+        response: str = "",
+        flags: tuple[str, ...] = (),
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        action, request, sent_us = self._sent or ("", "", now_us)
+        self._sent = None
+        self._keep(
+            (
+                MessageExchanged(
+                    incoming=False,
+                    uid=answered.command,
+                    action=action,
+                    request=request,
+                    response=response,
+                    outcome=EXCHANGE_OUTCOMES[answered.outcome],
+                    error_code=answered.error_code,
+                    error_text=answered.error_text,
+                    started_us=sent_us,
+                    latency_us=now_us - sent_us,
+                    flags=flags,
+                ),
+            )
+        )
+        self._gateway.base.tell(self.address, answered)
+
+    # effects of the machine
+
+    def reply(self, effect: Reply) -> None:
+        """Keep what happened and the exchange; answer, after the commit when it must be durable."""
+        if self.fenced:
+            return
+        call = effect.call
+        row = self.version.inbound[call.action]
+        answer = _to_json(row.write(effect.answer))
+        gateway = self._gateway
+        exchange = MessageExchanged(
+            True,
+            call.uid,
+            call.action,
+            call.text.decode(),
+            answer.decode(),
+            "result",
+            "",
+            "",
+            call.received_us,
+            gateway.now_us() - call.received_us,
+            call.flags,
+        )
+        blob = encode_entry(
+            Entry(self.charger, self.generation, call.received_us, (*effect.events, exchange))
+        )
+        try:
+            if effect.durable:
+                gateway.journal.append(blob, partial(self._answer, call, answer))
+            else:
+                gateway.journal.append(blob)
+                self._answer(call, answer)
+        except Unavailable:
+            # the queue is at twice its limit: unread and unanswered, so the charger keeps it
+            self.connection.close(1013, "the journal is behind")
+        except JournalFailed:
+            pass  # never answered; the gateway closes every connection
+
+    def _answer(self, call: Call, answer: bytes) -> None:
+        delay_ms = self.record.reply_delay_ms
+        if delay_ms:
+            self._gateway.loop.call_later(delay_ms / 1e3, self._answer_now, call, answer)
+        else:
+            self._answer_now(call, answer)
+
+    def _answer_now(self, call: Call, answer: bytes) -> None:
+        if self.fenced or self.connection.line is not self:
+            return
+        try:
+            self.session.answer(call.uid, answer)
+        except LocalProtocolError:
+            return  # the session has closed meanwhile
+        frames = self.session.take_frames()
+        if frames:
+            self.connection.send(frames)
+        gateway = self._gateway
+        gateway.acknowledged(call.action, gateway.now_us() - call.received_us)
+        self.connection.answered()
+
+    def keep(self, effect: Keep) -> None:
+        """Write to the journal; nobody waits."""
+        self._keep(effect.events)
+
+    def send(self, effect: Send) -> None:
+        """Send a call and arm its timeout."""
+        command = effect.command
+        now_us = self._gateway.now_us()
+        payload = _to_json(command.payload)
+        try:
+            self.session.call(command.id, command.action, payload, now_us, effect.timeout_us)
+        except LocalProtocolError as error:
+            self._gateway.base.tell(
+                self.address,
+                CommandAnswered(command.id, Outcome.REFUSED, error_text=str(error)),
+            )
+            return
+        self._sent = (command.action, redact(command.payload, payload).decode(), now_us)
+        self.connection.send(self.session.take_frames())
+        self._timer = self._gateway.loop.call_later(effect.timeout_us / 1e6, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        now_us = self._gateway.now_us()
+        self.session.tick(now_us)
+        self._handle_events(now_us)
+        due_us = self.session.due_us()
+        if due_us is not None:
+            delay_s = max(0.001, (due_us - now_us) / 1e6)
+            self._timer = self._gateway.loop.call_later(delay_s, self._tick)
+
+    def finish(self, effect: Finish) -> None:
+        """Tell whoever asked for the command."""
+        self._gateway.commanded(effect.command.action, effect.result.outcome)
+        future = self.waiting.pop(effect.command.id, None) if self.waiting else None
+        if future is not None and not future.done():
+            future.set_result(effect.result)
+
+    def occupy(self, effect: Occupy) -> None:
+        """Count a transaction of a token."""
+        self._gateway.directory.occupy(self.charger, effect.token, effect.transaction)
+
+    def release(self, effect: Release) -> None:
+        """Count it no more."""
+        self._gateway.directory.release(self.charger, effect.token, effect.transaction)
+
+    def wake(self, effect: Wake) -> None:
+        """Arrange for a Tick."""
+        if self._wake is not None:
+            self._wake.cancel()
+        delay_s = max(0.0, (effect.at_us - self._gateway.now_us()) / 1e6)
+        self._wake = self._gateway.loop.call_later(
+            delay_s, self._gateway.base.tell, self.address, Tick()
+        )
+
+    def close_line(self, effect: Close) -> None:
+        """Close the connection."""
+        self.connection.close(effect.code, effect.reason)
+
+    def failed(self, message: object, error: BaseException) -> None:
+        """The actor crashed: remember on what, and let the charger start afresh."""
+        if isinstance(message, Said):
+            self._gateway.note_poison(self.charger, message.call.text)
+        self._gateway.actor_failed(self.charger, error)
+        self.connection.close(1011, "internal error")
+
+    def fence(self, code: int, reason: str) -> None:
+        """Another connection owns the charger from now on."""
+        self.fenced = True
+        self.connection.close(code, reason)
+
+    def _keep(self, events: tuple[Event, ...]) -> None:
+        if not self.fenced:
+            self._keep_always(events)
+
+    def _keep_always(self, events: tuple[Event, ...]) -> None:
+        self._gateway.keep(self.charger, self.generation, events)
+
+
+EXCHANGE_OUTCOMES: Mapping[str, str] = {
+    Outcome.ACCEPTED: "result",
+    Outcome.REJECTED: "result",
+    Outcome.ERROR: "error",
+    Outcome.TIMED_OUT: "timeout",
+    Outcome.LOST: "lost",
+}
+
+EVENTS: Mapping[type, Callable[[ChargerLine, Any, int], None]] = {
+    CallReceived: ChargerLine._called,  # noqa: SLF001 - the table of this very class
+    ResultReceived: ChargerLine._result,  # noqa: SLF001
+    ErrorReceived: ChargerLine._error,  # noqa: SLF001
+    CallTimedOut: ChargerLine._timed_out,  # noqa: SLF001
+    CallLost: ChargerLine._lost,  # noqa: SLF001
+    LateAnswer: ChargerLine._late,  # noqa: SLF001
+    UnmatchedAnswer: ChargerLine._unmatched,  # noqa: SLF001
+    DuplicateCall: ChargerLine._duplicate,  # noqa: SLF001
+    FrameRejected: ChargerLine._rejected,  # noqa: SLF001
+}

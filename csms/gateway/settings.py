@@ -1,0 +1,142 @@
+"""Every limit of a gateway."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class GatewaySettings(BaseModel):
+    """Limits and policies of a gateway's sockets."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    connections_max: int = Field(
+        25_000, ge=1, description="Open connections of one gateway; more are answered 503."
+    )
+    handshakes_max: int = Field(
+        4_096,
+        ge=1,
+        description="Connections that have not finished their handshake; more are closed at once.",
+    )
+    handshakes_per_address_max: int = Field(
+        1_024,
+        ge=1,
+        description="Unfinished handshakes of one remote address; more are closed at once.",
+    )
+    handshake_s: float = Field(
+        10.0, gt=0, description="Time for the whole handshake; after it the connection is closed."
+    )
+    message_bytes_max: int = Field(
+        1_048_576,
+        ge=4_096,
+        description="Size of one message after inflation; larger ones close the connection (1009).",
+    )
+    deflate: bool = Field(
+        default=True,
+        description="Offer permessage-deflate, without context takeover, to clients that ask.",
+    )
+    unanswered_max: int = Field(
+        16,
+        ge=1,
+        description="Calls of one charger that wait for their answers; beyond it its socket is not "
+        "read.",
+    )
+    backlog_bytes_max: int = Field(
+        1_048_576,
+        ge=4_096,
+        description="Bytes of one charger that were already read while it had to wait; beyond it "
+        "the connection is closed (1008).",
+    )
+    frames_per_s: float = Field(
+        1_000.0,
+        gt=0,
+        description="Frames of one charger; beyond it its socket is not read for a while.",
+    )
+    frames_burst: int = Field(
+        2_000, ge=1, description="Frames of one charger that may come at once."
+    )
+    write_bytes_max: int = Field(
+        1_048_576,
+        ge=4_096,
+        description="Bytes that a slow reader may let wait; beyond it its connection is aborted.",
+    )
+    ping_s: float = Field(
+        60.0, gt=0, description="A connection that is silent for so long is sent a ping."
+    )
+    dead_s: float = Field(
+        300.0,
+        gt=0,
+        description="A connection that is silent for so long, pongs included, is aborted. "
+        "Longer than a charger's heartbeat interval: some models never send a pong.",
+    )
+    probe_s: float = Field(
+        3.0,
+        gt=0,
+        le=10,
+        description="How long an old connection may take to answer the ping that decides whether "
+        "a newcomer from another address takes its place.",
+    )
+    claim_s: float = Field(
+        0.5,
+        gt=0,
+        description="How long another gateway may take to say that it does not hold a charger; "
+        "one that says nothing is taken for dead. While it probes, probe_s is added.",
+    )
+    takeovers_per_min: int = Field(
+        3,
+        ge=1,
+        description="Takeovers of one charger from different addresses; beyond it newcomers are "
+        "refused for a minute.",
+    )
+    failures_burst: int = Field(
+        10,
+        ge=1,
+        description="Failed sign-ins of one (address, identity) pair before each further attempt "
+        "has to wait twice as long as the one before (429).",
+    )
+    lockout_s_max: float = Field(300.0, gt=0, description="The longest wait after failed sign-ins.")
+    failures_per_address_per_min: int = Field(
+        600,
+        ge=1,
+        description="Failed sign-ins of one address, all identities together; beyond it that "
+        "address gets 429 without a check, except for identities that signed in from it before.",
+    )
+    attempts_kept_max: int = Field(
+        100_000, ge=100, description="Remembered addresses and pairs; the oldest are forgotten."
+    )
+    argon2_threads: int = Field(
+        1, ge=1, le=16, description="Threads that check human-chosen passwords."
+    )
+    refusals_per_min: int = Field(
+        600,
+        ge=1,
+        description="Refused connections that are recorded; more are counted in the metrics only.",
+    )
+    close_per_s: float = Field(
+        500.0, gt=0, description="Connections closed a second while draining."
+    )
+    activation_batch_max: int = Field(
+        500, ge=1, description="Chargers in one question to the ledger."
+    )
+    activation_pause_ms: float = Field(
+        5.0, ge=0, description="How long questions to the ledger are collected."
+    )
+    activation_s: float = Field(
+        10.0, gt=0, description="Deadline of a question to the ledger; after it actors stay blank."
+    )
+    registry_wait_s: float = Field(
+        10.0,
+        ge=0,
+        description="How long a starting gateway waits for the ledger's records before it takes "
+        "the copy on disk.",
+    )
+    journal_retry_s: float = Field(
+        2.0, gt=0, description="How often a gateway whose journal failed tries to open it again."
+    )
+    poison_max: int = Field(
+        2,
+        ge=1,
+        description="Crashes on the very same message; after them it is kept as it is, flagged "
+        "dead_letter, and answered.",
+    )
+    number_permutation_rounds: int = Field(
+        4, ge=2, le=10, description="Rounds that scatter transaction numbers."
+    )

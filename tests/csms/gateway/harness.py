@@ -1,0 +1,184 @@
+"""A real gateway on a real socket, in the test's own loop: no ledger, no processes."""
+
+import asyncio
+import base64
+import contextlib
+import json
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from actors.charger.settings import ChargerSettings
+from csms.gateway.activation import Activation
+from csms.gateway.connection import Connection
+from csms.gateway.directory import Directory
+from csms.gateway.gateway import Gateway, Parts
+from csms.gateway.numbers import Numbers
+from csms.gateway.settings import GatewaySettings
+from csms.gateway.takeover import Takeover
+from domain.errors import Unavailable
+from domain.events import Entry, Event, decode_entry
+from domain.records import Changes, ChargerRecord, TokenRecord
+from protocol.limits import SessionLimits
+from protocol.versions import VERSIONS
+from storage.journal import JournalSettings, JournalWriter, deliver_in
+from storage.journal_reader import JournalReader
+from storage.relational.credentials import keep_chosen, keep_generated
+from supervisor.asyncio_base import AsyncioBase
+from supervisor.clock import Clock
+
+KEY = "00112233445566778899aabbccddeeff00112233"
+
+
+class CountingMeters:
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+
+    def refused(self, reason: str) -> None:
+        self.counts[f"refused:{reason}"] += 1
+
+    def acknowledged(self, action: str, latency_us: int) -> None:
+        self.counts[f"ack:{action}"] += 1
+
+    def commanded(self, action: str, outcome: str) -> None:
+        self.counts[f"command:{action}:{outcome}"] += 1
+
+    def flagged(self, action: str, flags: tuple[str, ...]) -> None:
+        for flag in flags:
+            self.counts[f"flag:{flag}"] += 1
+
+    def count(self, name: str) -> None:
+        self.counts[name] += 1
+
+
+class Harness:
+    def __init__(self, gateway: Gateway, port: int, path: Path, meters: CountingMeters) -> None:
+        self.gateway = gateway
+        self.port = port
+        self.path = path
+        self.meters = meters
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ocpp/"
+
+    def entries(self) -> list[Entry]:
+        reader = JournalReader(self.path)
+        try:
+            return [decode_entry(row.blob) for row in reader.read(0, 100_000, 1 << 30)]
+        finally:
+            reader.close()
+
+    def events(self, kind: type) -> list[Event]:
+        return [e for entry in self.entries() for e in entry.events if type(e) is kind]
+
+    @contextlib.asynccontextmanager
+    async def charger(
+        self,
+        name: str,
+        password: str | bytes | None = None,
+        subprotocols: tuple[str, ...] | None = ("ocpp1.6",),
+        path: str | None = None,
+        **more: object,
+    ) -> AsyncIterator[ClientConnection]:
+        headers = {}
+        if password is not None:
+            secret = password if isinstance(password, bytes) else password.encode()
+            token = base64.b64encode(name.encode() + b":" + secret).decode()
+            headers["Authorization"] = f"Basic {token}"
+        url = f"ws://127.0.0.1:{self.port}{path}" if path is not None else self.url + name
+        async with connect(
+            url, subprotocols=subprotocols, additional_headers=headers, **more
+        ) as socket:
+            yield socket
+
+    async def until(self, condition, seconds: float = 5.0) -> None:
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await asyncio.sleep(0.005)
+
+
+async def call(socket: ClientConnection, action: str, payload: dict, uid: str = "1") -> list:
+    await socket.send(json.dumps([2, uid, action, payload]))
+    return json.loads(await asyncio.wait_for(socket.recv(), 5))
+
+
+async def boot(socket: ClientConnection) -> list:
+    return await call(
+        socket, "BootNotification", {"chargePointVendor": "V", "chargePointModel": "M"}, "boot"
+    )
+
+
+@contextlib.asynccontextmanager
+async def gateway_running(
+    folder: Path,
+    *,
+    settings: GatewaySettings | None = None,
+    charger_settings: ChargerSettings | None = None,
+    accept_unknown: tuple[str, ...] = ("127.0.0.0/8",),
+    chargers: tuple[ChargerRecord, ...] = (),
+    tokens: tuple[TokenRecord, ...] = (),
+    journal_settings: JournalSettings | None = None,
+    ask_ledger=None,
+    session_limits: SessionLimits | None = None,
+) -> AsyncIterator[Harness]:
+    loop = asyncio.get_running_loop()
+    base = AsyncioBase()
+    path = folder / "gw0.db"
+    failures: list[Exception] = []
+    journal = JournalWriter(
+        path, journal_settings or JournalSettings(), deliver_in(loop), failures.append
+    )
+    numbers = Numbers(b"k" * 32, 4, lambda n: 7 % n, lambda: None)
+    numbers.lease(1, 1_000_000)
+    directory = Directory(numbers)
+    directory.apply(Changes(1, chargers, tokens, (), complete=True))
+    meters = CountingMeters()
+    gateway = Gateway(
+        Parts(
+            name="gw0",
+            loop=loop,
+            clock=Clock(),
+            settings=settings or GatewaySettings(),
+            charger_settings=charger_settings or ChargerSettings(activation_wait_ms=200),
+            session_limits=session_limits or SessionLimits(),
+            accept_unknown=accept_unknown,
+            versions=VERSIONS,
+            base=base,
+            journal=journal,
+            directory=directory,
+            meters=meters,
+        )
+    )
+
+    async def away(chargers: list[str]) -> bytes:
+        raise Unavailable("no ledger in this test")
+
+    gateway.activation = Activation(loop, ask_ledger or away, gateway.activated, 500, 0.001)
+    gateway.takeover = Takeover(gateway.settings, (), gateway.line, gateway.now_us)
+    gateway.refusing = ""
+    server = await loop.create_server(lambda: Connection(gateway), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield Harness(gateway, port, path, meters)
+    finally:
+        server.close()
+        gateway.close_all_now(1001, "test over")
+        for _ in range(100):
+            if not gateway.connections:
+                break
+            await asyncio.sleep(0.02)
+        gateway.stop()
+        base.shutdown()
+        journal.close()
+        await server.wait_closed()
+
+
+def keyed(name: str, **more: object) -> ChargerRecord:
+    return ChargerRecord(id=name, credential=keep_generated(KEY), **more)
+
+
+def chosen(name: str, password: str, **more: object) -> ChargerRecord:
+    return ChargerRecord(id=name, credential=keep_chosen(password), **more)
