@@ -88,10 +88,7 @@ class Outbound:
         """Return which report ends this command with this payload."""
         if self.requested is None:
             return self.follow
-        wanted = payload.get("requestedMessage")
-        return (
-            self.requested.get(wanted, Follow.NOTHING) if isinstance(wanted, str) else self.follow
-        )
+        return self.requested.get(str(payload.get("requestedMessage")), Follow.NOTHING)
 
 
 @dataclass(frozen=True, slots=True)
