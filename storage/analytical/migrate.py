@@ -1,9 +1,9 @@
 """The schema: numbered SQL files, each applied once and recorded in `schema_migrations`.
 
-A file is a template. The embedded engine and a single server get plain MergeTree engines; a cluster
-gets `Replicated...` engines and `ON CLUSTER`. Every statement can run twice (IF NOT EXISTS), because
-a crash may come between the statement and its record. Retention is not a migration: it is compared
-with the settings at every start.
+A file is a template. The embedded engine and a single server get plain MergeTree engines; a
+cluster gets `Replicated...` engines and `ON CLUSTER`. Every statement can run twice (IF NOT
+EXISTS), because a crash may come between the statement and its record. Retention is not a
+migration: it is compared with the settings at every start.
 """
 
 import re

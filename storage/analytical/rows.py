@@ -1,4 +1,4 @@
-"""Entries of a journal -> rows of the tables. Pure: the same rows of the journal give the same rows.
+"""Entries of a journal -> rows of the tables. Pure: the same entries give the same rows.
 
 Laws:
     1. Order: rows of a table and partition are in the order of the journal, so a block that is
@@ -64,9 +64,14 @@ class JournalRow(Protocol):
     """What is needed of a row of the journal."""
 
     @property
-    def lsn(self) -> int: ...
+    def lsn(self) -> int:
+        """Its number."""
+        ...
+
     @property
-    def blob(self) -> bytes: ...
+    def blob(self) -> bytes:
+        """An encoded domain.events.Entry."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,7 @@ class WarehouseSettings(BaseModel):
     batch_entries_min: int = Field(
         2_000,
         ge=1,
-        description="Entries that are sent at once; fewer wait for more, up to the age.",
+        description="Entries that are sent at once; fewer wait, up to the age.",
     )
     batch_age_ms_max: int = Field(
         1_000, ge=0, description="Age of the oldest waiting entry at which few are sent as well."
@@ -61,7 +61,7 @@ class WarehouseSettings(BaseModel):
     poll_ms: int = Field(
         100,
         ge=1,
-        description="Pause before the journals are looked at again when there was nothing.",
+        description="Pause before the next look at the journals when there was nothing.",
     )
     retry_ms_min: int = Field(
         250, ge=1, description="Pause after a failed step; doubles with every further failure."
@@ -121,9 +121,11 @@ class WarehouseSettings(BaseModel):
         1 << 30, ge=1 << 20, description="Memory of a statement; at the limit the engine ends it."
     )
     sql_answer_bytes_max: int = Field(
-        32 * 1024 * 1024,
+        8 * 1024 * 1024,
         ge=1_024,
-        description="Size of an answer; the statement fails with a hint to select less.",
+        le=15 * 1024 * 1024,
+        description="Size of an answer as text; a larger one is refused with a hint to select "
+        "less. Below the size of a frame of the links between processes.",
     )
     sql_fresh_s_max: float = Field(
         5.0,

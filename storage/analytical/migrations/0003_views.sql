@@ -141,3 +141,9 @@ FROM
 )
 GROUP BY charger, day
 COMMENT 'Seconds that a charger was connected, by UTC day. A day without a row: never connected';
+
+CREATE VIEW IF NOT EXISTS ${database}.catalog${on_cluster}
+AS SELECT table, name AS column, type, comment
+FROM system.columns
+WHERE database = '${database}' AND table NOT IN ('schema_migrations', 'samples_hourly_feed')
+COMMENT 'Tables and views with their columns';
