@@ -10,7 +10,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import (
     ArgumentError,
+    DataError,
     DBAPIError,
+    IntegrityError,
     InterfaceError,
     InternalError,
     OperationalError,
@@ -137,24 +139,41 @@ def away_means_unavailable() -> Iterator[None]:
     """Turn what a database that is away, full, locked or restarting raises into Unavailable."""
     try:
         yield
-    except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
-        raise Unavailable(f"the relational store is away: {_first_line(error)}") from error
     except DBAPIError as error:
-        if error.connection_invalidated or _is_server_state(error):
-            raise Unavailable(f"the relational store is away: {_first_line(error)}") from error
-        raise
-    except (OSError, TimeoutError) as error:
+        if is_refused_data(error) or not _is_away(error):
+            raise
+        raise Unavailable(f"the relational store is away: {_first_line(error)}") from error
+    except (PoolTimeout, OSError, TimeoutError) as error:
         raise Unavailable(f"the relational store is away: {_first_line(error)}") from error
 
 
-def _is_server_state(error: DBAPIError) -> bool:
-    """Tell whether PostgreSQL's SQLSTATE speaks of the server and not of our data.
+def is_refused_data(error: BaseException) -> bool:
+    """Tell whether the database is well and will never take these values."""
+    if not isinstance(error, DBAPIError):
+        return isinstance(error, (ValueError, OverflowError))
+    if isinstance(error, (DataError, IntegrityError)) or _sqlstate(error)[:2] in {"22", "23"}:
+        return True
+    # asyncpg refuses values that it cannot encode with an InterfaceError that is a ValueError.
+    cause = getattr(error.orig, "__cause__", None)
+    return isinstance(cause, (ValueError, OverflowError))
 
-    Classes 08 connection, 25 transaction state, 40 rollback, 53 resources, 55 not in the needed
-    state, 57 operator intervention, 58 system error (PostgreSQL documentation, appendix A).
+
+def _is_away(error: DBAPIError) -> bool:
+    """Tell whether `error` speaks of the server and not of our statement.
+
+    SQLSTATE classes 08 connection, 25 transaction state, 28 login, 3D no such database, 40
+    rollback, 53 resources, 55 not in the needed state, 57 operator intervention, 58 system error
+    (PostgreSQL documentation, appendix A).
     """
-    state = getattr(error.orig, "sqlstate", None) or ""
-    return state[:2] in {"08", "25", "40", "53", "55", "57", "58"}
+    return (
+        isinstance(error, (OperationalError, InterfaceError, InternalError))
+        or error.connection_invalidated
+        or _sqlstate(error)[:2] in {"08", "25", "28", "3D", "40", "53", "55", "57", "58"}
+    )
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return getattr(error.orig, "sqlstate", None) or ""
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,93 @@
+"""What is known of a charger when it connects: one question for hundreds of chargers."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.known import KnownCharger, KnownConnector, OpenTransaction
+from storage.relational.engine import chunks, reading
+from storage.relational.tables import charger_states, connectors, transactions
+from storage.relational.transactions import OPEN, ORPHAN
+
+RECENT_MAX = 20
+"""Ended transactions told per charger: their starts and stops may be sent again."""
+OPEN_MAX = 100
+"""Open ones told per charger, newest first."""
+
+
+async def known(engine: AsyncEngine, chargers: Sequence[str]) -> list[KnownCharger]:
+    """Return what is known of each of `chargers`, in their order; unknown ones come empty.
+
+    Raises:
+        Unavailable: the database is away.
+    """
+    started: dict[str, list[OpenTransaction]] = defaultdict(list)
+    plugs: dict[str, list[KnownConnector]] = defaultdict(list)
+    booted: set[str] = set()
+    async with reading(engine) as connection:
+        for names in chunks(sorted(set(chargers))):
+            t = transactions.c
+            is_open = (t.state == OPEN).label("is_open")
+            rank = (
+                func.row_number()
+                .over(partition_by=(t.charger, is_open), order_by=t.started_us.desc())
+                .label("rank")
+            )
+            ranked = (
+                select(
+                    t.charger,
+                    t.number,
+                    t.connector,
+                    t.token,
+                    t.meter_start_wh,
+                    t.started_us,
+                    t.started_raw,
+                    t.last_meter_wh,
+                    is_open,
+                    rank,
+                )
+                .where(t.charger.in_(names), t.state != ORPHAN)
+                .subquery()
+            )
+            query = select(ranked).where(
+                (ranked.c.rank <= RECENT_MAX) | (ranked.c.is_open & (ranked.c.rank <= OPEN_MAX))
+            )
+            for row in await connection.execute(query.order_by(ranked.c.started_us)):
+                started[row.charger].append(
+                    OpenTransaction(
+                        transaction=row.number,
+                        connector=row.connector,
+                        token=row.token,
+                        meter_start_wh=row.meter_start_wh,
+                        started_us=row.started_us,
+                        started_raw=row.started_raw,
+                        last_meter_wh=row.last_meter_wh,
+                        open=bool(row.is_open),
+                    )
+                )
+            c = connectors.c
+            found = await connection.execute(
+                select(c.charger, c.connector, c.status, c.at_us, c.error_code)
+                .where(c.charger.in_(names))
+                .order_by(c.charger, c.connector)
+            )
+            for row in found:
+                plugs[row.charger].append(
+                    KnownConnector(row.connector, row.status, row.at_us, row.error_code)
+                )
+            states = charger_states.c
+            booted.update(
+                (
+                    await connection.execute(
+                        select(states.charger).where(
+                            states.charger.in_(names), states.booted_us > 0
+                        )
+                    )
+                ).scalars()
+            )
+    return [
+        KnownCharger(name, tuple(started[name]), tuple(plugs[name]), name in booted)
+        for name in chargers
+    ]

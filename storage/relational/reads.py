@@ -1,0 +1,296 @@
+"""Pages for REST and the dashboard.
+
+A list is a table of this module's `LISTS`: what may be filtered, and in which order it comes. Pages
+follow a cursor, not an offset, so a page is as cheap as the first and nothing is shown twice.
+
+Raises everywhere: Unavailable; InvalidInput for a filter, limit or cursor that is none; NotFound.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from sqlalchemy import Column, ColumnElement, FromClause, Row, and_, func, or_, select, tuple_
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.errors import InvalidInput, NotFound
+from storage.relational.engine import reading
+from storage.relational.tables import (
+    certificate_requests,
+    charger_states,
+    chargers,
+    commands,
+    connectors,
+    data_transfers,
+    progress_reports,
+    quarantine,
+    refusals,
+    security_events,
+    transaction_stops,
+    transactions,
+)
+
+PAGE_MAX: Final = 1_000
+SECRET: Final = frozenset({"credential_kind", "credential_salt", "credential_digest", "folded"})
+JSON_LISTS: Final = frozenset({"flags", "networks"})
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some rows, and the cursor of the page after them (empty: there is none)."""
+
+    items: list[dict[str, Any]]
+    next: str = ""
+
+
+class List(NamedTuple):
+    """One kind of list."""
+
+    source: FromClause
+    columns: Sequence[ColumnElement[Any]]
+    order: Column[Any]
+    key: Column[Any]
+    descending: bool
+    equal: Mapping[str, ColumnElement[Any]]
+    """Filter name -> column that must equal its value."""
+    time: Column[Any] | None = None
+    """What `since_us` (included) and `until_us` (not included) look at."""
+    search: Sequence[ColumnElement[Any]] = ()
+    """Columns that `search` looks into."""
+    condition: ColumnElement[bool] | None = None
+
+
+def _log(table: Any, *equal: str) -> List:  # noqa: ANN401 a Table
+    """Return the list of a table that only grows, newest first."""
+    columns = [column for column in table.columns if column.name != "blob"]
+    filters = {name: table.c[name] for name in equal}
+    return List(
+        source=table,
+        columns=columns,
+        order=table.c.received_us,
+        key=table.c.id,
+        descending=True,
+        equal=filters,
+        time=table.c.received_us,
+    )
+
+
+_state_columns = [c for c in charger_states.columns if c.name not in {"charger", "subprotocol"}]
+
+LISTS: Final[Mapping[str, List]] = {
+    "chargers": List(
+        source=chargers.outerjoin(charger_states, charger_states.c.charger == chargers.c.id),
+        columns=[
+            *(c for c in chargers.columns if c.name not in SECRET | {"deleted"}),
+            *_state_columns,
+            charger_states.c.subprotocol.label("connected_subprotocol"),
+        ],
+        order=chargers.c.id,
+        key=chargers.c.id,
+        descending=False,
+        equal={
+            "tenant": chargers.c.tenant,
+            "site": chargers.c.site,
+            "connected": func.coalesce(charger_states.c.connected, False),
+            "vendor": charger_states.c.vendor,
+            "model": charger_states.c.model,
+            "firmware": charger_states.c.firmware,
+        },
+        search=(chargers.c.id, charger_states.c.vendor, charger_states.c.model),
+        condition=~chargers.c.deleted,
+    ),
+    "transactions": List(
+        source=transactions.outerjoin(chargers, chargers.c.id == transactions.c.charger),
+        columns=[*transactions.columns, chargers.c.site, chargers.c.tenant],
+        order=transactions.c.start_received_us,
+        key=transactions.c.id,
+        descending=True,
+        equal={
+            "charger": transactions.c.charger,
+            "connector": transactions.c.connector,
+            "token": transactions.c.token,
+            "state": transactions.c.state,
+            "number": transactions.c.number,
+            "site": chargers.c.site,
+            "tenant": chargers.c.tenant,
+        },
+        time=transactions.c.start_received_us,
+    ),
+    "commands": _log(commands, "charger", "action", "outcome"),
+    "refusals": _log(refusals, "charger", "reason", "status"),
+    "security_events": _log(security_events, "charger", "kind"),
+    "data_transfers": _log(data_transfers, "charger", "vendor"),
+    "certificate_requests": _log(certificate_requests, "charger", "status"),
+    "quarantine": _log(quarantine, "journal"),
+}
+
+
+async def page(
+    engine: AsyncEngine,
+    kind: str,
+    filters: Mapping[str, object] | None = None,
+    *,
+    cursor: str = "",
+    limit: int = 100,
+) -> Page:
+    """Return one page of `kind` (a key of LISTS).
+
+    Args:
+        engine: the relational store.
+        kind: which list.
+        filters: `equal` filters of the list, and `since_us`, `until_us`, `search` where it has
+            them. None values are left out.
+        cursor: `next` of the page before.
+        limit: rows, 1 to PAGE_MAX.
+    """
+    if kind not in LISTS:
+        raise NotFound("list", kind)
+    if not 0 < limit <= PAGE_MAX:
+        raise InvalidInput("limit", f"must be 1 to {PAGE_MAX}")
+    a_list = LISTS[kind]
+    conditions = [] if a_list.condition is None else [a_list.condition]
+    for name, value in (filters or {}).items():
+        if value is not None:
+            conditions.append(_condition(a_list, name, value))
+    order: ColumnElement[Any] = tuple_(a_list.order, a_list.key)
+    if cursor:
+        last = tuple_(*_from_cursor(cursor, a_list.order))
+        conditions.append(order < last if a_list.descending else order > last)
+    ordered = (a_list.order, a_list.key)
+    query = (
+        select(*a_list.columns)
+        .select_from(a_list.source)
+        .where(and_(True, *conditions))  # noqa: FBT003 the neutral element
+        .order_by(*(c.desc() if a_list.descending else c.asc() for c in ordered))
+        .limit(limit + 1)
+    )
+    async with reading(engine) as connection:
+        rows = list(await connection.execute(query))
+    following = ""
+    if len(rows) > limit:
+        rows = rows[:limit]
+        mapping = rows[-1]._mapping  # noqa: SLF001 public in spite of its name
+        following = _to_cursor(mapping[a_list.order], mapping[a_list.key])
+    return Page([_shown(row) for row in rows], following)
+
+
+async def charger(engine: AsyncEngine, name: str) -> dict[str, Any]:
+    """Return one charger: record, state, `connectors`, `progress`, and open `transactions`."""
+    a_list = LISTS["chargers"]
+    async with reading(engine) as connection:
+        query = select(*a_list.columns).select_from(a_list.source)
+        query = query.where(chargers.c.id == name, ~chargers.c.deleted)
+        row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound("charger", name)
+        result = _shown(row)
+        of_connectors = select(connectors).where(connectors.c.charger == name)
+        found = await connection.execute(of_connectors.order_by(connectors.c.connector))
+        result["connectors"] = [_shown(one) for one in found]
+        of_progress = select(progress_reports).where(progress_reports.c.charger == name)
+        found = await connection.execute(of_progress.order_by(progress_reports.c.kind))
+        result["progress"] = [_shown(one) for one in found]
+        running = select(transactions).where(
+            transactions.c.charger == name, transactions.c.state == "open"
+        )
+        found = await connection.execute(running.order_by(transactions.c.started_us))
+        result["transactions"] = [_shown(one) for one in found]
+    return result
+
+
+async def transaction(engine: AsyncEngine, name: str) -> dict[str, Any]:
+    """Return one transaction by its id, with every stop that came for it."""
+    async with reading(engine) as connection:
+        query = select(transactions).where(transactions.c.id == name)
+        row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise NotFound("transaction", name)
+        result = _shown(row)
+        stops = select(transaction_stops).where(transaction_stops.c.transaction == name)
+        found = await connection.execute(stops.order_by(transaction_stops.c.received_us))
+        result["stops"] = [_shown(one) for one in found]
+    return result
+
+
+async def command(engine: AsyncEngine, name: str) -> dict[str, Any]:
+    """Return one command that has ended, and what it led to."""
+    async with reading(engine) as connection:
+        query = select(commands).where(commands.c.id == name)
+        row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        raise NotFound("command", name)
+    return _shown(row)
+
+
+async def counts(engine: AsyncEngine) -> dict[str, int]:
+    """Return the numbers of the front page."""
+    living = ~chargers.c.deleted
+    questions = {
+        "chargers": select(func.count()).select_from(chargers).where(living),
+        "connected": select(func.count())
+        .select_from(chargers.join(charger_states, charger_states.c.charger == chargers.c.id))
+        .where(living, charger_states.c.connected),
+        "transactions_open": select(func.count())
+        .select_from(transactions)
+        .where(transactions.c.state == "open"),
+        "quarantined": select(func.count()).select_from(quarantine),
+    }
+    async with reading(engine) as connection:
+        return {
+            name: (await connection.execute(query)).scalar_one()
+            for name, query in questions.items()
+        }
+
+
+async def connector_counts(engine: AsyncEngine, site: str = "") -> dict[str, int]:
+    """Return how many connectors (not 0) have each status."""
+    query = (
+        select(connectors.c.status, func.count())
+        .join(chargers, chargers.c.id == connectors.c.charger)
+        .where(connectors.c.connector > 0, ~chargers.c.deleted)
+        .group_by(connectors.c.status)
+    )
+    if site:
+        query = query.where(chargers.c.site == site)
+    async with reading(engine) as connection:
+        return dict((await connection.execute(query)).tuples().all())
+
+
+def _condition(a_list: List, name: str, value: object) -> ColumnElement[bool]:
+    if name in a_list.equal:
+        return a_list.equal[name] == value
+    if a_list.time is not None and name == "since_us":
+        return a_list.time >= value
+    if a_list.time is not None and name == "until_us":
+        return a_list.time < value
+    if a_list.search and name == "search":
+        text = str(value)
+        return or_(*(column.icontains(text, autoescape=True) for column in a_list.search))
+    raise InvalidInput(name, "is no filter of this list")
+
+
+def _to_cursor(order: object, key: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps([order, key]).encode()).decode().rstrip("=")
+
+
+def _from_cursor(cursor: str, order: Column[Any]) -> list[Any]:
+    """Return the two values of a cursor; it came from outside."""
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        values = json.loads(base64.urlsafe_b64decode(padded))
+    except (ValueError, binascii.Error) as error:
+        raise InvalidInput("cursor", "is not one of ours") from error
+    kinds = (order.type.python_type, str)
+    if not isinstance(values, list) or [type(value) for value in values] != list(kinds):
+        raise InvalidInput("cursor", "is not one of ours")
+    return values
+
+
+def _shown(row: Row[Any]) -> dict[str, Any]:
+    """Return a row as JSON can have it."""
+    return {
+        name: json.loads(value or "[]") if name in JSON_LISTS else value
+        for name, value in row._mapping.items()  # noqa: SLF001 public in spite of its name
+    }

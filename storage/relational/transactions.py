@@ -1,0 +1,400 @@
+"""Starts, stops and what is known of them: pure, for one batch of entries.
+
+Laws:
+    1. A start is known by its content key (charger, connector, started_raw, token,
+       meter_start_wh). The same start under another number makes that number an alias.
+    2. The first stop ends a transaction; later ones that differ are kept as evidence, and flagged.
+    3. A provisional end is replaced by a real stop, never the other way round.
+    4. A stop whose number says nothing (0, -1, unknown) goes to the only running transaction that
+       it fits; else it becomes an `orphan`. A start that comes later under the number that the
+       stop said takes the stop over: journals of two gateways are not read in step.
+    5. Every look-up is scoped by the charger.
+
+`Book` holds what `projector` loaded for a batch and says afterwards what has changed.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final, TypeAlias
+
+import msgspec
+
+from domain.events import (
+    Entry,
+    TransactionEndedProvisionally,
+    TransactionStarted,
+    TransactionStopped,
+)
+from domain.text import clean
+
+OPEN: Final = "open"
+PROVISIONAL: Final = "provisional"
+ENDED: Final = "ended"
+ORPHAN: Final = "orphan"
+
+SECOND_STOP: Final = "second_stop"
+GUESSED_STOP: Final = "guessed_stop"
+
+CLOCK_SLACK_US: Final = 300_000_000
+"""How far a stop's time may lie before a start's and still fit: two clocks, or a time sync."""
+
+TransactionEvent: TypeAlias = (
+    TransactionStarted | TransactionStopped | TransactionEndedProvisionally
+)
+
+
+class Transaction(msgspec.Struct, kw_only=True):
+    """A row of `transactions`. `number` is None while only the stop is known."""
+
+    id: str
+    charger: str
+    number: int | None = None
+    connector: int = 0
+    token: str = ""
+    token_status: str = ""
+    reservation: int = 0
+    started_us: int = 0
+    started_raw: str = ""
+    start_quality: str = ""
+    start_received_us: int = 0
+    meter_start_wh: int = 0
+    state: str = OPEN
+    ended_because: str = ""
+    ended_us: int = 0
+    stopped_raw: str = ""
+    stop_quality: str = ""
+    stop_received_us: int = 0
+    meter_stop_wh: int = 0
+    stop_token: str = ""
+    stop_reason: str = ""
+    stop: str = ""
+    last_meter_wh: int = 0
+    last_meter_us: int = 0
+    flags: str = "[]"
+    revision: int = 0
+
+    def flag(self, *names: str) -> None:
+        """Add flags that are not there yet."""
+        flags = json.loads(self.flags or "[]")
+        flags += [name for name in dict.fromkeys(names) if name not in flags]
+        self.flags = json.dumps(flags)
+
+    def unflag(self, name: str) -> None:
+        """Take a flag away."""
+        self.flags = json.dumps([f for f in json.loads(self.flags or "[]") if f != name])
+
+
+class Stop(msgspec.Struct, kw_only=True):
+    """A row of `transaction_stops`."""
+
+    id: str
+    charger: str
+    said_transaction: int
+    transaction: str = ""
+    guessed: bool = False
+    at_us: int
+    stopped_raw: str
+    quality: str
+    received_us: int
+    meter_stop_wh: int
+    token: str
+    reason: str
+
+
+class Needs(msgspec.Struct):
+    """What must be loaded before the transaction events of a batch can be applied."""
+
+    ids: set[str] = msgspec.field(default_factory=set)
+    numbers: set[int] = msgspec.field(default_factory=set)
+    stops: set[str] = msgspec.field(default_factory=set)
+    started_numbers: set[int] = msgspec.field(default_factory=set)
+    chargers: set[str] = msgspec.field(default_factory=set)
+    """Whose running transactions are needed."""
+
+    def add(self, entry: Entry, event: TransactionEvent) -> None:
+        """Note what `event` needs."""
+        if isinstance(event, TransactionStarted):
+            self.ids.add(start_id(entry.charger, event))
+            self.started_numbers.add(event.transaction)
+            self.numbers.add(event.transaction)
+            self.chargers.add(entry.charger)
+        elif isinstance(event, TransactionStopped):
+            self.stops.add(stop_id(entry.charger, event))
+            self.numbers.update(n for n in (event.transaction, event.said_transaction) if n > 0)
+            self.chargers.add(entry.charger)
+        else:
+            self.numbers.add(event.transaction)
+
+
+def start_id(charger: str, event: TransactionStarted) -> str:
+    """Return the id of the transaction that `event` starts.
+
+    A start without a timestamp is told apart by its number: two such sessions may well begin at
+    the same meter reading.
+    """
+    number = 0 if event.started_raw else event.transaction
+    return _hash(
+        "start",
+        charger,
+        event.connector,
+        event.started_raw,
+        event.token,
+        event.meter_start_wh,
+        number,
+    )
+
+
+def stop_id(charger: str, event: TransactionStopped) -> str:
+    """Return the id of a stop; also that of the orphan which it becomes."""
+    return _hash("stop", charger, event.said_transaction, event.stopped_raw, event.meter_stop_wh)
+
+
+def _hash(*parts: str | int) -> str:
+    return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=16).hexdigest()
+
+
+class Book:
+    """The transactions of one batch. Load, apply the events in order, take what changed."""
+
+    def __init__(self) -> None:
+        self.removed: set[str] = set()
+        self.changed: dict[str, Transaction] = {}
+        self.changed_stops: dict[str, Stop] = {}
+        self.new_aliases: dict[tuple[str, int], str] = {}
+        self._by_id: dict[str, Transaction] = {}
+        self._by_number: dict[tuple[str, int], Transaction] = {}
+        self._running: dict[str, dict[str, Transaction]] = defaultdict(dict)
+        self._stops: dict[str, Stop] = {}
+        self._stops_by_number: dict[tuple[str, int], dict[str, Stop]] = defaultdict(dict)
+        self._was_active: dict[str, bool] = {}
+
+    # ---- loading --------------------------------------------------------------------------
+
+    def load(self, transactions: Iterable[Transaction]) -> None:
+        """Take stored transactions; those already here stay."""
+        for transaction in transactions:
+            if transaction.id not in self._by_id:
+                self._was_active[transaction.id] = transaction.state == OPEN
+                self._keep(transaction)
+
+    def load_stops(self, stops: Iterable[Stop]) -> None:
+        """Take stored stops."""
+        for stop in stops:
+            self._keep_stop(stop)
+
+    def load_aliases(self, aliases: Iterable[tuple[str, int, str]]) -> None:
+        """Take stored aliases: charger, number, id of the transaction (loaded before)."""
+        for charger, number, transaction in aliases:
+            found = self._by_id.get(transaction)
+            if found is not None:
+                self._by_number.setdefault((charger, number), found)
+
+    def missing(self, ids: Iterable[str]) -> set[str]:
+        """Return those ids that are not loaded."""
+        return {name for name in ids if name and name not in self._by_id}
+
+    # ---- events ---------------------------------------------------------------------------
+
+    def apply(self, entry: Entry, event: TransactionEvent) -> None:
+        """Apply one event."""
+        if isinstance(event, TransactionStarted):
+            self._start(entry, event)
+        elif isinstance(event, TransactionStopped):
+            self._stop(entry, event)
+        else:
+            self._end_provisionally(entry, event)
+
+    def _start(self, entry: Entry, event: TransactionStarted) -> None:
+        charger = entry.charger
+        name = start_id(charger, event)
+        transaction = self._by_id.get(name)
+        if transaction is None:
+            transaction = Transaction(
+                id=name,
+                charger=charger,
+                number=event.transaction,
+                connector=event.connector,
+                token=clean(event.token),
+                token_status=event.token_status,
+                reservation=event.reservation,
+                started_us=event.at_us,
+                started_raw=clean(event.started_raw),
+                start_quality=event.quality,
+                start_received_us=entry.received_us,
+                meter_start_wh=event.meter_start_wh,
+                last_meter_wh=event.meter_start_wh,
+            )
+            transaction.flag(*event.flags)
+            self._was_active[name] = False
+            self._end_predecessors(transaction)
+            self._keep(transaction)
+            self.changed[name] = transaction
+        elif transaction.number != event.transaction:
+            key = (charger, event.transaction)
+            if self._by_number.get(key) is not transaction:
+                self._by_number[key] = transaction
+                self.new_aliases[key] = name
+        self._take_over(transaction, event.transaction)
+
+    def _end_predecessors(self, started: Transaction) -> None:
+        """A connector has one transaction: an older one that is still open has lost its stop."""
+        for other in list(self._running[started.charger].values()):
+            if (
+                other.state == OPEN
+                and other.connector == started.connector
+                and other.connector > 0
+                and other.start_received_us <= started.start_received_us
+            ):
+                other.state = PROVISIONAL
+                other.ended_us = started.started_us
+                other.ended_because = "next_start"
+                self._note(other)
+
+    def _take_over(self, transaction: Transaction, number: int) -> None:
+        """Give a start the stops that named its number before it was known (law 4)."""
+        for stop in list(self._stops_by_number[transaction.charger, number].values()):
+            if not stop.guessed or stop.transaction == transaction.id:
+                continue
+            holder = self._by_id.get(stop.transaction)
+            if holder is not None and holder.state == ORPHAN:
+                self._forget(holder)
+            elif holder is not None and holder.stop == stop.id:
+                self._reopen(holder)
+            stop.guessed = False
+            self._end(transaction, stop, ())
+
+    def _stop(self, entry: Entry, event: TransactionStopped) -> None:
+        charger = entry.charger
+        name = stop_id(charger, event)
+        if name in self._stops:
+            return
+        stop = Stop(
+            id=name,
+            charger=charger,
+            said_transaction=event.said_transaction,
+            at_us=event.at_us,
+            stopped_raw=clean(event.stopped_raw),
+            quality=event.quality,
+            received_us=entry.received_us,
+            meter_stop_wh=event.meter_stop_wh,
+            token=clean(event.token),
+            reason=clean(event.reason, 100),
+        )
+        transaction = self._named(charger, event.transaction, event.said_transaction)
+        if transaction is None:
+            stop.guessed = True
+            transaction = self._fitting(stop)
+        if transaction is None:
+            transaction = Transaction(
+                id=name,
+                charger=charger,
+                token=stop.token,
+                start_quality="missing",
+                start_received_us=entry.received_us,
+                last_meter_wh=stop.meter_stop_wh,
+            )
+            self._was_active[name] = False
+            self._end(transaction, stop, event.flags)
+            transaction.state = ORPHAN
+            self._keep(transaction)
+            return
+        self._end(transaction, stop, event.flags)
+
+    def _named(self, charger: str, *numbers: int) -> Transaction | None:
+        for number in numbers:
+            found = self._by_number.get((charger, number)) if number > 0 else None
+            if found is not None:
+                return found
+        return None
+
+    def _fitting(self, stop: Stop) -> Transaction | None:
+        """Return the only running transaction of the charger that `stop` can belong to."""
+        fitting = [
+            transaction
+            for transaction in self._running[stop.charger].values()
+            if transaction.meter_start_wh <= stop.meter_stop_wh
+            and transaction.started_us <= stop.at_us + CLOCK_SLACK_US
+            and transaction.start_received_us <= stop.received_us + CLOCK_SLACK_US
+        ]
+        if stop.token:
+            same = [t for t in fitting if t.token.casefold() == stop.token.casefold()]
+            # Somebody else may stop a transaction (1.6 section 4.10), if there is only one.
+            fitting = same or (fitting if len(fitting) == 1 else [])
+        if len(fitting) > 1:
+            fitting = [t for t in fitting if t.state == OPEN]
+        return fitting[0] if len(fitting) == 1 else None
+
+    def _end(self, transaction: Transaction, stop: Stop, flags: Sequence[str]) -> None:
+        stop.transaction = transaction.id
+        self._keep_stop(stop)
+        self.changed_stops[stop.id] = stop
+        transaction.flag(*flags)
+        if transaction.state in {OPEN, PROVISIONAL}:
+            transaction.state = ENDED
+            transaction.ended_because = "stop"
+            transaction.ended_us = stop.at_us
+            transaction.stopped_raw = stop.stopped_raw
+            transaction.stop_quality = stop.quality
+            transaction.stop_received_us = stop.received_us
+            transaction.meter_stop_wh = stop.meter_stop_wh
+            transaction.stop_token = stop.token
+            transaction.stop_reason = stop.reason
+            transaction.stop = stop.id
+            if stop.guessed:
+                transaction.flag(GUESSED_STOP)
+        else:
+            transaction.flag(SECOND_STOP)
+        self._note(transaction)
+
+    def _reopen(self, transaction: Transaction) -> None:
+        transaction.state = OPEN
+        transaction.ended_us = transaction.stop_received_us = transaction.meter_stop_wh = 0
+        transaction.ended_because = transaction.stopped_raw = transaction.stop_quality = ""
+        transaction.stop_token = transaction.stop_reason = transaction.stop = ""
+        transaction.unflag(GUESSED_STOP)
+        self._note(transaction)
+
+    def _end_provisionally(self, entry: Entry, event: TransactionEndedProvisionally) -> None:
+        transaction = self._named(entry.charger, event.transaction)
+        if transaction is not None and transaction.state == OPEN:
+            transaction.state = PROVISIONAL
+            transaction.ended_us = event.at_us
+            transaction.ended_because = event.because
+            self._note(transaction)
+
+    # ---- what changed ---------------------------------------------------------------------
+
+    def feed(self) -> list[Transaction]:
+        """Return the changed transactions that began or ceased to run: the feed tells gateways."""
+        return [
+            transaction
+            for transaction in self.changed.values()
+            if transaction.number is not None
+            and (transaction.state == OPEN) != self._was_active[transaction.id]
+        ]
+
+    def _note(self, transaction: Transaction) -> None:
+        self.changed[transaction.id] = transaction
+        if transaction.state in {OPEN, PROVISIONAL}:
+            self._running[transaction.charger][transaction.id] = transaction
+        else:
+            self._running[transaction.charger].pop(transaction.id, None)
+
+    def _keep(self, transaction: Transaction) -> None:
+        self._by_id[transaction.id] = transaction
+        if transaction.number is not None:
+            self._by_number[transaction.charger, transaction.number] = transaction
+        if transaction.state in {OPEN, PROVISIONAL}:
+            self._running[transaction.charger][transaction.id] = transaction
+
+    def _keep_stop(self, stop: Stop) -> None:
+        self._stops[stop.id] = stop
+        if stop.said_transaction > 0:
+            self._stops_by_number[stop.charger, stop.said_transaction][stop.id] = stop
+
+    def _forget(self, transaction: Transaction) -> None:
+        self._by_id.pop(transaction.id, None)
+        self.changed.pop(transaction.id, None)
+        self.removed.add(transaction.id)
