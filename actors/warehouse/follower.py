@@ -94,6 +94,15 @@ class Follower:
         else:
             self._places.update(places)
 
+    def open(self) -> None:
+        """Open the engine if it is not open.
+
+        Raises:
+            Unavailable: it is away.
+        """
+        if self._sink is None:
+            self._sink = self._open_sink()
+
     def step(self, *, hurry: bool = False) -> Step:
         """Put at most one block of each journal into the engine.
 
@@ -188,8 +197,8 @@ class Follower:
     def _write(self, plan: Plan, rows: list[Row]) -> None:
         built = build(rows, self._places, self._window, self._settings.block_rows_max)
         try:
-            if self._sink is None:
-                self._sink = self._open_sink()
+            self.open()
+            assert self._sink is not None
             refused = self._sink.write(plan.token, built.blocks)
         except Unavailable as error:
             raise _EngineAway(str(error)) from error
