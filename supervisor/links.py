@@ -143,8 +143,8 @@ class LinkBusy(LinkError):
     """The window of open asks is full, or too much is unsent. `await link.drained()`, or shed."""
 
 
-class DeadlinePassed(LinkError):
-    """No answer in time. The other end may have done the work or not."""
+class DeadlinePassed(LinkError, TimeoutError):
+    """No answer in time. The other end may have done the work or not. Also a TimeoutError."""
 
     def __init__(self, method: str, deadline_s: float) -> None:
         super().__init__(f"{method}: no answer in {deadline_s:g} s")
