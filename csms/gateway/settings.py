@@ -39,6 +39,12 @@ class GatewaySettings(BaseModel):
         description="Calls of one charger that wait for their answers; beyond it its socket is not "
         "read.",
     )
+    session_calls_max: int = Field(
+        20_000,
+        ge=64,
+        description="Calls of one charger that the session takes before any is answered: what fits "
+        "into the buffers that were read already when reading was stopped. More are not taken.",
+    )
     backlog_bytes_max: int = Field(
         1_048_576,
         ge=4_096,

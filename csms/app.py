@@ -1,0 +1,100 @@
+"""The composition root: from a configuration to a running node."""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from csms.config import Config
+from csms.prepare import prepare_data
+from csms.tree import node_tree
+from domain.errors import ConfigError
+from supervisor.boot import ExitCode, Node, NodeSettings
+from supervisor.logs import LogSettings
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a node can be reached, ports as they really are."""
+
+    chargers: str
+    api: str
+
+
+def open_sockets(config: Config) -> dict[str, socket.socket]:
+    """Return the listening sockets that all processes of a node share.
+
+    One socket for all gateways: unlike SO_REUSEPORT, a hung process black-holes nobody.
+
+    Raises:
+        ConfigError: an address cannot be listened on.
+    """
+    sockets: dict[str, socket.socket] = {}
+    problems = []
+    for name, section, host, port, backlog in (
+        ("chargers", "listen", config.listen.host, config.listen.port, config.listen.backlog),
+        ("api", "api", config.api.host, config.api.port, 1_024),
+    ):
+        try:
+            sockets[name] = _listen(host, port, backlog)
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            why = "another process listens there already" if taken else error.strerror
+            problems.append(f"{section}: cannot listen on {host}:{port}: {why}")
+    if problems:
+        for opened in sockets.values():
+            opened.close()
+        raise ConfigError(problems)
+    return sockets
+
+
+def _listen(host: str, port: int, backlog: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(backlog)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def addresses(sockets: Mapping[str, socket.socket]) -> Addresses:
+    """Return the URLs of listening sockets."""
+
+    def place(name: str) -> str:
+        host, port = sockets[name].getsockname()[:2]
+        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    return Addresses(f"ws://{place('chargers')}/ocpp/", f"http://{place('api')}")
+
+
+def serve(config: Config, started: Callable[[Addresses], None]) -> ExitCode:
+    """Run a node until it is told to stop, in the main thread; return its exit code.
+
+    `started` is called once the tree of processes is up.
+
+    Raises:
+        ConfigError: the data directory or an address cannot be used.
+        Unavailable: the relational store is away at the very first start.
+        NodeError: another node has this directory, or the tree cannot be booted.
+    """
+    secret = asyncio.run(prepare_data(config))
+    sockets = open_sockets(config)
+    try:
+        node = Node(
+            node_tree(config, secret),
+            config.paths.run,
+            NodeSettings(log=LogSettings(directory=config.paths.log)),
+            sockets,
+        )
+        node.start()
+        started(addresses(sockets))
+        return node.wait()
+    finally:
+        for listening in sockets.values():
+            listening.close()

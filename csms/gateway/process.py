@@ -1,0 +1,326 @@
+"""The gateway as a process of the node: builds the parts, serves, drains.
+
+Start: records first (from the ledger, or from the copy on disk when the ledger is away too long),
+then the journal, then the sockets. Until both are there handshakes are answered 503.
+
+Drain: accept no more, close connections at a set rate (1012), commit what is queued, end.
+"""
+
+import asyncio
+import contextlib
+import logging
+import resource
+import secrets
+from pathlib import Path
+
+import msgspec
+
+from csms.gateway.activation import Activation
+from csms.gateway.connection import Connection
+from csms.gateway.directory import Directory
+from csms.gateway.gateway import Gateway, Parts, decode_command
+from csms.gateway.metrics import GatewayMetrics
+from csms.gateway.numbering import Numbering
+from csms.gateway.takeover import Takeover
+from csms.settings import ProcessSettings
+from domain.errors import CsmsError, JournalFailed, Unavailable
+from domain.records import Changes
+from protocol.limits import SessionLimits
+from protocol.versions import VERSIONS
+from storage.journal import JournalWriter, deliver_in
+from supervisor.asyncio_base import AsyncioBase
+from supervisor.links import Link, LinkClient, LinkServer
+from supervisor.process import ProcessContext
+
+log = logging.getLogger(__name__)
+
+_changes = msgspec.msgpack.Decoder(Changes)
+_result = msgspec.msgpack.Encoder()
+BEAT_SLICES = 10
+BEAT_S = 1.0
+DRAIN_WAIT_S = 5.0
+SPARE_DESCRIPTORS = 512
+"""Descriptors that are not sockets of chargers: journal, links, logs, the reserve for accept()."""
+
+
+class GatewayProcess:
+    """One gateway process. `serve()` returns when it has drained."""
+
+    def __init__(self, ctx: ProcessContext) -> None:
+        settings = ctx.settings
+        assert isinstance(settings, ProcessSettings)
+        config = settings.config
+        self._ctx = ctx
+        self._config = config
+        self._loop = asyncio.get_running_loop()
+        self._base = AsyncioBase()
+        self._ledger = LinkClient(
+            ctx.run_dir / "ledger.sock",
+            {"changed": self._changed, "passed": self._passed},
+            config.links,
+            on_link=self._subscribe,
+        )
+        self._peers = [
+            LinkClient(ctx.run_dir / f"{name}.sock", {}, config.links)
+            for name in settings.gateways
+            if name != ctx.name
+        ]
+        self._server = LinkServer(
+            ctx.run_dir / f"{ctx.name}.sock",
+            {
+                "changed": self._changed,
+                "passed": self._passed,
+                "claim": self._claim,
+                "command": self._command,
+                "presence": self._presence,
+                "metrics": self._metrics,
+                "disconnect": self._disconnect,
+            },
+            config.links,
+        )
+        self._numbering = Numbering(
+            config.paths.journal / f"{ctx.name}.numbers",
+            settings.secret,
+            config.gateway.number_permutation_rounds,
+            secrets.randbelow,
+            lambda: self._ledger.ask("lease", {"gateway": ctx.name}, 5.0),
+        )
+        self._directory = Directory(self._numbering.numbers)
+        self._has_records = asyncio.Event()
+        self._journal_path = config.paths.journal / f"{ctx.name}.db"
+        self._metrics_source = GatewayMetrics(ctx.name)
+        self._gateway = self._build(self._open_journal())
+        self._failing: asyncio.Task[None] | None = None
+
+    def _open_journal(self) -> JournalWriter:
+        return JournalWriter(
+            self._journal_path,
+            self._config.journal,
+            deliver_in(self._loop),
+            lambda error: self._loop.call_soon_threadsafe(self._journal_failed, error),
+        )
+
+    def _build(self, journal: JournalWriter) -> Gateway:
+        config = self._config
+        gateway = Gateway(
+            Parts(
+                name=self._ctx.name,
+                loop=self._loop,
+                clock=self._ctx.clock,
+                settings=config.gateway,
+                charger_settings=config.charger,
+                session_limits=SessionLimits(
+                    frame_bytes_max=config.gateway.message_bytes_max,
+                    unanswered_calls_max=config.gateway.session_calls_max,
+                ),
+                accept_unknown=config.listen.accept_unknown,
+                versions=VERSIONS,
+                base=self._base,
+                journal=journal,
+                directory=self._directory,
+                meters=self._metrics_source,
+            )
+        )
+        gateway.activation = Activation(
+            self._loop,
+            self._activate,
+            gateway.activated,
+            config.gateway.activation_batch_max,
+            config.gateway.activation_pause_ms / 1e3,
+        )
+        gateway.takeover = Takeover(config.gateway, self._peers, gateway.line, gateway.now_us)
+        return gateway
+
+    async def serve(self) -> None:
+        """Start, serve until draining, drain."""
+        raise_descriptor_limit(self._config.gateway.connections_max + SPARE_DESCRIPTORS)
+        gateway, config = self._gateway, self._config
+        await self._server.start()
+        await self._ledger.start()
+        for peer in self._peers:
+            await peer.start()
+        self._numbering.start()
+        await self._wait_for_records()
+        gateway.refusing = ""
+        listener = await self._loop.create_server(
+            lambda: Connection(gateway),
+            sock=self._ctx.sockets["chargers"],
+            backlog=config.listen.backlog,
+        )
+        turn = 0
+        while not self._ctx.draining.is_set():
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._ctx.draining.wait(), BEAT_S)
+            turn = (turn + 1) % BEAT_SLICES
+            gateway.beat(BEAT_SLICES, turn)
+            self._report()
+        await self._drain(listener)
+
+    async def _drain(self, listener: asyncio.Server) -> None:
+        gateway = self._gateway
+        gateway.refusing = "draining"
+        listener.close()
+        await gateway.close_all(1012, "service restart", self._config.gateway.close_per_s)
+        deadline = self._loop.time() + DRAIN_WAIT_S
+        while gateway.connections and self._loop.time() < deadline:
+            await asyncio.sleep(0.02)
+        await asyncio.sleep(0)  # let the actors of the last connections say what was lost
+        await asyncio.sleep(0.05)
+        if self._failing is not None:
+            self._failing.cancel()
+        with contextlib.suppress(JournalFailed):
+            await self._loop.run_in_executor(None, gateway.journal.close)
+        gateway.stop()
+        self._numbering.stop()
+        self._base.shutdown()
+        for client in (self._ledger, *self._peers):
+            await client.close()
+        await self._server.close()
+
+    def _report(self) -> None:
+        gateway, stats = self._gateway, self._base.stats
+        self._ctx.report(
+            {
+                "connections": len(gateway.connections),
+                "chargers": len(gateway.lines),
+                "actors": stats.actors,
+                "refusing": gateway.refusing,
+                "revision": self._directory.revision,
+            }
+        )
+
+    # records
+
+    async def _wait_for_records(self) -> None:
+        try:
+            await asyncio.wait_for(
+                self._has_records.wait(), self._config.gateway.registry_wait_s
+            )
+        except TimeoutError:
+            copy = self._config.paths.root / "registry.snapshot"
+            if self._load_copy(copy):
+                log.warning("the ledger is away: records are taken from %s", copy.name)
+            else:
+                log.warning("the ledger is away and there is no copy of its records")
+
+    def _load_copy(self, path: Path) -> bool:
+        try:
+            changes = _changes.decode(path.read_bytes())
+        except (OSError, msgspec.DecodeError):
+            return False
+        self._directory.apply(changes)
+        return True
+
+    async def _subscribe(self, link: Link) -> None:
+        body = {"gateway": self._ctx.name, "revision": self._directory.revision}
+        answer = await link.ask("subscribe", body, 30.0)
+        assert isinstance(answer, bytes)
+        self._directory.apply(_changes.decode(answer))
+        self._has_records.set()
+
+    def _changed(self, link: Link, body: object) -> dict[str, int]:
+        del link
+        assert isinstance(body, bytes)
+        changes = _changes.decode(body)
+        self._directory.apply(changes)
+        for charger in changes.chargers:
+            line = self._gateway.line(charger.id)
+            if line is None:
+                continue
+            if charger.deleted:
+                line.fence(1008, "no longer known")
+            else:
+                line.record = charger
+        return {"revision": self._directory.revision}
+
+    # journal
+
+    def _passed(self, link: Link, body: object) -> None:
+        del link
+        assert isinstance(body, dict)
+        journal = self._gateway.journal
+        if body["uuid"] == journal.uuid:
+            journal.passed(str(body["reader"]), int(body["lsn"]))
+
+    def _journal_failed(self, error: JournalFailed) -> None:
+        """Nothing can be kept: say so to every charger, so that it keeps its queue."""
+        if self._failing is None:
+            log.error("the journal failed: %s", error)
+            self._gateway.refusing = "journal_failed"
+            self._gateway.close_all_now(1013, "try again later")
+            self._failing = self._loop.create_task(self._reopen())
+
+    async def _reopen(self) -> None:
+        """Try until a record can be committed again (a full disk was cleared)."""
+        while True:
+            await asyncio.sleep(self._config.gateway.journal_retry_s)
+            with contextlib.suppress(JournalFailed, Unavailable, OSError):
+                await self._loop.run_in_executor(None, self._gateway.journal.close)
+            try:
+                journal = await self._loop.run_in_executor(None, self._open_journal)
+            except (CsmsError, OSError) as error:
+                log.warning("the journal cannot be opened: %s", error)
+                continue
+            self._gateway.journal = journal
+            self._failing = None
+            self._gateway.refusing = ""
+            log.warning("the journal works again")
+            return
+
+    # what others ask
+
+    async def _activate(self, chargers: list[str]) -> bytes:
+        deadline_s = self._config.gateway.activation_s
+        answer = await self._ledger.ask("activate", {"chargers": chargers}, deadline_s)
+        assert isinstance(answer, bytes)
+        return answer
+
+    async def _claim(self, link: Link, body: object) -> dict[str, str]:
+        del link
+        assert isinstance(body, dict)
+        verdict = await self._gateway.takeover.challenge(
+            str(body["charger"]), int(body["generation"]), str(body["remote"])
+        )
+        return {"verdict": verdict}
+
+    async def _command(self, link: Link, body: object) -> dict[str, object]:
+        del link
+        command, wait = decode_command(body)
+        result = await self._gateway.command(command, wait=wait)
+        if result is None:
+            return {"here": False, "result": b""}
+        return {"here": True, "result": _result.encode(result)}
+
+    def _presence(self, link: Link, body: object) -> dict[str, dict[str, object]]:
+        del link
+        assert isinstance(body, dict)
+        return self._gateway.presence(body.get("chargers"))
+
+    def _disconnect(self, link: Link, body: object) -> dict[str, bool]:
+        del link
+        assert isinstance(body, dict)
+        line = self._gateway.line(str(body["charger"]))
+        if line is not None:
+            line.connection.close(1001, "closed by the operator")
+        return {"here": line is not None}
+
+    def _metrics(self, link: Link, body: object) -> str:
+        del link, body
+        gateway = self._gateway
+        return self._metrics_source.render(gateway, self._base.stats)
+
+
+def raise_descriptor_limit(wanted: int) -> None:
+    """Allow this process so many open files, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+async def run(ctx: ProcessContext) -> None:
+    """Serve chargers until the node drains."""
+    await GatewayProcess(ctx).serve()
+
+

@@ -1,0 +1,50 @@
+"""The processes of a node, as data.
+
+Started from the highest stage to the lowest, drained from the lowest to the highest: gateways stop
+talking to chargers first, then what reads their journals catches up, the REST interface goes last.
+"""
+
+from collections.abc import Sequence
+
+from csms.config import Config
+from csms.settings import ProcessSettings
+from supervisor.child import Child
+
+
+def gateway_names(config: Config) -> tuple[str, ...]:
+    """Return the names of the gateway processes, gw0 and on."""
+    return tuple(f"gw{number}" for number in range(config.listen.gateways))
+
+
+def node_tree(config: Config, secret: bytes) -> Sequence[Child]:
+    """Return the rows of a node's processes.
+
+    Args:
+        secret: the installation's 32 bytes.
+    """
+    gateways = gateway_names(config)
+    settings = ProcessSettings(config, secret, gateways)
+    return (
+        *(
+            Child(
+                name,
+                "csms.gateway.process:run",
+                stage=0,
+                shutdown_s=15.0,
+                hang_s=3.0,
+                settings=settings,
+            )
+            for name in gateways
+        ),
+        Child("ledger", "csms.ledger:run", stage=1, shutdown_s=15.0, hang_s=10.0, settings=settings),
+        Child(
+            "warehouse",
+            "csms.warehouse:run",
+            stage=1,
+            shutdown_s=30.0,
+            hang_s=15.0,
+            start_s=60.0,
+            settings=settings,
+        ),
+        Child("api", "csms.api.process:run", stage=2, shutdown_s=10.0, hang_s=10.0, settings=settings),
+    )

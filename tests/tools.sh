@@ -1,0 +1,31 @@
+#!/bin/sh
+# What the tests need beside Python: PostgreSQL's server and Node.js. Debian's packages are
+# installed when missing and when this user may; nothing else on the machine is touched.
+set -eu
+
+missing=""
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+command -v node >/dev/null 2>&1 || missing="$missing nodejs"
+command -v npm >/dev/null 2>&1 || missing="$missing npm"
+
+if [ -n "$missing" ]; then
+    if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" != 0 ]; then
+        echo "The tests need these Debian packages:$missing" >&2
+        echo "Install them as root: apt-get install$missing" >&2
+        exit 1
+    fi
+    echo "Installing:$missing"
+    # Debian starts a cluster of its own when PostgreSQL is installed; the tests bring theirs.
+    mkdir -p /etc/postgresql-common
+    [ -e /etc/postgresql-common/createcluster.conf ] ||
+        echo "create_main_cluster = false" >/etc/postgresql-common/createcluster.conf
+    apt-get update -qq
+    # shellcheck disable=SC2086
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+fi
+
+peers="$(dirname "$0")/interop/node"
+if [ -f "$peers/package-lock.json" ] && [ ! -e "$peers/node_modules/.ready" ]; then
+    (cd "$peers" && npm ci --silent --no-audit --no-fund --ignore-scripts) &&
+        touch "$peers/node_modules/.ready"
+fi
