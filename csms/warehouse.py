@@ -24,7 +24,7 @@ import msgspec
 
 from actors.warehouse.follower import Follower, Position
 from actors.warehouse.shell import Warehouse
-from csms.settings import NodeSettings
+from csms.settings import ProcessSettings
 from domain.errors import InvalidInput, Unavailable
 from domain.records import Changes, ChargerRecord
 from storage.analytical.client import dsn_of, open_client
@@ -33,7 +33,8 @@ from storage.analytical.gate import Refused
 from storage.analytical.migrate import migrate
 from storage.analytical.planner import PlanStore
 from storage.analytical.sink import Sink
-from supervisor.links import Body, Link, LinkClient, LinkError, LinkServer, RemoteFailed
+from supervisor.link_frames import Body
+from supervisor.links import Link, LinkClient, LinkError, LinkServer, RemoteFailed
 from supervisor.process import ProcessContext
 
 log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class WarehouseProcess:
 
     def __init__(self, ctx: ProcessContext) -> None:
         node = ctx.settings
-        assert isinstance(node, NodeSettings)
+        assert isinstance(node, ProcessSettings)
         config = node.config
         paths = config.paths
         self._ctx = ctx

@@ -9,41 +9,43 @@ class WarehouseSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dsn: str = Field(
-        "",
+        default="",
         description="Where the engine is: `chdb:///path` (embedded), `clickhouse://user:password@"
         "host:8123` or `https://...` (a server). Empty: embedded, in the data directory.",
     )
     database: str = Field(
-        "csms", pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$", description="The database of all tables."
+        default="csms",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$",
+        description="The database of all tables.",
     )
     cluster: str = Field(
-        "",
+        default="",
         pattern=r"^[A-Za-z0-9_.-]{0,64}$",
         description="Name of the server's cluster: tables are replicated and made ON CLUSTER. "
         "Empty: one server, or the embedded engine.",
     )
     connect_timeout_s: float = Field(
-        5.0, gt=0, description="Wait for a connection to a server; then try again later."
+        default=5.0, gt=0, description="Wait for a connection to a server; then try again later."
     )
     insert_timeout_s: float = Field(
-        60.0,
+        default=60.0,
         gt=0,
         description="Wait for an insert or a query at a server; then the same block is sent again "
         "under the same token.",
     )
     block_entries_max: int = Field(
-        20_000,
+        default=20_000,
         ge=1,
         le=100_000,
         description="Journal entries of one block; more wait for the next.",
     )
     block_bytes_max: int = Field(
-        16 * 1024 * 1024,
+        default=16 * 1024 * 1024,
         ge=4_096,
         description="Journal bytes of one block; more wait for the next.",
     )
     block_rows_max: int = Field(
-        100_000,
+        default=100_000,
         ge=1,
         le=1_000_000,
         description="Rows of one insert; a block with more is sent as several inserts, each atomic "
@@ -51,84 +53,100 @@ class WarehouseSettings(BaseModel):
         "unfinished may store rows of that block twice.",
     )
     batch_entries_min: int = Field(
-        2_000,
+        default=2_000,
         ge=1,
         description="Entries that are sent at once; fewer wait, up to the age.",
     )
     batch_age_ms_max: int = Field(
-        1_000, ge=0, description="Age of the oldest waiting entry at which few are sent as well."
+        default=1_000,
+        ge=0,
+        description="Age of the oldest waiting entry at which few are sent as well.",
     )
     poll_ms: int = Field(
-        100,
+        default=100,
         ge=1,
         description="Pause before the next look at the journals when there was nothing.",
     )
     retry_ms_min: int = Field(
-        250, ge=1, description="Pause after a failed step; doubles with every further failure."
+        default=250,
+        ge=1,
+        description="Pause after a failed step; doubles with every further failure.",
     )
-    retry_ms_max: int = Field(10_000, ge=1, description="Longest pause between failed steps.")
+    retry_ms_max: int = Field(
+        default=10_000, ge=1, description="Longest pause between failed steps."
+    )
     sites_wait_s: float = Field(
-        3.0,
+        default=3.0,
         ge=0,
         description="Wait at the very first start for the ledger to say which charger is at which "
         "site; then begin without (site is empty for these rows).",
     )
     past_days_max: int = Field(
-        400,
+        default=400,
         ge=1,
         le=3_000,
         description="A charger's timestamp further in the past is replaced by the time of receipt "
         "and its quality becomes `absurd`.",
     )
     future_s_max: int = Field(
-        86_400,
+        default=86_400,
         ge=0,
         description="A charger's timestamp further in the future is replaced likewise.",
     )
     quarantine_rows_max: int = Field(
-        100_000,
+        default=100_000,
         ge=0,
         description="Kept rows and entries that could not be stored; at the limit the oldest go "
         "(they stay counted).",
     )
-    samples_days: int = Field(1_095, ge=1, description="Samples older than this are deleted.")
-    hourly_days: int = Field(
-        3_650, ge=1, description="Hourly roll-ups and transactions older than this are deleted."
+    samples_days: int = Field(
+        default=1_095, ge=1, description="Samples older than this are deleted."
     )
-    messages_days: int = Field(90, ge=1, description="OCPP messages older than this are deleted.")
+    hourly_days: int = Field(
+        default=3_650,
+        ge=1,
+        description="Hourly roll-ups and transactions older than this are deleted.",
+    )
+    messages_days: int = Field(
+        default=90, ge=1, description="OCPP messages older than this are deleted."
+    )
     history_days: int = Field(
-        1_095,
+        default=1_095,
         ge=1,
         description="Status, connection and security history older than this are deleted.",
     )
     sql_threads: int = Field(
-        2,
+        default=2,
         ge=1,
         le=16,
         description="Analysts' statements that run at the same time; more wait their turn.",
     )
     sql_waiting_max: int = Field(
-        16, ge=0, description="Analysts' statements that wait; more are refused."
+        default=16, ge=0, description="Analysts' statements that wait; more are refused."
     )
-    sql_rows_max: int = Field(100_000, ge=1, description="Rows of one answer; the rest is cut off.")
+    sql_rows_max: int = Field(
+        default=100_000, ge=1, description="Rows of one answer; the rest is cut off."
+    )
     sql_query_bytes_max: int = Field(
-        65_536, ge=1, description="Length of a statement; longer ones are refused."
+        default=65_536, ge=1, description="Length of a statement; longer ones are refused."
     )
     sql_seconds_max: float = Field(
-        30.0, gt=0, description="Running time of a statement; then the engine ends it."
+        default=30.0, gt=0, description="Running time of a statement; then the engine ends it."
     )
     sql_memory_bytes_max: int = Field(
-        1 << 30, ge=1 << 20, description="Memory of a statement; at the limit the engine ends it."
+        default=1 << 30,
+        ge=1 << 20,
+        description="Memory of a statement; at the limit the engine ends it.",
     )
     sql_answer_bytes_max: int = Field(
-        8 * 1024 * 1024,
+        default=8 * 1024 * 1024,
         ge=1_024,
         le=15 * 1024 * 1024,
         description="Size of an answer as text; a larger one is refused with a hint to select "
         "less. Below the size of a frame of the links between processes.",
     )
     sql_fresh_s_max: float = Field(
-        5.0,
+        default=5.0,
         ge=0,
         description="How long a statement that asks for fresh data waits for the warehouse to "
         "catch up; then it runs with what is there.",
