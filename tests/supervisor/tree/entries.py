@@ -27,7 +27,7 @@ async def never_drains(ctx: ProcessContext) -> None:
     await asyncio.sleep(600)
 
 
-async def raises(ctx: ProcessContext) -> None:
+async def raises(_ctx: ProcessContext) -> None:
     raise ValueError("this process cannot work")
 
 
@@ -80,7 +80,7 @@ async def storms(ctx: ProcessContext) -> None:
     await ctx.draining.wait()
 
 
-async def kills_supervisor(ctx: ProcessContext) -> None:
+async def kills_supervisor(_ctx: ProcessContext) -> None:
     os.kill(os.getppid(), signal.SIGKILL)
     await asyncio.sleep(600)
 
