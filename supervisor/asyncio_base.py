@@ -507,7 +507,7 @@ class AsyncioBase:
             if cell.state != READY:  # stopped while it waited for its turn
                 continue
             box: Any = cell.box
-            if len(box) > depth_max:
+            if len(box) > depth_max:  # noqa: PLR1730  # a call of max() costs a tenth of a turn
                 depth_max = len(box)
             self._running = cell
             for _ in turn:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
+from tests.supervisor.actor_kit import kit  # noqa: F401  # a fixture
+
 LoopFactory = Callable[[], asyncio.AbstractEventLoop]
 ASYNCIO: Mapping[str, LoopFactory] = {"asyncio": asyncio.new_event_loop}
 EVERY_LOOP: Mapping[str, LoopFactory] = {**ASYNCIO, "uvloop": uvloop.new_event_loop}
