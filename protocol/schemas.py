@@ -27,8 +27,10 @@ from protocol.time import readable_time
 
 FLAGS_MAX = 32
 """Distinct flags of one payload; more add nothing that an operator could use."""
-VIOLATIONS_MAX = 1_000
-"""Violations looked at in one payload, so that a huge bad one costs no more than a big bad one."""
+ITEMS_MAX = 16
+"""Items of each list that are searched for all their violations. The validator collects every one
+before it returns (10 us each), so a frame full of bad samples would hold up the whole process. A
+payload whose only violations are in later items gets one flag, of the first of them."""
 
 KINDS: Mapping[str, str] = {
     "required": "missing",
@@ -103,7 +105,7 @@ class Schema:
             if self._validator.is_valid(payload):
                 return None
         except ValueError:
-            return CODES["unreadable"], "/: the payload cannot be read"
+            return CODES["unreadable"], f"/: {RULES['unreadable']}"
         first: dict[str, tuple[str, str]] = {}
         for flag, rule in self._violations(payload):
             first.setdefault(flag.partition(":")[0], (flag, rule))
@@ -114,19 +116,41 @@ class Schema:
         return ErrorCode.FORMATION, f"the payload is no valid {self.name}"
 
     def _violations(self, payload: object) -> Iterable[tuple[str, str]]:
+        """Yield flag and rule of each violation in the first items of every list."""
         try:
-            for seen, error in enumerate(self._validator.iter_errors(payload)):
-                if seen == VIOLATIONS_MAX:
-                    return
-                keyword = error.kind.name
-                kind = KINDS.get(keyword, "format")
-                path = ["*" if isinstance(step, int) else step for step in error.instance_path]
-                if keyword == "required":
-                    path.append(error.kind.property)  # type: ignore[attr-defined]
-                yield f"{kind}:/{'/'.join(path)}", RULES.get(kind, "not allowed")
+            found = False
+            for error in self._validator.iter_errors(_thinned(payload)):
+                found = True
+                yield _flag(error)
+            if not found:
+                self._validator.validate(payload)
+        except jsonschema_rs.ValidationError as later:
+            yield _flag(later)
         except ValueError:
-            yield "unreadable:/", "the payload cannot be read"
+            yield "unreadable:/", RULES["unreadable"]
 
+
+def _flag(error: jsonschema_rs.ValidationError) -> tuple[str, str]:
+    keyword = error.kind.name
+    kind = KINDS.get(keyword, "format")
+    path = ["*" if isinstance(step, int) else step for step in error.instance_path]
+    if keyword == "required":
+        path.append(error.kind.property)  # type: ignore[attr-defined]
+    return f"{kind}:/{'/'.join(path)}", RULES[kind]
+
+
+def _thinned(value: object, depth: int = 0) -> object:
+    """Return `value` with the first items of each list; as it is below the depth of any schema."""
+    if depth == DEPTH_MAX:
+        return value
+    if isinstance(value, dict):
+        return {name: _thinned(item, depth + 1) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_thinned(item, depth + 1) for item in value[:ITEMS_MAX]]
+    return value
+
+
+DEPTH_MAX = 12
 
 RULES: Mapping[str, str] = {
     "missing": "required",
@@ -135,6 +159,7 @@ RULES: Mapping[str, str] = {
     "enum": "not one of the allowed values",
     "format": "wrong format",
     "extra": "unknown property",
+    "unreadable": "the payload cannot be read",
 }
 
 

@@ -49,6 +49,13 @@ def test_a_flag_is_given_once_however_often_it_is_earned() -> None:
     assert flags == ("type:/meterValue/*/sampledValue/*/value",)
 
 
+def test_a_violation_after_thousands_of_good_items_is_found() -> None:
+    good = {"timestamp": "2026-01-01T00:00:00Z", "sampledValue": [{"value": "1"}]}
+    payload = {"connectorId": 1, "meterValue": [good] * 5_000 + [{}]}
+    assert METER_VALUES.flags(payload) == ("missing:/meterValue/*/timestamp",)
+    assert METER_VALUES.error(payload) is not None
+
+
 @pytest.mark.parametrize(
     "text", ["2026-01-01T00:00:00", "2026-01-01T00:00:00+03", "2026-01-01T00:00:00.123456789Z"]
 )
