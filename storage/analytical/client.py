@@ -80,5 +80,5 @@ def open_client(
 
 
 def plain_text(error: BaseException) -> str:
-    """Return the first line of an engine's error, without addresses and credentials."""
+    """Return the first line of an engine's error, cut to a length that a log takes."""
     return str(error).strip().split("\n", 1)[0][:500]

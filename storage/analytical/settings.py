@@ -24,12 +24,12 @@ class WarehouseSettings(BaseModel):
         description="Name of the server's cluster: tables are replicated and made ON CLUSTER. "
         "Empty: one server, or the embedded engine.",
     )
-    connect_timeout_s: float = Field(
-        default=5.0, gt=0, description="Wait for a connection to a server; then try again later."
+    connect_timeout_s: int = Field(
+        default=5, ge=1, description="Wait for a connection to a server; then try again later."
     )
-    insert_timeout_s: float = Field(
-        default=60.0,
-        gt=0,
+    insert_timeout_s: int = Field(
+        default=60,
+        ge=1,
         description="Wait for an insert or a query at a server; then the same block is sent again "
         "under the same token.",
     )
@@ -100,19 +100,21 @@ class WarehouseSettings(BaseModel):
         "(they stay counted).",
     )
     samples_days: int = Field(
-        default=1_095, ge=1, description="Samples older than this are deleted."
+        default=1_095, ge=1, le=20_000, description="Samples older than this are deleted."
     )
     hourly_days: int = Field(
         default=3_650,
         ge=1,
+        le=20_000,
         description="Hourly roll-ups and transactions older than this are deleted.",
     )
     messages_days: int = Field(
-        default=90, ge=1, description="OCPP messages older than this are deleted."
+        default=90, ge=1, le=20_000, description="OCPP messages older than this are deleted."
     )
     history_days: int = Field(
         default=1_095,
         ge=1,
+        le=20_000,
         description="Status, connection and security history older than this are deleted.",
     )
     sql_threads: int = Field(

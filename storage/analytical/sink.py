@@ -1,8 +1,8 @@
 """Blocks into the engine, each exactly once.
 
-Every insert carries a token made of the plan's token and the block's name. The client replays an
-insert by itself when a connection drops, and a timed-out insert may still land later: the engine
-drops whatever comes under a token that it has seen. A block is at most one partition and few enough
+Every insert carries a token made of the plan's token and the block's name. An insert whose
+connection dropped may have been executed (the client replays some by itself), and one that timed
+out may still land later: the engine drops whatever comes under a token that it has seen. A block is at most one partition and few enough
 rows to be one block of the engine, which is what is atomic there.
 """
 
@@ -117,7 +117,9 @@ class Sink:
         except DatabaseError as error:
             if error.code in DATA_IS_WRONG:
                 raise _Refused(plain_text(error)) from error
-            raise Unavailable(f"the analytical store refused: {plain_text(error)}") from error
+            raise Unavailable(
+                f"the analytical store did not take it: {plain_text(error)}"
+            ) from error
         except (ClickHouseError, OSError) as error:
             raise Unavailable(f"the analytical store is away: {plain_text(error)}") from error
 
