@@ -22,6 +22,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from actors.charger.settings import ChargerSettings
+from actors.ledger.settings import LedgerSettings
 from csms.api.settings import ApiSettings
 from csms.gateway.settings import GatewaySettings
 from csms.listen import ListenSettings
@@ -71,6 +72,7 @@ class Config(BaseModel):
     charger: ChargerSettings = _section(ChargerSettings)
     journal: JournalSettings = _section(JournalSettings)
     relational: RelationalSettings = _section(RelationalSettings)
+    ledger: LedgerSettings = _section(LedgerSettings)
     warehouse: WarehouseSettings = _section(WarehouseSettings)
     links: LinkSettings = _section(LinkSettings)
     simulator: SimulatorSettings = _section(SimulatorSettings)

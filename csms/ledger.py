@@ -1,0 +1,344 @@
+"""The ledger as a process of the node: journals -> relational store -> gateways.
+
+It follows every journal of the node, answers what is known of chargers that connect, leases
+transaction numbers, and tells gateways which records have changed. While the database is away it
+answers with Unavailable at once and tries again; gateways go on without it.
+
+Drain: the gateways have drained before; what is in the journals goes in, if the database is there.
+"""
+
+import asyncio
+import contextlib
+import logging
+from functools import partial
+from typing import TypeVar
+
+import msgspec
+
+from actors.ledger.activation import Activation
+from actors.ledger.feed import Feed
+from actors.ledger.follower import Away, CatchUp, JournalFollower, Look, Position
+from actors.ledger.settings import LedgerSettings
+from actors.ledger.snapshot import Mirror, write_snapshot
+from csms.settings import ProcessSettings
+from domain.errors import InvalidInput, Unavailable
+from storage.journal_reader import JournalReader
+from storage.relational import feed, leases
+from storage.relational.engine import open_engine
+from storage.relational.known import known
+from storage.relational.migrations import upgrade
+from storage.relational.projector import Poison, Projector
+from supervisor.actor_errors import AskFailed
+from supervisor.asyncio_base import AsyncioBase
+from supervisor.link_frames import Body
+from supervisor.links import Link, LinkClient, LinkError, LinkServer
+from supervisor.process import ProcessContext
+
+log = logging.getLogger(__name__)
+
+READER = "ledger"
+"""Our name among the readers of a journal."""
+
+SNAPSHOT = "registry.snapshot"
+
+T = TypeVar("T")
+
+
+class LedgerProcess:
+    """One ledger process. `serve()` returns when it has drained."""
+
+    def __init__(self, ctx: ProcessContext) -> None:
+        node = ctx.settings
+        assert isinstance(node, ProcessSettings)
+        config = node.config
+        self._ctx = ctx
+        self._url = config.database_url
+        self._settings: LedgerSettings = config.ledger
+        self._journals = config.paths.journal
+        self._snapshot = config.paths.root / SNAPSHOT
+        self._engine = open_engine(config.database_url, config.relational)
+        self._base = AsyncioBase()
+        self._turn = asyncio.Lock()
+        self._projector = Projector(
+            self._engine, ctx.clock.now_us, self._settings.projector, self._poisoned
+        )
+        self._positions: dict[str, Position] = {}
+        self._ready = asyncio.Event()
+        self._away = ""
+        self._activations = self._poison = 0
+        self._mirror = Mirror()
+        self._activation = Activation(
+            self._catch_up,
+            partial(known, self._engine),
+            self._settings.activation_ms / 1_000,
+            self._settings.activation_s,
+        )
+        self._feed = Feed(
+            partial(feed.revision, self._engine),
+            lambda after: feed.changes_since(self._engine, after, self._settings.feed_rows_max),
+            self._settings,
+            self._mirror.apply,
+        )
+        self._gateways = {
+            name: LinkClient(
+                ctx.run_dir / f"{name}.sock", {}, config.links, on_link=partial(self._retell, name)
+            )
+            for name in node.gateways
+        }
+        self._server = LinkServer(
+            ctx.run_dir / f"{ctx.name}.sock",
+            {
+                "activate": self._activate,
+                "subscribe": self._subscribe,
+                "sync": self._sync,
+                "lease": self._lease,
+                "lag": self._lag,
+                "metrics": self._metrics,
+            },
+            config.links,
+            on_lost=self._feed.lost,
+        )
+
+    async def serve(self) -> None:
+        """Follow, answer, drain."""
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(self._engine.dispose)
+            stack.callback(self._base.shutdown)
+            await stack.enter_async_context(self._server)
+            for client in self._gateways.values():
+                await stack.enter_async_context(client)
+            async with asyncio.TaskGroup() as tasks:
+                running = [
+                    tasks.create_task(work)
+                    for work in (
+                        self._prepare(),
+                        self._keep_scanning(),
+                        self._keep_feeding(),
+                        self._keep_snapshot(),
+                        self._keep_retelling(),
+                    )
+                ]
+                await self._ctx.draining.wait()
+                try:
+                    await self._catch_up()
+                except Unavailable as error:
+                    log.warning("left without reading everything: %s", error)
+                for task in running:
+                    task.cancel()
+
+    # ---- tasks ----------------------------------------------------------------------------
+
+    async def _prepare(self) -> None:
+        """Bring the schema up to date; wait for the database as long as it takes."""
+        wait_ms = self._settings.retry_ms_min
+        while True:
+            try:
+                revision = await upgrade(self._url)
+            except Unavailable as error:
+                self._away = str(error)
+                log.warning("the database is waited for: %s", error)
+                await asyncio.sleep(wait_ms / 1_000)
+                wait_ms = min(2 * wait_ms, self._settings.retry_ms_max)
+                continue
+            log.info("the relational store is at revision %s", revision)
+            self._away = ""
+            self._ready.set()
+            return
+
+    async def _keep_scanning(self) -> None:
+        await self._ready.wait()
+        while True:
+            await self._scan()
+            await asyncio.sleep(self._settings.scan_ms / 1_000)
+
+    async def _keep_feeding(self) -> None:
+        await self._ready.wait()
+        await self._feed.run()
+
+    async def _keep_snapshot(self) -> None:
+        settings = self._settings
+        loop = asyncio.get_running_loop()
+        written_s = -settings.snapshot_transactions_s
+        while True:
+            await asyncio.sleep(min(1.0, max(0.05, settings.snapshot_s)))
+            wait_s = settings.snapshot_transactions_s
+            if self._mirror.records_changed:
+                wait_s = settings.snapshot_s
+            if not self._mirror.changed or loop.time() - written_s < wait_s:
+                continue
+            written_s = loop.time()
+            blob = self._mirror.encode()
+            try:
+                await asyncio.to_thread(write_snapshot, self._snapshot, blob)
+            except OSError as error:
+                self._mirror.changed = self._mirror.records_changed = True
+                log.warning("%s cannot be written: %s", self._snapshot, error)
+
+    async def _keep_retelling(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.retell_s)
+            for position in self._positions.values():
+                self._tell_passed(position)
+
+    # ---- journals -------------------------------------------------------------------------
+
+    async def _scan(self) -> None:
+        """Start a follower for every journal that has none."""
+        for path in await asyncio.to_thread(lambda: sorted(self._journals.glob("*.db"))):
+            name = f"journal {path.stem}"
+            if self._base.find(name) is None:
+                log.info("follows %s", path.name)
+                follower = self._base.create(
+                    JournalFollower,
+                    name,
+                    init={
+                        "base": self._base,
+                        "path": path,
+                        "projector": self._projector,
+                        "turn": self._turn,
+                        "settings": self._settings,
+                        "on_moved": self._moved,
+                    },
+                )
+                self._base.tell(follower, Look())
+
+    async def _catch_up(self) -> None:
+        """Return when all that is in the journals now is in the store.
+
+        Raises:
+            Unavailable: it is away.
+        """
+        if not self._ready.is_set():
+            raise Unavailable(self._away or "the ledger is starting")
+        await self._scan()
+        names = [f"journal {path.stem}" for path in self._journals.glob("*.db")]
+        followers = [found for name in names if (found := self._base.find(name)) is not None]
+        wait_s = self._settings.activation_s
+        try:
+            answers = await asyncio.gather(
+                *(self._base.ask(follower, CatchUp(), wait_s) for follower in followers)
+            )
+        except (AskFailed, TimeoutError) as error:
+            raise Unavailable(str(error)) from error
+        for answer in answers:
+            if isinstance(answer, Away):
+                raise Unavailable(answer.reason)
+
+    def _moved(self, position: Position) -> None:
+        self._positions[position.name] = position
+        self._tell_passed(position)
+        self._ctx.report({"journals": {p.name: p.lsn for p in self._positions.values()}})
+
+    def _poisoned(self, poison: Poison) -> None:
+        self._poison += 1
+        log.error("record %d is quarantined: %s", poison.row.lsn, poison.reason)
+
+    # ---- gateways -------------------------------------------------------------------------
+
+    def _tell_passed(self, position: Position) -> None:
+        gateway = self._gateways.get(position.name)
+        if gateway is not None and position.uuid:
+            with contextlib.suppress(LinkError):  # it will be told again
+                gateway.tell("passed", _passed(position))
+
+    def _retell(self, name: str, link: Link) -> None:
+        position = self._positions.get(name)
+        if position is not None and position.uuid:
+            link.tell("passed", _passed(position))
+
+    # ---- what others ask ------------------------------------------------------------------
+
+    async def _activate(self, link: Link, body: Body) -> Body:
+        """{"chargers": [id]} -> encoded list[KnownCharger]."""
+        del link
+        chargers = _field(body, "chargers", list)
+        if not all(isinstance(charger, str) for charger in chargers):
+            raise InvalidInput("chargers", "must be texts")
+        self._activations += len(chargers)
+        return msgspec.msgpack.encode(await self._activation.ask(chargers))
+
+    async def _subscribe(self, link: Link, body: Body) -> Body:
+        """{"gateway", "revision"} -> encoded empty Changes, after all pieces by `changed`."""
+        name, revision = _field(body, "gateway", str), _field(body, "revision", int)
+        self._check_ready()
+        return await self._feed.subscribe(link, name, revision)
+
+    async def _sync(self, link: Link, body: Body) -> Body:
+        """{} -> {"revision"}."""
+        del link, body
+        self._check_ready()
+        pushing = asyncio.ensure_future(self._feed.push())
+        done, _ = await asyncio.wait([pushing], timeout=self._settings.sync_s)
+        if done:
+            return {"revision": pushing.result()}
+        pushing.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return {"revision": await feed.revision(self._engine)}
+
+    async def _lease(self, link: Link, body: Body) -> Body:
+        """{"gateway"} -> {"first", "last"}, both included."""
+        del link
+        name = _field(body, "gateway", str)
+        self._check_ready()
+        first, last = await leases.lease(
+            self._engine, name, self._settings.lease_numbers, self._ctx.clock.now_us
+        )
+        return {"first": first, "last": last}
+
+    async def _lag(self, link: Link, body: Body) -> Body:
+        """{} -> {journal: {"lsn", "last"}}."""
+        del link, body
+        last = await asyncio.to_thread(self._last_lsns)
+        return {
+            name: {"lsn": self._positions[name].lsn if name in self._positions else 0, "last": n}
+            for name, n in last.items()
+        }
+
+    async def _metrics(self, link: Link, body: Body) -> Body:
+        """{} -> Prometheus text."""
+        del link, body
+        lines = []
+        for name, kind, value in (
+            ("activations_total", "counter", self._activations),
+            ("quarantined_total", "counter", self._poison),
+            ("revision", "gauge", self._mirror.revision),
+            ("database_away", "gauge", int(bool(self._feed.away or not self._ready.is_set()))),
+        ):
+            lines += [f"# TYPE csms_ledger_{name} {kind}", f"csms_ledger_{name} {value}"]
+        lines.append("# TYPE csms_ledger_lag_entries gauge")
+        for name, last in (await asyncio.to_thread(self._last_lsns)).items():
+            lsn = self._positions[name].lsn if name in self._positions else 0
+            lines.append(f'csms_ledger_lag_entries{{journal="{name}"}} {max(0, last - lsn)}')
+        return "\n".join(lines) + "\n"
+
+    def _check_ready(self) -> None:
+        if not self._ready.is_set():
+            raise Unavailable(self._away or "the ledger is starting")
+
+    def _last_lsns(self) -> dict[str, int]:
+        """Return the ends of all journals; runs in a thread."""
+        found = {}
+        for path in sorted(self._journals.glob("*.db")):
+            reader = JournalReader(path)
+            try:
+                found[path.stem] = reader.last_lsn()
+            except Unavailable as error:
+                log.warning("no lag of %s: %s", path.stem, error)
+            finally:
+                reader.close()
+        return found
+
+
+def _passed(position: Position) -> Body:
+    return {"reader": READER, "uuid": position.uuid, "lsn": position.lsn}
+
+
+def _field(body: Body, name: str, kind: type[T]) -> T:
+    value = body.get(name) if isinstance(body, dict) else None
+    if not isinstance(value, kind):
+        raise InvalidInput(name, f"must be given, as {kind.__name__}")
+    return value
+
+
+async def run(ctx: ProcessContext) -> None:
+    """Entry of the process; see the module."""
+    await LedgerProcess(ctx).serve()
