@@ -296,6 +296,8 @@ class AsyncioBase:
 
         Messages still in mailboxes are dead letters. Afterwards nothing can be created.
         """
+        if self._closed:
+            return
         self._closed = True
         for cell in reversed(list(self._cells)):
             self._dismiss(cell)
@@ -641,10 +643,12 @@ class AsyncioBase:
             return
         request = ActorExitRequest()
         if cell.state != BUSY and cell is not self._running:  # else two handlers would interleave
+            outer, self._running = self._running, cell
             try:
                 _discard(cell.instance.receiveMessage(request, self.outside))
             except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001
                 self.on_telemetry(HookFailed(cell.label, "ActorExitRequest", error))
+            self._running = outer
         self._stop(cell, recursive=request.isRecursive, tell_parent=False)
 
     def _stop(self, cell: Address, *, recursive: bool = True, tell_parent: bool = True) -> None:

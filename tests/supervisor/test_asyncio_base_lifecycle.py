@@ -448,8 +448,8 @@ async def test_every_handler_of_dead_letters_gets_them_until_it_no_longer_wants_
     dead = base.create(Doer)
     base.stop(dead)
     await settle(base)
-    for handler in (first, second):
-        handler.handleDeadLetters(handler, True)
+    first.handleDeadLetters(first, True)
+    ActorSystem(systemBase=base, transientUnique=True)._handleDeadLetters(second, True)
 
     base.tell(dead, 1)
     await settle(base)
@@ -515,6 +515,36 @@ async def test_shutdown_stops_everything_in_the_reverse_order_of_the_start(kit: 
     assert base.stats.actors == 0
     await settle(base)
     base.shutdown()
+
+
+@pytest.mark.parametrize("moment", ["exit request", "onStop"])
+async def test_a_shutdown_in_the_middle_of_a_stop_ends_everything_once(
+    kit: Kit, moment: str
+) -> None:
+    base = kit.start()
+    log: list[Any] = []
+
+    class Ender(Node):
+        def receiveMessage(self, message: Any, sender: Any) -> Any:
+            if moment == "exit request":
+                base.shutdown()
+            return super().receiveMessage(message, sender)
+
+        def onStop(self) -> None:
+            super().onStop()
+            base.shutdown()
+
+    parent = base.create(Node, init={"log": log, "name": "parent"})
+    base.create(Node, parent=parent, init={"log": log, "name": "first"})
+    base.create(Ender, parent=parent, init={"log": log, "name": "ender"})
+    base.create(Node, init={"log": log, "name": "other"})
+    base.stop(parent)
+    await settle(base)
+
+    stopped = [line for line in log if line.endswith("stopped")]
+    assert sorted(stopped) == ["ender stopped", "first stopped", "other stopped", "parent stopped"]
+    assert len([line for line in log if line == "ender asked"]) <= 1
+    assert base.stats.actors == 0
 
 
 async def test_shutdown_ends_every_ask_near_and_far(kit: Kit) -> None:
