@@ -1,0 +1,84 @@
+"""The REST application: routes, errors, documentation, and what wraps them."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from csms.api import calls, chargers, health, hot, metrics, tokens
+from csms.api.auth import AuthenticationMiddleware, Authenticator
+from csms.api.docs import docs_page
+from csms.api.limits import LimitsMiddleware
+from csms.api.problems import HANDLERS
+from csms.api.responses import PROBLEM_SCHEMA
+from csms.api.services import Services
+
+TITLE = "csms"
+VERSION = "1"
+DESCRIPTION = (
+    "Send an API key as `Authorization: Bearer <key>`. Roles: viewer reads; operator also sends "
+    "calls and changes tokens; admin does everything. Instants are microseconds since 1970-01-01 "
+    "UTC in fields that end in `_us`. Lists follow a cursor: send `next` as `cursor`."
+)
+
+
+def build_app(services: Services) -> FastAPI:
+    """Return the application over `services`."""
+    app = FastAPI(
+        title=TITLE,
+        version=VERSION,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        exception_handlers={**HANDLERS},
+    )
+    app.state.services = services
+    for router in (chargers.router, calls.router, tokens.router):
+        app.include_router(router)
+    app.router.routes += [
+        *hot.routes(),
+        *health.routes(),
+        Route("/metrics", metrics.page, methods=["GET"]),
+        Route("/api/openapi.json", _openapi, methods=["GET"]),
+        Route("/api/docs", _docs, methods=["GET"]),
+    ]
+    authenticator = Authenticator(
+        services.registry.verify_api_key, services.settings, services.clock
+    )
+    # The last one added is the outermost.
+    app.add_middleware(AuthenticationMiddleware, authenticator=authenticator)
+    app.add_middleware(LimitsMiddleware, body_bytes_max=services.settings.body_bytes_max)
+    return app
+
+
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI document; made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=TITLE, version=VERSION, description=DESCRIPTION, routes=app.routes
+        )
+        page_items_max = app.state.services.settings.page_items_max
+        for path, item in hot.openapi_paths(page_items_max).items():
+            document["paths"][path] = {**item, **document["paths"].get(path, {})}
+        components = document.setdefault("components", {})
+        schemas = components.setdefault("schemas", {})
+        definitions = dict(PROBLEM_SCHEMA)
+        schemas.update(definitions.pop("$defs", {}))
+        schemas["ProblemView"] = definitions
+        for unused in ("HTTPValidationError", "ValidationError"):
+            schemas.pop(unused, None)
+        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
+        document["security"] = [{"key": []}]
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+async def _openapi(request: Request) -> Response:
+    return JSONResponse(openapi(request.app))
+
+
+async def _docs(request: Request) -> Response:
+    return HTMLResponse(docs_page(openapi(request.app)))

@@ -1,0 +1,187 @@
+"""Who asks: API keys as Bearer tokens, roles, and a limit on failed attempts.
+
+Keys are looked up by their SHA-256, so how long a look-up takes says nothing about any key. Every
+path needs a key but those of `PUBLIC`; what a key may do is said at each route (`needs`).
+"""
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from enum import IntEnum
+from ipaddress import IPv6Address, ip_address
+from typing import NamedTuple
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from csms.api.problems import Problem, from_error
+from csms.api.settings import ApiSettings
+from domain.errors import CsmsError
+from storage.relational.registry import ApiKey
+from supervisor.clock import Clock
+
+PUBLIC = frozenset(
+    {"/health", "/ready", "/api/v1/health", "/api/v1/ready", "/api/docs", "/api/openapi.json"}
+)
+"""Liveness, readiness and the description of the interface, which has no data in it."""
+
+CHALLENGE = {"WWW-Authenticate": 'Bearer realm="csms"'}
+IPV6_HOME_BITS = 64
+"""One home or server has at least this much of IPv6: it counts as one address."""
+
+
+class Role(IntEnum):
+    """What a key may do; each may also do what those before may."""
+
+    viewer = 1
+    operator = 2
+    admin = 3
+
+
+class Principal(NamedTuple):
+    """Whose request it is."""
+
+    key: str
+    name: str
+    role: Role
+    tenant: str
+
+
+Verify = Callable[[str], Awaitable[ApiKey | None]]
+
+
+class Attempts:
+    """Failed attempts by address, in a window; bounded memory."""
+
+    def __init__(self, settings: ApiSettings) -> None:
+        self._settings = settings
+        self._windows: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def allowed(self, address: str, now_us: int) -> bool:
+        """Return whether a key from there may be looked at."""
+        count, since_us = self._windows.get(address, (0, now_us))
+        if now_us - since_us >= self._settings.failed_attempts_window_s * 1e6:
+            return True
+        return count < self._settings.failed_attempts_max
+
+    def failed(self, address: str, now_us: int) -> None:
+        """Count one."""
+        count, since_us = self._windows.get(address, (0, now_us))
+        if now_us - since_us >= self._settings.failed_attempts_window_s * 1e6:
+            count, since_us = 0, now_us
+        self._windows[address] = (count + 1, since_us)
+        self._windows.move_to_end(address)
+        if len(self._windows) > self._settings.failed_addresses_max:
+            self._windows.popitem(last=False)
+
+
+class Authenticator:
+    """Turns an Authorization header into a principal.
+
+    Args:
+        verify: `Registry.verify_api_key`.
+        settings: limits.
+        clock: time.
+    """
+
+    def __init__(self, verify: Verify, settings: ApiSettings, clock: Clock) -> None:
+        self._verify = verify
+        self._settings = settings
+        self._clock = clock
+        self._attempts = Attempts(settings)
+        self._known: OrderedDict[bytes, tuple[Principal, int]] = OrderedDict()
+
+    async def principal(self, authorization: str, address: str) -> Principal:
+        """Return who asks.
+
+        Raises:
+            Problem: 401 without a valid key; 429 after too many failures from `address`.
+            Unavailable: the store of keys is away.
+        """
+        scheme, _, secret = authorization.partition(" ")
+        secret = secret.strip()
+        digest = hashlib.sha256(secret.encode()).digest()
+        now_us = self._clock.monotonic_us()
+        # Before the limit: whoever shares an address with an attacker goes on working.
+        known = self._known.get(digest)
+        if known is not None and now_us - known[1] < self._settings.key_cache_s * 1e6:
+            return known[0]
+        home = home_of(address)
+        if not self._attempts.allowed(home, now_us):
+            wait_s = round(self._settings.failed_attempts_window_s)
+            raise Problem(
+                429, "too_many_attempts", "too many wrong keys", {"Retry-After": str(wait_s)}
+            )
+        if scheme.lower() != "bearer" or not secret:
+            raise Problem(401, "no_key", "send an API key: Authorization: Bearer <key>", CHALLENGE)
+        key = await self._verify(secret)
+        if key is None:
+            self._attempts.failed(home, now_us)
+            self._known.pop(digest, None)
+            raise Problem(401, "wrong_key", "the API key is not valid", CHALLENGE)
+        principal = Principal(key.id, key.name, Role[key.role], key.tenant)
+        self._known[digest] = (principal, now_us)
+        self._known.move_to_end(digest)
+        if len(self._known) > self._settings.key_cache_max:
+            self._known.popitem(last=False)
+        return principal
+
+
+def home_of(address: str) -> str:
+    """Return what counts as one address."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(int(parsed) >> (128 - IPV6_HOME_BITS))
+    return str(parsed)
+
+
+class AuthenticationMiddleware:
+    """Lets only public paths through without a principal; a new route is closed by default."""
+
+    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+        self._app = app
+        self._authenticator = authenticator
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Authenticate one request."""
+        if scope["type"] == "http" and scope["path"] not in PUBLIC:
+            client = scope.get("client") or ("", 0)
+            header = Headers(scope=scope).get("authorization", "")
+            try:
+                principal = await self._authenticator.principal(header, client[0])
+            except CsmsError as error:
+                await from_error(error).response()(scope, receive, send)
+                return
+            scope.setdefault("state", {})["principal"] = principal
+        await self._app(scope, receive, send)
+
+
+def principal_of(request: Request) -> Principal:
+    """Return whose request it is; the middleware has put it there."""
+    principal: Principal = request.state.principal
+    return principal
+
+
+def needs(role: Role) -> Callable[[Request], Awaitable[Principal]]:
+    """Return a dependency: the principal, when it has at least `role`; else 403."""
+
+    async def check(request: Request) -> Principal:
+        principal = principal_of(request)
+        require(principal, role)
+        return principal
+
+    return check
+
+
+def require(principal: Principal, role: Role) -> None:
+    """Raise Problem 403 when `principal` has less than `role`."""
+    if principal.role < role:
+        raise Problem(
+            403, "role", f"this needs the role {role.name}; the key has {principal.role.name}"
+        )

@@ -1,0 +1,155 @@
+"""The other processes of the node, as the REST interface sees them."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, Self
+
+import msgspec
+
+from csms.api.settings import ApiSettings
+from domain.commands import Command, CommandResult
+from supervisor.links import LinkClient, LinkError, LinkSettings, RemoteFailed
+
+PROMPT_S = 0.3
+"""How long a link may take to come back before its process counts as away."""
+
+
+class Sql(msgspec.Struct, frozen=True):
+    """The answer to a query: rows as values."""
+
+    columns: list[str]
+    types: list[str]
+    rows: list[list[Any]]
+
+
+class Presence(msgspec.Struct, frozen=True):
+    """Who is connected where. `complete` is False when a gateway did not say."""
+
+    chargers: Mapping[str, Mapping[str, Any]]
+    complete: bool
+
+
+class Backplane:
+    """Links to the gateways, the ledger and the warehouse.
+
+    Args:
+        run_dir: where the processes' sockets are.
+        gateways: their names.
+        settings: deadlines.
+        links: limits of the links.
+    """
+
+    def __init__(
+        self,
+        run_dir: Path,
+        gateways: Sequence[str],
+        settings: ApiSettings,
+        links: LinkSettings | None = None,
+    ) -> None:
+        self._settings = settings
+        self._links = {
+            name: LinkClient(run_dir / f"{name}.sock", {}, links)
+            for name in (*gateways, "ledger", "warehouse")
+        }
+        self._gateways = {name: self._links[name] for name in gateways}
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        """Begin to connect; nothing is waited for."""
+        for link in self._links.values():
+            await self._stack.enter_async_context(link)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close all links."""
+        await self._stack.aclose()
+
+    def up(self) -> dict[str, bool]:
+        """Return which processes are linked now."""
+        return {name: link.is_up for name, link in self._links.items()}
+
+    async def sync(self) -> bool:
+        """Let the gateways know what was written; return whether they do."""
+        ledger = self._links["ledger"]
+        try:
+            await ledger.connected(PROMPT_S)
+            await ledger.ask("sync", {}, self._settings.sync_deadline_s)
+        except LinkError:
+            return False
+        return True
+
+    async def presence(self, chargers: Sequence[str] | None) -> Presence:
+        """Return who is connected, of `chargers` or of all. Never raises."""
+        if chargers is not None and not chargers:
+            return Presence({}, complete=True)
+        body = {"chargers": None if chargers is None else list(chargers)}
+        deadline_s = self._settings.presence_deadline_s
+        answers = await asyncio.gather(
+            *(link.ask("presence", body, deadline_s) for link in self._gateways.values()),
+            return_exceptions=True,
+        )
+        found: dict[str, Mapping[str, Any]] = {}
+        for name, answer in zip(self._gateways, answers, strict=True):
+            if isinstance(answer, dict):
+                for charger, row in answer.items():
+                    newer = found.get(charger)
+                    if newer is None or newer["generation"] < row["generation"]:
+                        found[charger] = {**row, "gateway": name}
+        return Presence(found, complete=all(isinstance(answer, dict) for answer in answers))
+
+    async def command(
+        self, gateway: str, command: Command, *, wait: bool, deadline_s: float
+    ) -> CommandResult | None:
+        """Send a command through the gateway that has the charger; None when it has not.
+
+        Raises:
+            LinkError: the gateway is away, or gave no answer in time.
+        """
+        body = {"command": msgspec.msgpack.encode(command), "wait": wait}
+        answer = await self._gateways[gateway].ask("command", body, deadline_s)
+        told = msgspec.convert(answer, dict[str, Any])
+        if not told.get("here"):
+            return None
+        return msgspec.msgpack.decode(told["result"], type=CommandResult)
+
+    async def sql(self, query: str, rows_max: int) -> Sql:
+        """Run a query on the analytical store.
+
+        Raises:
+            LinkError: the warehouse is away, or gave no answer in time.
+        """
+        body = {"query": query, "format": "table", "rows_max": rows_max}
+        warehouse = self._links["warehouse"]
+        await warehouse.connected(PROMPT_S)
+        answer = await warehouse.ask("sql", body, self._settings.sql_deadline_s)
+        return msgspec.convert(answer, Sql)
+
+    async def metrics(self) -> dict[str, str]:
+        """Return the metrics of every process that gives some, by name."""
+        answers = await asyncio.gather(
+            *(self._ask_now(link, "metrics") for link in self._links.values()),
+            return_exceptions=True,
+        )
+        named = zip(self._links, answers, strict=True)
+        return {name: answer for name, answer in named if isinstance(answer, str)}
+
+    async def lags(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Return how far each projection is: projection -> journal -> {"lsn", "last"}."""
+        names = ("ledger", "warehouse")
+        answers = await asyncio.gather(
+            *(self._ask_now(self._links[name], "lag") for name in names), return_exceptions=True
+        )
+        return {
+            name: answer
+            for name, answer in zip(names, answers, strict=True)
+            if isinstance(answer, dict)
+        }
+
+    async def _ask_now(self, link: LinkClient, method: str) -> Any:  # noqa: ANN401 - a body
+        await link.connected(PROMPT_S)
+        return await link.ask(method, {}, self._settings.ask_deadline_s)
+
+
+__all__ = ["Backplane", "Presence", "RemoteFailed", "Sql"]

@@ -1,0 +1,43 @@
+"""`/health` and `/ready`: without a key, and without anything that a stranger should not know."""
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from csms.api.services import services_of
+from domain.errors import CsmsError
+from storage.relational.engine import reading
+
+
+async def health(_request: Request) -> Response:
+    """200: this process answers."""
+    return JSONResponse({"status": "ok"})
+
+
+async def ready(request: Request) -> Response:
+    """200: chargers are served. 503: they are not, and which part is missing.
+
+    Without the warehouse or the ledger chargers are still served: these are told, not required.
+    """
+    services = services_of(request)
+    up = services.backplane.up()
+    parts = {name: "up" if is_up else "down" for name, is_up in up.items()}
+    try:
+        async with reading(services.engine):
+            parts["database"] = "up"
+    except CsmsError:
+        parts["database"] = "down"
+    gateways = [is_up for name, is_up in up.items() if name not in {"ledger", "warehouse"}]
+    serving = any(gateways)
+    whole = serving and all(state == "up" for state in parts.values())
+    status = "ready" if whole else "degraded" if serving else "unavailable"
+    return JSONResponse({"status": status, "parts": parts}, 200 if serving else 503)
+
+
+def routes() -> list[Route]:
+    """Return the routes, at the root for probes and below /api/v1 for clients."""
+    return [
+        Route(prefix + path, endpoint, methods=["GET"])
+        for prefix in ("", "/api/v1")
+        for path, endpoint in (("/health", health), ("/ready", ready))
+    ]

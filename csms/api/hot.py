@@ -1,0 +1,308 @@
+"""Lists that dashboards ask for all the time: plain Starlette routes that answer with msgspec.
+
+Each list is a row of `LISTS`; the OpenAPI document is made from the same rows. No list counts:
+`next` is empty on the last page, and nothing says how many there are in all.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from csms.api.auth import principal_of
+from csms.api.chargers import with_presence
+from csms.api.messages import page_query, to_cursor
+from csms.api.query import CURSOR, FLAG, INSTANT, INTEGER, LIMIT, TEXT, Parameter, read_query
+from csms.api.responses import problems
+from csms.api.services import Services, services_of
+from csms.api.tenancy import check_installation, is_confined, tenant_filter
+from domain.errors import InvalidInput
+from storage.relational import reads
+from storage.relational.registry import Site
+
+SINCE = Parameter("from", INSTANT, "Not before this instant.", "since_us")
+UNTIL = Parameter("to", INSTANT, "Before this instant.", "until_us")
+CHARGER = Parameter("charger", TEXT, "Identity of the charger.")
+
+_json = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True)
+class Ask:
+    """A page that somebody wants."""
+
+    request: Request
+    services: Services
+    filters: dict[str, Any]
+    cursor: str
+    limit: int
+
+
+Answer = Callable[[Ask], Awaitable[reads.Page]]
+
+
+@dataclass(frozen=True)
+class HotList:
+    """One list: its path, its parameters, its answer and an example item."""
+
+    path: str
+    tag: str
+    summary: str
+    parameters: Sequence[Parameter]
+    answer: Answer
+    example: dict[str, Any]
+
+
+async def _chargers(ask: Ask) -> reads.Page:
+    filters = ask.filters | {"tenant": tenant_filter(principal_of(ask.request))}
+    page = await _page(ask, "chargers", filters)
+    presence = await ask.services.backplane.presence([row["id"] for row in page.items])
+    items = [
+        with_presence(
+            row, ask.services, presence.chargers.get(row["id"]), complete=presence.complete
+        )
+        for row in page.items
+    ]
+    return reads.Page(items, page.next)
+
+
+async def _transactions(ask: Ask) -> reads.Page:
+    filters = ask.filters | {"tenant": tenant_filter(principal_of(ask.request))}
+    return await _page(ask, "transactions", filters)
+
+
+async def _refusals(ask: Ask) -> reads.Page:
+    check_installation(principal_of(ask.request))
+    return await _page(ask, "refusals", ask.filters)
+
+
+async def _commands(ask: Ask) -> reads.Page:
+    principal = principal_of(ask.request)
+    if is_confined(principal):
+        charger = ask.filters.get("charger")
+        if charger is None:
+            raise InvalidInput("charger", "must be named by keys of a tenant")
+        record = await ask.services.registry.get_charger(charger)
+        if record.tenant != principal.tenant:
+            return reads.Page([])
+    return await _page(ask, "commands", ask.filters)
+
+
+async def _page(ask: Ask, kind: str, filters: dict[str, Any]) -> reads.Page:
+    return await reads.page(ask.services.engine, kind, filters, cursor=ask.cursor, limit=ask.limit)
+
+
+async def _tokens(ask: Ask) -> reads.Page:
+    tenant = tenant_filter(principal_of(ask.request)) or ""
+    records = await ask.services.registry.list_tokens(
+        tenant=tenant, after=ask.cursor, limit=ask.limit
+    )
+    items = [msgspec.structs.asdict(record) for record in records]
+    for item in items:
+        del item["deleted"]
+    return _by_id(items, ask.limit)
+
+
+async def _sites(ask: Ask) -> reads.Page:
+    tenant = tenant_filter(principal_of(ask.request)) or ""
+    sites = await ask.services.registry.list_sites(tenant=tenant, after=ask.cursor, limit=ask.limit)
+    return _by_id([msgspec.structs.asdict(site) for site in sites], ask.limit)
+
+
+def _by_id(items: list[dict[str, Any]], limit: int) -> reads.Page:
+    return reads.Page(items, items[-1]["id"] if len(items) == limit else "")
+
+
+async def _messages(ask: Ask) -> reads.Page:
+    tenant = tenant_filter(principal_of(ask.request))
+    filters = ask.filters if tenant is None else ask.filters | {"tenant": tenant}
+    query = page_query(filters, ask.cursor, ask.limit)
+    found = await ask.services.backplane.sql(query, ask.limit + 1)
+    items = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    more = len(items) > ask.limit
+    items = items[: ask.limit]
+    return reads.Page(items, to_cursor(items[-1]) if more else "")
+
+
+LISTS: tuple[HotList, ...] = (
+    HotList(
+        "/api/v1/chargers",
+        "chargers",
+        "Chargers, by id, with what they last reported and where they are connected",
+        (
+            Parameter("site", TEXT, "Only of this site."),
+            Parameter(
+                "connected", FLAG, "As last recorded; `presence` of each item is asked live."
+            ),
+            Parameter("vendor", TEXT, "As reported at boot."),
+            Parameter("model", TEXT, "As reported at boot."),
+            Parameter("firmware", TEXT, "As reported at boot."),
+            Parameter("search", TEXT, "Part of the id, vendor or model."),
+        ),
+        _chargers,
+        {"id": "BERLIN-001", "site": "berlin", "presence": "connected", "vendor": "Csms"},
+    ),
+    HotList(
+        "/api/v1/tokens",
+        "tokens",
+        "Tokens, by id",
+        (),
+        _tokens,
+        {"id": "TAG", "status": "Accepted", "max_active": 1},
+    ),
+    HotList(
+        "/api/v1/sites",
+        "sites",
+        "Sites, by id",
+        (),
+        _sites,
+        msgspec.structs.asdict(Site("berlin", name="Berlin, Alexanderplatz")),
+    ),
+    HotList(
+        "/api/v1/transactions",
+        "transactions",
+        "Transactions, newest first",
+        (
+            CHARGER,
+            Parameter("connector", INTEGER, "Number of the connector."),
+            Parameter("token", TEXT, "As the charger sent it."),
+            Parameter("state", TEXT, "open, provisional, ended or orphan."),
+            Parameter("number", INTEGER, "The number that the charger knows."),
+            Parameter("site", TEXT, "Only of this site."),
+            SINCE,
+            UNTIL,
+        ),
+        _transactions,
+        {
+            "id": "5f0c...",
+            "number": 1017,
+            "charger": "BERLIN-001",
+            "connector": 1,
+            "token": "TAG",
+            "state": "ended",
+            "meter_start_wh": 1000,
+            "meter_stop_wh": 9000,
+        },
+    ),
+    HotList(
+        "/api/v1/messages",
+        "messages",
+        "The message log, newest first: every CALL and its answer",
+        (
+            CHARGER,
+            Parameter("action", TEXT, "Such as BootNotification."),
+            Parameter("direction", TEXT, "in: the charger called; out: we called it."),
+            Parameter("outcome", TEXT, "result, error, timeout, lost, late, malformed, unmatched."),
+            Parameter("text", TEXT, "Part of the payload or of the answer, any case."),
+            SINCE,
+            UNTIL,
+        ),
+        _messages,
+        {
+            "at_us": 1767225600000000,
+            "charger": "BERLIN-001",
+            "direction": "in",
+            "action": "Heartbeat",
+            "uid": "17",
+            "payload": "{}",
+            "response": '{"currentTime":"2026-01-01T00:00:00Z"}',
+            "outcome": "result",
+            "latency_us": 900,
+            "flags": [],
+        },
+    ),
+    HotList(
+        "/api/v1/refusals",
+        "refusals",
+        "Connections that were not let in, newest first, and why",
+        (
+            Parameter("charger", TEXT, "Identity as it was claimed: never proved."),
+            Parameter("reason", TEXT, "Such as unknown_charger or wrong_password."),
+            Parameter("status", INTEGER, "HTTP status or WebSocket close code."),
+            SINCE,
+            UNTIL,
+        ),
+        _refusals,
+        {"charger": "BERLIN-001", "reason": "wrong_password", "status": 401, "remote": "10.0.0.7"},
+    ),
+    HotList(
+        "/api/v1/commands",
+        "calls",
+        "Commands that have ended, newest first",
+        (
+            CHARGER,
+            Parameter("action", TEXT, "Such as Reset."),
+            Parameter("outcome", TEXT, "accepted, rejected, error, timed_out, lost or expired."),
+            SINCE,
+            UNTIL,
+        ),
+        _commands,
+        {"id": "0b8a...", "charger": "BERLIN-001", "action": "Reset", "outcome": "accepted"},
+    ),
+)
+
+
+def routes() -> list[Route]:
+    """Return the routes of all lists."""
+    return [Route(row.path, _endpoint(row), methods=["GET"]) for row in LISTS]
+
+
+def _endpoint(row: HotList) -> Callable[[Request], Awaitable[Response]]:
+    parameters = (*row.parameters, CURSOR, LIMIT)
+
+    async def endpoint(request: Request) -> Response:
+        services = services_of(request)
+        values = read_query(request, parameters)
+        limit = values.pop("limit", services.settings.page_items)
+        if not 0 < limit <= services.settings.page_items_max:
+            raise InvalidInput("limit", f"must be 1 to {services.settings.page_items_max}")
+        cursor = values.pop("cursor", "")
+        page = await row.answer(Ask(request, services, values, cursor, limit))
+        return Response(_json.encode(page), media_type="application/json")
+
+    return endpoint
+
+
+def openapi_paths(page_items_max: int) -> dict[str, Any]:
+    """Return the OpenAPI path items of all lists."""
+    return {row.path: {"get": _operation(row, page_items_max)} for row in LISTS}
+
+
+def _operation(row: HotList, page_items_max: int) -> dict[str, Any]:
+    kinds = {LIMIT: INTEGER.schema | {"minimum": 1, "maximum": page_items_max}}
+    parameters = [
+        {
+            "name": parameter.name,
+            "in": "query",
+            "required": False,
+            "description": parameter.description,
+            "schema": kinds.get(parameter, parameter.kind.schema),
+        }
+        for parameter in (*row.parameters, CURSOR, LIMIT)
+    ]
+    page = {
+        "type": "object",
+        "required": ["items", "next"],
+        "properties": {
+            "items": {"type": "array", "items": {"type": "object"}},
+            "next": {"type": "string", "description": "Cursor of the next page; empty: none."},
+        },
+    }
+    success = {
+        "description": "One page.",
+        "content": {
+            "application/json": {"schema": page, "example": {"items": [row.example], "next": ""}}
+        },
+    }
+    failures = {str(status): entry for status, entry in problems(422).items()}
+    return {
+        "tags": [row.tag],
+        "summary": row.summary,
+        "operationId": "list_" + row.path.rsplit("/", 1)[-1],
+        "parameters": parameters,
+        "responses": {"200": success, **failures},
+    }

@@ -1,0 +1,67 @@
+"""The REST interface as a process of the node.
+
+It keeps nothing of its own. Whatever is away (database, ledger, warehouse, a gateway) makes the
+routes that need it answer 503; the others go on.
+"""
+
+import asyncio
+import contextlib
+import logging
+
+import uvicorn
+
+from csms.api.app import build_app
+from csms.api.backplane import Backplane
+from csms.api.services import Services
+from csms.settings import ProcessSettings
+from storage.relational.engine import open_engine
+from storage.relational.registry import Registry
+from supervisor.process import ProcessContext
+
+LOG = logging.getLogger(__name__)
+LOOK_S = 0.1
+"""How often the server looks whether it shall stop."""
+
+
+async def run(ctx: ProcessContext) -> None:
+    """Serve until the node drains, then let open requests end."""
+    node: ProcessSettings = ctx.settings
+    config = node.config
+    engine = open_engine(config.database_url, config.relational)
+    backplane = Backplane(ctx.run_dir, node.gateways, config.api, config.links)
+    listen = ctx.sockets["chargers"].getsockname() if "chargers" in ctx.sockets else None
+    host, port = listen[:2] if listen else (config.listen.host, config.listen.port)
+    try:
+        async with backplane:
+            services = Services(
+                settings=config.api,
+                clock=ctx.clock,
+                engine=engine,
+                registry=Registry(engine, ctx.clock.now_us),
+                backplane=backplane,
+                run_dir=ctx.run_dir,
+                charger_urls=f"ws://{f'[{host}]' if ':' in host else host}:{port}/ocpp/",
+            )
+            server = uvicorn.Server(
+                uvicorn.Config(
+                    build_app(services),
+                    lifespan="off",
+                    ws="none",
+                    log_config=None,
+                    access_log=False,
+                    server_header=False,
+                    proxy_headers=False,
+                    timeout_graceful_shutdown=max(1, round(config.api.drain_s)),
+                )
+            )
+            # In a thread that is not the main one, uvicorn leaves signals alone.
+            serving = asyncio.create_task(server.serve(sockets=[ctx.sockets["api"]]))
+            draining = asyncio.create_task(ctx.draining.wait())
+            await asyncio.wait({serving, draining}, return_when=asyncio.FIRST_COMPLETED)
+            server.should_exit = True
+            draining.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await draining
+            await serving
+    finally:
+        await engine.dispose()
