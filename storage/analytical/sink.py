@@ -2,8 +2,9 @@
 
 Every insert carries a token made of the plan's token and the block's name. An insert whose
 connection dropped may have been executed (the client replays some by itself), and one that timed
-out may still land later: the engine drops whatever comes under a token that it has seen. A block is at most one partition and few enough
-rows to be one block of the engine, which is what is atomic there.
+out may still land later: the engine drops whatever comes under a token that it has seen. A block is
+at most one partition and few enough rows to be one block of the engine, which is what is atomic
+there.
 """
 
 from collections.abc import Sequence

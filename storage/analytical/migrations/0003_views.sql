@@ -3,12 +3,12 @@
 CREATE VIEW IF NOT EXISTS ${database}.energy_by_charger_hour${on_cluster}
 AS SELECT
     tenant, site, charger, connector, hour,
-    toFloat64(greatest(0, high - if(before > 0 AND before <= low, before, low))) AS energy_wh
+    toFloat64(greatest(0, high - if(before >= 0 AND before <= low, before, low))) AS energy_wh
 FROM
 (
     SELECT
         *,
-        lagInFrame(high) OVER (PARTITION BY charger, connector ORDER BY hour ASC
+        lagInFrame(high, 1, -1.0) OVER (PARTITION BY charger, connector ORDER BY hour ASC
                                ROWS BETWEEN 1 PRECEDING AND CURRENT ROW) AS before
     FROM
     (

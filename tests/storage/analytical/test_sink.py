@@ -1,4 +1,5 @@
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -173,8 +174,8 @@ def test_an_insert_that_the_client_replays_by_itself_is_stored_once(
     clickhouse.fault(kind="cut_after", match="INSERT INTO")
     client.insert(
         f"{settings.database}.security_events",
-        [["c1", str(n)] for n in range(1_000)],
-        column_names=["charger", "kind"],
+        [["c1", str(n), datetime.fromtimestamp(T0 / 1e6, UTC)] for n in range(1_000)],
+        column_names=["charger", "kind", "ts"],
         settings=INSERT_SETTINGS | {"insert_deduplication_token": "t"},
     )
     assert clickhouse.hits() == [1]
