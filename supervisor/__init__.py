@@ -8,9 +8,13 @@ Contents:
     loopback        Thespian's sockets listen on loopback only
     signing         Thespian's frames are signed; harden() applies both patches
     child           one row of the process tree
+    strategy        the supervisor's rules, pure
     node            NodeSupervisor: restarts, pings and kills the processes of a node
     process         LoopProcess: a Thespian process whose work is a coroutine in a uvloop thread
     boot            starts the tree, watches it, drains it, sweeps what a dead one left
+    sweep           finds what a tree left behind, and kills it
+    status          the table of children, for whoever wants to know
+    kernel          what the Linux kernel is asked for
     links           ask and tell between processes, over unix sockets
     link_frames     bytes to frames and back, for the links
     refs            references to actors near and far

@@ -3,8 +3,8 @@
     python -m benchmarks.micro.actors [--runs 5] [--actors 10000 50000]
 
 Engines: AsyncioBase (with a plain Actor, and with an ActorTypeDispatcher), one asyncio task with a
-queue per actor, Thespian's simpleSystemBase. Each run is a fresh process, so that memory is what the
-resident set grew by; shown are medians. The loop is uvloop.
+queue per actor, Thespian's simpleSystemBase. Each run is a fresh process, so that memory is what
+the resident set grew by; shown are medians. The loop is uvloop.
 
     create          actors made, per CPU second
     bytes idle      of an actor that never got a message
