@@ -35,7 +35,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
-from thespian.actors import ActorAddress, ActorSystem
+from thespian.actors import ActorAddress, ActorSystem, ActorSystemException
 
 from supervisor import logs
 from supervisor.child import Child, TreeStatus, check_tree
@@ -51,6 +51,7 @@ from supervisor.node import (
     TreeDraining,
 )
 from supervisor.signing import harden
+from supervisor.status import FILE_NAME as STATUS_FILE
 from supervisor.status import read_status
 from supervisor.strategy import Outcome, SupervisorSettings
 from supervisor.sweep import Mark, SweepError, holders, sweep
@@ -62,6 +63,8 @@ _FIRST_INHERITED_FD = 300
 _STOP_SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT})
 # How often main looks at its tree. A death is seen at once, a signal within this.
 _LOOK_S = 0.1
+# How long main waits for the supervisor to say that it heard the order to drain.
+_ACK_S = 5.0
 _SECOND_US = 1_000_000
 
 
@@ -226,7 +229,10 @@ class Node:
         limit_s = longest_s + self._settings.drain_grace_s
         self._drain_by_us = self._clock.monotonic_us() + int(limit_s * _SECOND_US)
         LOG.info("draining", extra={"fields": {"limit_s": limit_s}})
-        answer = tree.system.ask(tree.address, DrainTree(), timedelta(seconds=5))
+        try:
+            answer = tree.system.ask(tree.address, DrainTree(), timedelta(seconds=_ACK_S))
+        except ActorSystemException as error:
+            answer = error
         if not isinstance(answer, TreeDraining):
             LOG.error("the supervisor does not answer; the tree will be killed")
             self._drain_by_us = self._clock.monotonic_us()
@@ -262,6 +268,7 @@ class Node:
         killed = _swept(Mark((earlier or {}).get("mark_fd"), mark.device, mark.inode))
         if killed:
             LOG.warning("swept an earlier node", extra={"fields": {"processes": killed}})
+        (self._run_dir / STATUS_FILE).unlink(missing_ok=True)  # it tells of the dead
         # Before the fork: if main dies in between, the next one finds what it left.
         self._write_node_json(None)
 
@@ -370,8 +377,7 @@ class Node:
         for fd in (*tree.pidfds.values(), tree.pipe_fd):
             os.close(fd)
         _forget(tree.system)
-        with contextlib.suppress(FileNotFoundError):
-            (self._run_dir / "node.json").unlink()
+        (self._run_dir / "node.json").unlink(missing_ok=True)
 
     def _write_node_json(self, begun: TreeBegun | None) -> None:
         fields = {

@@ -176,10 +176,12 @@ def stderr_sink(fd: int = 2) -> Sink:
     A pipe or terminal is opened a second time, because only then can it be made non-blocking
     without changing it for everybody who shares it.
     """
-    mode = os.fstat(fd).st_mode
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        return lambda _line: False  # closed: a daemon without stderr
     if stat.S_ISSOCK(mode):
-        peer = socket.socket(fileno=os.dup(fd))
-        return lambda line: _delivered(lambda: peer.send(line, socket.MSG_DONTWAIT), len(line))
+        return lambda line: _delivered(lambda: _send_at_once(fd, line), len(line))
     if not stat.S_ISREG(mode):
         with contextlib.suppress(OSError):  # not ours to open: it was another user's terminal
             fd = os.open(f"/proc/self/fd/{fd}", os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -234,6 +236,14 @@ def _delivered(write: Callable[[], int], length: int) -> bool:
         return write() == length
     except OSError:
         return False
+
+
+def _send_at_once(fd: int, line: bytes) -> int:
+    peer = socket.socket(fileno=fd)
+    try:
+        return peer.send(line, socket.MSG_DONTWAIT)
+    finally:
+        peer.detach()  # the descriptor stays open
 
 
 def _encode(fields: dict[str, Any]) -> str:

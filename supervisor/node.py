@@ -259,7 +259,7 @@ class NodeSupervisor(ActorTypeDispatcher):  # type: ignore[misc]
         assert self._begun is not None
         try:
             os.write(self._begun.pipe_fd, byte)
-        except BlockingIOError:
+        except OSError:  # main is stopped and the pipe full, or main is dying
             LOG.warning("main does not read")
 
     def _finish(self, outcome: Outcome) -> NoReturn:

@@ -128,6 +128,21 @@ def test_a_killed_admin_makes_main_boot_a_new_tree(make_node: MakeNode) -> None:
     assert node.terminate() == ExitCode.DRAINED
 
 
+def test_a_killed_supervisor_takes_its_children_along_when_main_cannot_help(
+    make_node: MakeNode,
+) -> None:
+    node = make_node(row("a", "good"))
+    node.start()
+    before = node.running()
+    node.main.send_signal(signal.SIGSTOP)
+    os.kill(before.supervisor_pid, signal.SIGKILL)
+    assert before.children[0].pid is not None
+    pid = before.children[0].pid
+    until(lambda: gone(pid), "the child is gone")
+    node.main.send_signal(signal.SIGCONT)
+    node.running(supervisor_not=before.supervisor_pid)
+
+
 def test_a_hung_supervisor_makes_main_boot_a_new_tree(make_node: MakeNode) -> None:
     node = make_node(row("a", "good"), settings={"supervisor_hang_s": 1.0})
     node.start()

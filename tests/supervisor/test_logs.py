@@ -158,6 +158,9 @@ class TestStderr:
         near.close()
         far.close()
 
+    def test_a_closed_one_drops_lines(self) -> None:
+        assert not stderr_sink(2**20)(b"line\n")
+
     def test_a_file_is_written_in_order_with_others(self, tmp_path: Path) -> None:
         with (tmp_path / "out").open("wb", buffering=0) as out:
             sink = stderr_sink(out.fileno())
