@@ -33,8 +33,9 @@ def build_app(services: Services) -> FastAPI:
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
-        exception_handlers={**HANDLERS},
     )
+    for kind, handler in HANDLERS.items():
+        app.add_exception_handler(kind, handler)
     app.state.services = services
     for router in (chargers.router, calls.router, tokens.router):
         app.include_router(router)

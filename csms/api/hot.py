@@ -273,14 +273,14 @@ def openapi_paths(page_items_max: int) -> dict[str, Any]:
 
 
 def _operation(row: HotList, page_items_max: int) -> dict[str, Any]:
-    kinds = {LIMIT: INTEGER.schema | {"minimum": 1, "maximum": page_items_max}}
+    limits = {"limit": INTEGER.schema | {"minimum": 1, "maximum": page_items_max}}
     parameters = [
         {
             "name": parameter.name,
             "in": "query",
             "required": False,
             "description": parameter.description,
-            "schema": kinds.get(parameter, parameter.kind.schema),
+            "schema": limits.get(parameter.name, parameter.kind.schema),
         }
         for parameter in (*row.parameters, CURSOR, LIMIT)
     ]

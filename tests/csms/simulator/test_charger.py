@@ -1,13 +1,13 @@
 from tests.csms.simulator.story import Story
 
 
-def test_a_charger_boots_and_reports_itself_and_every_connector():
+def test_a_charger_boots_and_reports_itself_and_every_connector() -> None:
     story = Story(tokens=(), connectors=2).connect()
     assert story.actions() == ["BootNotification"] + ["StatusNotification"] * 3
     assert [p["connectorId"] for a, p in story.said if a == "StatusNotification"] == [0, 1, 2]
 
 
-def test_a_pending_charger_says_nothing_but_boot_notifications():
+def test_a_pending_charger_says_nothing_but_boot_notifications() -> None:
     story = Story()
     accepted = story.answers["BootNotification"]
     story.answers["BootNotification"] = lambda p: accepted(p) | {"status": "Pending", "interval": 7}
@@ -20,13 +20,13 @@ def test_a_pending_charger_says_nothing_but_boot_notifications():
     assert "StatusNotification" in story.actions()
 
 
-def test_heartbeats_come_at_the_interval_of_the_boot_answer():
+def test_heartbeats_come_at_the_interval_of_the_boot_answer() -> None:
     story = Story(tokens=()).connect()
     story.pass_s(3_000)
     assert story.actions().count("Heartbeat") == 10
 
 
-def test_a_driver_authorizes_charges_and_leaves():
+def test_a_driver_authorizes_charges_and_leaves() -> None:
     story = Story(connectors=1).connect()
     start = story.until("StartTransaction")
     stop = story.until("StopTransaction", 5_000)
@@ -42,7 +42,7 @@ def test_a_driver_authorizes_charges_and_leaves():
     assert "Finishing" in statuses
 
 
-def test_meter_values_carry_the_transaction_and_never_go_back():
+def test_meter_values_carry_the_transaction_and_never_go_back() -> None:
     story = Story(connectors=1).connect()
     story.until("StopTransaction", 5_000)
     readings = [
@@ -57,14 +57,14 @@ def test_meter_values_carry_the_transaction_and_never_go_back():
     assert readings[-1] > readings[0]
 
 
-def test_meter_values_have_three_phases():
+def test_meter_values_have_three_phases() -> None:
     story = Story(connectors=1).connect()
     value = story.until("MeterValues")["meterValue"][0]
     currents = [s for s in value["sampledValue"] if s["measurand"] == "Current.Import"]
     assert [sample["phase"] for sample in currents] == ["L1", "L2", "L3"]
 
 
-def test_a_rejected_driver_leaves_without_a_transaction():
+def test_a_rejected_driver_leaves_without_a_transaction() -> None:
     story = Story(connectors=1)
     story.answers["Authorize"] = lambda _: {"idTagInfo": {"status": "Invalid"}}
     story.connect()
@@ -74,7 +74,7 @@ def test_a_rejected_driver_leaves_without_a_transaction():
     assert story.charger.counts.started == 0
 
 
-def test_a_transaction_that_the_server_does_not_accept_is_stopped():
+def test_a_transaction_that_the_server_does_not_accept_is_stopped() -> None:
     story = Story(connectors=1)
     story.answers["StartTransaction"] = lambda _: {
         "transactionId": 5,
@@ -84,7 +84,7 @@ def test_a_transaction_that_the_server_does_not_accept_is_stopped():
     assert story.until("StopTransaction")["reason"] == "DeAuthorized"
 
 
-def test_what_happened_offline_is_told_in_order_after_the_reconnect():
+def test_what_happened_offline_is_told_in_order_after_the_reconnect() -> None:
     story = Story(connectors=1, session_s_mean=30.0).connect()
     story.pass_s(5)
     story.disconnect()
@@ -100,7 +100,7 @@ def test_what_happened_offline_is_told_in_order_after_the_reconnect():
     assert numbers[:2] == [101, 102]
 
 
-def test_a_lost_transaction_message_is_sent_again_after_the_reconnect():
+def test_a_lost_transaction_message_is_sent_again_after_the_reconnect() -> None:
     story = Story(connectors=1).connect()
     story.silent.add("StartTransaction")
     first = story.until("StartTransaction")
@@ -113,7 +113,7 @@ def test_a_lost_transaction_message_is_sent_again_after_the_reconnect():
     assert len(set(story.uids)) == len(story.uids)
 
 
-def test_a_reconnect_without_reboot_sends_no_boot_notification():
+def test_a_reconnect_without_reboot_sends_no_boot_notification() -> None:
     story = Story(tokens=()).connect()
     story.disconnect()
     story.pass_s(5)
@@ -121,7 +121,7 @@ def test_a_reconnect_without_reboot_sends_no_boot_notification():
     assert story.actions().count("BootNotification") == 1
 
 
-def test_unanswered_transaction_messages_are_given_up_after_three_attempts():
+def test_unanswered_transaction_messages_are_given_up_after_three_attempts() -> None:
     story = Story(connectors=1, session_s_mean=100_000.0, meter_interval_s=100_000.0).connect()
     story.silent.add("StartTransaction")
     story.until("StartTransaction")
@@ -131,7 +131,7 @@ def test_unanswered_transaction_messages_are_given_up_after_three_attempts():
     assert story.charger.outbox.kept == 0
 
 
-def test_a_full_offline_box_drops_meter_values_before_starts_and_stops():
+def test_a_full_offline_box_drops_meter_values_before_starts_and_stops() -> None:
     story = Story(connectors=1, session_s_mean=60.0, offline_messages_max=6)
     story.pass_s(600)
     assert story.charger.outbox.kept == 6
@@ -141,7 +141,7 @@ def test_a_full_offline_box_drops_meter_values_before_starts_and_stops():
     assert {"StartTransaction", "StopTransaction"} <= set(story.actions())
 
 
-def test_the_same_seed_tells_the_same_story():
+def test_the_same_seed_tells_the_same_story() -> None:
     stories = [Story(seed=7).connect() for _ in range(2)]
     for story in stories:
         story.pass_s(900)

@@ -33,11 +33,11 @@ def charging(**settings) -> Story:
     return story
 
 
-def test_every_command_of_the_version_is_answered():
+def test_every_command_of_the_version_is_answered() -> None:
     assert set(COMMANDS) == set(VERSIONS["ocpp1.6"].outbound)
 
 
-def test_remote_start_starts_with_the_named_token():
+def test_remote_start_starts_with_the_named_token() -> None:
     story = Story(tokens=()).connect()
     answer = story.call("RemoteStartTransaction", {"connectorId": 2, "idTag": "REMOTE"})
     assert answer == ACCEPTED
@@ -45,13 +45,13 @@ def test_remote_start_starts_with_the_named_token():
     assert (start["connectorId"], start["idTag"]) == (2, "REMOTE")
 
 
-def test_remote_start_on_a_busy_connector_is_rejected():
+def test_remote_start_on_a_busy_connector_is_rejected() -> None:
     story = charging()
     payload = {"connectorId": 1, "idTag": "REMOTE"}
     assert story.call("RemoteStartTransaction", payload) == {"status": "Rejected"}
 
 
-def test_remote_stop_stops_only_the_named_transaction():
+def test_remote_stop_stops_only_the_named_transaction() -> None:
     story = charging()
     assert story.call("RemoteStopTransaction", {"transactionId": 999}) == {"status": "Rejected"}
     assert story.call("RemoteStopTransaction", {"transactionId": 101}) == ACCEPTED
@@ -59,7 +59,7 @@ def test_remote_stop_stops_only_the_named_transaction():
 
 
 @pytest.mark.parametrize("kind", ["Hard", "Soft"])
-def test_reset_ends_transactions_hangs_up_and_boots_again(kind):
+def test_reset_ends_transactions_hangs_up_and_boots_again(kind) -> None:
     story = charging()
     assert story.call("Reset", {"type": kind}) == ACCEPTED
     assert story.until("StopTransaction")["reason"] == f"{kind}Reset"
@@ -70,7 +70,7 @@ def test_reset_ends_transactions_hangs_up_and_boots_again(kind):
     assert story.actions().count("BootNotification") == 2
 
 
-def test_a_connector_goes_out_of_service_and_comes_back():
+def test_a_connector_goes_out_of_service_and_comes_back() -> None:
     story = Story(tokens=(), connectors=1).connect()
     for kind, status in (("Inoperative", "Unavailable"), ("Operative", "Available")):
         payload = {"connectorId": 1, "type": kind}
@@ -78,7 +78,7 @@ def test_a_connector_goes_out_of_service_and_comes_back():
         assert story.until("StatusNotification")["status"] == status
 
 
-def test_a_busy_connector_goes_out_of_service_when_its_transaction_has_ended():
+def test_a_busy_connector_goes_out_of_service_when_its_transaction_has_ended() -> None:
     story = charging()
     payload = {"connectorId": 1, "type": "Inoperative"}
     assert story.call("ChangeAvailability", payload) == {"status": "Scheduled"}
@@ -87,7 +87,7 @@ def test_a_busy_connector_goes_out_of_service_when_its_transaction_has_ended():
     assert story.charger.connectors[1].status == "Unavailable"
 
 
-def test_keys_are_listed_changed_and_refused():
+def test_keys_are_listed_changed_and_refused() -> None:
     story = Story(tokens=()).connect()
     change = {"key": "MeterValueSampleInterval", "value": "3"}
     assert story.call("ChangeConfiguration", change) == ACCEPTED
@@ -104,7 +104,7 @@ def test_keys_are_listed_changed_and_refused():
         assert story.call("ChangeConfiguration", payload) == {"status": status}
 
 
-def test_the_password_is_never_listed():
+def test_the_password_is_never_listed() -> None:
     story = Story(tokens=()).connect()
     key = {"key": "AuthorizationKey", "value": "0123456789abcdef0123"}
     assert story.call("ChangeConfiguration", key) == ACCEPTED
@@ -123,13 +123,13 @@ def test_the_password_is_never_listed():
         ("DiagnosticsStatusNotification", "DiagnosticsStatusNotification"),
     ],
 )
-def test_a_triggered_message_comes(message, action):
+def test_a_triggered_message_comes(message, action) -> None:
     story = Story(tokens=()).connect()
     assert story.call("TriggerMessage", {"requestedMessage": message}) == ACCEPTED
     story.until(action, 5)
 
 
-def test_a_charging_profile_limits_the_power_at_once():
+def test_a_charging_profile_limits_the_power_at_once() -> None:
     story = charging(power_w_max=22_000.0)
     payload = {"connectorId": 1, "csChargingProfiles": profile(2_000)}
     assert story.call("SetChargingProfile", payload) == ACCEPTED
@@ -138,26 +138,26 @@ def test_a_charging_profile_limits_the_power_at_once():
     assert story.charger.connectors[1].power_w > 2_000
 
 
-def test_a_limit_of_nothing_suspends_the_transaction():
+def test_a_limit_of_nothing_suspends_the_transaction() -> None:
     story = charging()
     story.call("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile(0)})
     assert story.charger.connectors[1].status == "SuspendedEVSE"
 
 
-def test_amperes_are_per_phase():
+def test_amperes_are_per_phase() -> None:
     story = charging()
     payload = {"connectorId": 1, "csChargingProfiles": profile(6, "A")}
     story.call("SetChargingProfile", payload)
     assert story.charger.connectors[1].offered_w == 6 * 230 * 3
 
 
-def test_a_transaction_profile_needs_a_transaction():
+def test_a_transaction_profile_needs_a_transaction() -> None:
     story = Story(tokens=()).connect()
     payload = {"connectorId": 1, "csChargingProfiles": profile(2_000, purpose="TxProfile")}
     assert story.call("SetChargingProfile", payload) == {"status": "Rejected"}
 
 
-def test_the_composite_schedule_shows_the_limit_that_counts():
+def test_the_composite_schedule_shows_the_limit_that_counts() -> None:
     story = charging()
     story.call("SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile(3_000)})
     payload = {"connectorId": 1, "duration": 600, "chargingRateUnit": "W"}
@@ -165,7 +165,7 @@ def test_the_composite_schedule_shows_the_limit_that_counts():
     assert schedule["chargingSchedulePeriod"] == [{"startPeriod": 0, "limit": 3_000.0}]
 
 
-def test_a_reserved_connector_is_kept_for_its_token_until_it_expires():
+def test_a_reserved_connector_is_kept_for_its_token_until_it_expires() -> None:
     story = Story(tokens=(), connectors=1).connect()
     payload = {"connectorId": 1, "expiryDate": later(120), "idTag": "MINE", "reservationId": 7}
     assert story.call("ReserveNow", payload) == ACCEPTED
@@ -176,7 +176,7 @@ def test_a_reserved_connector_is_kept_for_its_token_until_it_expires():
     assert story.charger.connectors[1].status == "Available"
 
 
-def test_a_reservation_is_used_by_its_token():
+def test_a_reservation_is_used_by_its_token() -> None:
     story = Story(tokens=(), connectors=1).connect()
     payload = {"connectorId": 1, "expiryDate": later(999), "idTag": "MINE", "reservationId": 7}
     story.call("ReserveNow", payload)
@@ -184,7 +184,7 @@ def test_a_reservation_is_used_by_its_token():
     assert story.until("StartTransaction")["reservationId"] == 7
 
 
-def test_a_cancelled_reservation_frees_the_connector():
+def test_a_cancelled_reservation_frees_the_connector() -> None:
     story = Story(tokens=(), connectors=1).connect()
     payload = {"connectorId": 1, "expiryDate": later(999), "idTag": "MINE", "reservationId": 7}
     story.call("ReserveNow", payload)
@@ -194,7 +194,7 @@ def test_a_cancelled_reservation_frees_the_connector():
     assert story.charger.connectors[1].status == "Available"
 
 
-def test_the_local_list_keeps_versions():
+def test_the_local_list_keeps_versions() -> None:
     story = Story(tokens=()).connect()
     row = {"idTag": "T", "idTagInfo": {"status": "Accepted"}}
     full = {"listVersion": 3, "updateType": "Full", "localAuthorizationList": [row]}
@@ -204,7 +204,7 @@ def test_the_local_list_keeps_versions():
     assert story.call("SendLocalList", old) == {"status": "VersionMismatch"}
 
 
-def test_unlocking_stops_the_transaction():
+def test_unlocking_stops_the_transaction() -> None:
     story = charging()
     assert story.call("UnlockConnector", {"connectorId": 1}) == {"status": "Unlocked"}
     stops = [payload for action, payload in story.said if action == "StopTransaction"]
@@ -212,7 +212,7 @@ def test_unlocking_stops_the_transaction():
     assert story.call("UnlockConnector", {"connectorId": 9}) == {"status": "NotSupported"}
 
 
-def test_firmware_is_downloaded_and_installed():
+def test_firmware_is_downloaded_and_installed() -> None:
     story = Story(tokens=()).connect()
     payload = {"location": "https://example.org/f.bin", "retrieveDate": later(10)}
     assert story.call("UpdateFirmware", payload) == {}
@@ -221,7 +221,7 @@ def test_firmware_is_downloaded_and_installed():
     assert said == ["Downloading", "Downloaded", "Installing", "Installed"]
 
 
-def test_diagnostics_are_uploaded():
+def test_diagnostics_are_uploaded() -> None:
     story = Story(tokens=()).connect()
     answer = story.call("GetDiagnostics", {"location": "ftp://example.org/"})
     assert answer == {"fileName": "diagnostics.txt"}
@@ -230,7 +230,7 @@ def test_diagnostics_are_uploaded():
     assert said == ["Uploading", "Uploaded"]
 
 
-def test_an_unknown_action_is_answered_with_not_implemented():
+def test_an_unknown_action_is_answered_with_not_implemented() -> None:
     story = Story(tokens=()).connect()
     assert story.server is not None
     story.server.call("x", "MakeCoffee", {}, story.now_us, 1_000_000)
@@ -238,7 +238,7 @@ def test_an_unknown_action_is_answered_with_not_implemented():
     assert story.results["x"] == "NotImplemented"
 
 
-def test_a_payload_that_lacks_something_is_answered_with_an_error():
+def test_a_payload_that_lacks_something_is_answered_with_an_error() -> None:
     story = Story(tokens=()).connect()
     assert story.server is not None
     story.server.call("x", "RemoteStartTransaction", {}, story.now_us, 1_000_000)
