@@ -21,12 +21,13 @@ import msgspec
 from domain.text import clean
 from protocol.dialect import meaning
 from protocol.errors import ErrorCode, Fault, LocalProtocolError, RemoteProtocolError
+from protocol.events import CallReceived
 from protocol.frames import (
     CALL,
     CALLERROR,
     CALLRESULT,
     DESCRIPTION_CHARS_MAX,
-    Call,
+    NAME_CHARS_MAX,
     Error,
     Frame,
     Result,
@@ -52,7 +53,7 @@ def encode_call(uid: str, action: str, payload: Mapping[str, object] | bytes) ->
     Raises:
         LocalProtocolError: the payload is no JSON object.
     """
-    return _encode((CALL, uid, action, _body(payload)))
+    return _encode((CALL, uid, action), payload)
 
 
 def encode_result(uid: str, payload: Mapping[str, object] | bytes) -> bytes:
@@ -61,7 +62,7 @@ def encode_result(uid: str, payload: Mapping[str, object] | bytes) -> bytes:
     Raises:
         LocalProtocolError: the payload is no JSON object.
     """
-    return _encode((CALLRESULT, uid, _body(payload)))
+    return _encode((CALLRESULT, uid), payload)
 
 
 def encode_error(uid: str, spelling: str, description: str, details: Mapping[str, object]) -> bytes:
@@ -70,27 +71,23 @@ def encode_error(uid: str, spelling: str, description: str, details: Mapping[str
     Raises:
         LocalProtocolError: the details are no JSON object.
     """
-    return _encode((CALLERROR, uid, spelling, description[:DESCRIPTION_CHARS_MAX], _body(details)))
+    return _encode((CALLERROR, uid, spelling, description[:DESCRIPTION_CHARS_MAX]), details)
 
 
-def _body(payload: Mapping[str, object] | bytes) -> Mapping[str, object] | msgspec.Raw:
-    if not isinstance(payload, bytes):
-        return payload
-    if not payload.startswith(b"{"):
-        raise LocalProtocolError("an encoded payload must be a JSON object")
-    return msgspec.Raw(payload)
-
-
-def _encode(items: tuple[object, ...]) -> bytes:
+def _encode(head: tuple[object, ...], payload: Mapping[str, object] | bytes) -> bytes:
+    if isinstance(payload, bytes):
+        if not payload.startswith(b"{"):
+            raise LocalProtocolError("an encoded payload must be a JSON object")
+        return _encode_json((*head, msgspec.Raw(payload)))
     try:
-        return _encode_json(items)
-    except (TypeError, ValueError, RecursionError, msgspec.EncodeError) as problem:
+        return _encode_json((*head, payload))
+    except (TypeError, ValueError, RecursionError) as problem:
         raise LocalProtocolError(f"the payload has no JSON form: {problem}") from problem
 
 
 # --- decoding ----------------------------------------------------------------------------------
 
-_Name = Annotated[str, msgspec.Meta(min_length=1)]
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=NAME_CHARS_MAX)]
 
 
 class _WireCall(msgspec.Struct, array_like=True, tag=CALL, forbid_unknown_fields=True, gc=False):
@@ -124,32 +121,27 @@ def decode(text: bytes, limits: SessionLimits) -> Frame:
         RemoteProtocolError: it is no OCPP-J frame (1.6-J section 4.2), or beyond a limit.
     """
     if len(text) > limits.frame_bytes_max:
-        _give_up(Fault.TOO_LARGE, text, limits)
+        _give_up(Fault.TOO_LARGE, text)
     if not text.isascii():
         try:
             text.decode()
         except UnicodeDecodeError:
-            _give_up(Fault.NOT_UTF8, text, limits)
+            _give_up(Fault.NOT_UTF8, text)
     # A frame with few brackets cannot be deep. Only the others are measured.
     depth_max = limits.depth_max
     if text.count(_SQUARE) + text.count(_CURLY) > depth_max and _is_deeper(text, depth_max):
-        _give_up(Fault.TOO_DEEP, text, limits)
+        _give_up(Fault.TOO_DEEP, text)
     if _BACKSLASH in text and _ESCAPED_NUL in text:
-        return _decode_slowly(text, limits)
+        return _decode_slowly(text)
     try:
         wire = _decode_wire(text)
         body = bytes(wire.payload)
         payload = _decode_object(body)
     except (msgspec.DecodeError, RecursionError):
-        return _decode_slowly(text, limits)
-    names_max = limits.name_chars_max
-    if len(wire.uid) > names_max:
-        return _decode_slowly(text, limits)
-    if isinstance(wire, _WireResult):
-        return Result(wire.uid, payload, body)
-    if len(wire.action) > names_max:
-        return _decode_slowly(text, limits)
-    return Call(wire.uid, wire.action, payload, body)
+        return _decode_slowly(text)
+    if isinstance(wire, _WireCall):
+        return CallReceived(wire.uid, wire.action, payload, body)
+    return Result(wire.uid, payload, body)
 
 
 _TO_SQUARE: Final = bytes.maketrans(b"{}", b"[]")
@@ -172,15 +164,15 @@ def _is_deeper(text: bytes, levels: int) -> bool:
     return peeled + brackets.count(b"[") > levels
 
 
-def _decode_slowly(text: bytes, limits: SessionLimits) -> Frame:
+def _decode_slowly(text: bytes) -> Frame:
     mended, flags = repair(text)
     try:
         items = _decode_items(mended)
     except msgspec.ValidationError:
-        _give_up(Fault.NOT_A_FRAME, text, limits)
+        _give_up(Fault.NOT_A_FRAME, text)
     except (msgspec.DecodeError, RecursionError):
-        _give_up(_why_no_json(text), text, limits)
-    return _take_apart([bytes(item) for item in items], flags, limits)
+        _give_up(_why_no_json(text), text)
+    return _take_apart([bytes(item) for item in items], flags)
 
 
 _NOT_FINITE: Final = re.compile(STRING + rb"|(?P<fault>NaN|Infinity)", re.DOTALL)
@@ -191,20 +183,20 @@ def _why_no_json(text: bytes) -> Fault:
     return Fault.NOT_FINITE if not_finite else Fault.NOT_JSON
 
 
-def _take_apart(items: list[bytes], flags: list[str], limits: SessionLimits) -> Frame:
+def _take_apart(items: list[bytes], flags: list[str]) -> Frame:
     kind = items[0] if items else b""
     reader = _READERS.get(kind)
     if reader is None:
         raise RemoteProtocolError(Fault.UNKNOWN_TYPE if kind.isdigit() else Fault.NOT_A_FRAME)
     elements, read = reader
-    uid = _read_uid(items[1] if len(items) > 1 else b"", int(kind), flags, limits)
+    uid = _read_uid(items[1] if len(items) > 1 else b"", int(kind), flags)
     if len(items) > elements:
         flags.append("extra_elements")
     items += [b""] * (elements - len(items))
-    return read(uid, items, flags, limits)
+    return read(uid, items, flags)
 
 
-def _read_uid(item: bytes, kind: int, flags: list[str], limits: SessionLimits) -> str:
+def _read_uid(item: bytes, kind: int, flags: list[str]) -> str:
     if item.startswith(b'"'):
         uid = _read_text(item, flags)
         if not uid:
@@ -214,31 +206,31 @@ def _read_uid(item: bytes, kind: int, flags: list[str], limits: SessionLimits) -
         flags.append("uid_number")
     else:
         raise RemoteProtocolError(Fault.BAD_UID, kind)
-    if len(uid) > limits.name_chars_max:
+    if len(uid) > NAME_CHARS_MAX:
         raise RemoteProtocolError(Fault.BAD_UID, kind)
     return uid
 
 
-def _read_call(uid: str, items: list[bytes], flags: list[str], limits: SessionLimits) -> Call:
+def _read_call(uid: str, items: list[bytes], flags: list[str]) -> CallReceived:
     action = _read_text(items[2], flags)
-    if not 0 < len(action) <= limits.name_chars_max:
+    if not 0 < len(action) <= NAME_CHARS_MAX:
         raise RemoteProtocolError(Fault.BAD_ACTION, CALL, uid)
     payload = _read_payload(items[3], flags)
     if isinstance(payload, Fault):
         raise RemoteProtocolError(payload, CALL, uid, action)
-    return Call(uid, action, payload, items[3] or b"{}", _unique(flags))
+    return CallReceived(uid, action, payload, items[3] or b"{}", _unique(flags))
 
 
-def _read_result(uid: str, items: list[bytes], flags: list[str], _: SessionLimits) -> Result:
+def _read_result(uid: str, items: list[bytes], flags: list[str]) -> Result:
     payload = _read_payload(items[2], flags)
     if isinstance(payload, Fault):
         raise RemoteProtocolError(payload, CALLRESULT, uid)
     return Result(uid, payload, items[2] or b"{}", _unique(flags))
 
 
-def _read_error(uid: str, items: list[bytes], flags: list[str], limits: SessionLimits) -> Error:
+def _read_error(uid: str, items: list[bytes], flags: list[str]) -> Error:
     """Read a CALLERROR. Nothing in it is worth losing the answer: whatever is odd is dropped."""
-    spelling = _read_text(items[2], flags)[: limits.name_chars_max]
+    spelling = _read_text(items[2], flags)[:NAME_CHARS_MAX]
     code = meaning(spelling)
     if code is None:
         flags.append(f"code:{spelling}")
@@ -252,9 +244,11 @@ def _read_error(uid: str, items: list[bytes], flags: list[str], limits: SessionL
     return Error(uid, code or ErrorCode.GENERIC, description, details, _unique(flags))
 
 
-_READERS: Final[
-    Mapping[bytes, tuple[int, Callable[[str, list[bytes], list[str], SessionLimits], Frame]]]
-] = {b"2": (4, _read_call), b"3": (3, _read_result), b"4": (5, _read_error)}
+_READERS: Final[Mapping[bytes, tuple[int, Callable[[str, list[bytes], list[str]], Frame]]]] = {
+    b"2": (4, _read_call),
+    b"3": (3, _read_result),
+    b"4": (5, _read_error),
+}
 """By message type: the number of elements of the frame, and who reads them."""
 
 _EMPTY_PAYLOADS: Final[Mapping[bytes, str]] = {
@@ -318,16 +312,16 @@ _HEAD: Final = re.compile(
 )
 
 
-def _give_up(fault: Fault, text: bytes, limits: SessionLimits) -> NoReturn:
+def _give_up(fault: Fault, text: bytes) -> NoReturn:
     """Raise RemoteProtocolError with what the head of the text still tells."""
     head = _HEAD.match(text[:HEAD_BYTES_MAX])
     if head is None:
         raise RemoteProtocolError(fault)
-    uid, action = (_recover(item, limits) for item in head.group("uid", "action"))
+    uid, action = (_recover(item) for item in head.group("uid", "action"))
     raise RemoteProtocolError(fault, int(head["kind"]), uid, action)
 
 
-def _recover(item: bytes | None, limits: SessionLimits) -> str:
+def _recover(item: bytes | None) -> str:
     """Return a name as far as it is one, else nothing."""
     if item is None:
         return ""
@@ -335,4 +329,4 @@ def _recover(item: bytes | None, limits: SessionLimits) -> str:
         name = _read_text(item, []) if item.startswith(b'"') else item.decode()
     except (msgspec.DecodeError, UnicodeDecodeError):
         return ""
-    return name if len(name) <= limits.name_chars_max else ""
+    return name if len(name) <= NAME_CHARS_MAX else ""

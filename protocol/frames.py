@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from protocol.errors import ErrorCode, Fault
+from protocol.events import CallReceived
 
 CALL: Final = 2
 CALLRESULT: Final = 3
@@ -24,15 +25,8 @@ CALLERROR: Final = 4
 DESCRIPTION_CHARS_MAX: Final = 255
 """OCPP 2.x part 4, section 4.2.3; used for 1.6 too, which has no limit."""
 
-
-class Call(msgspec.Struct, frozen=True, gc=False):
-    """A CALL. `text` is the payload's JSON as it came."""
-
-    uid: str
-    action: str
-    payload: dict[str, Any]
-    text: bytes
-    flags: tuple[str, ...] = ()
+NAME_CHARS_MAX: Final = 255
+"""Message ids and actions; a frame with a longer one is rejected. Seven times what 2.x allows."""
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +48,8 @@ class Error(msgspec.Struct, frozen=True, gc=False):
     flags: tuple[str, ...] = ()
 
 
-Frame: TypeAlias = Call | Result | Error
+Frame: TypeAlias = CallReceived | Result | Error
+"""A CALL is read straight into its event: it is the one frame that comes by the thousand."""
 
 FAULTS: Final[Mapping[Fault, tuple[ErrorCode | None, str]]] = MappingProxyType(
     {

@@ -19,8 +19,6 @@ class SessionLimits:
     """A longer text is rejected unread (too_large)."""
     depth_max: int = 32
     """Levels of nested JSON, the frame's own array included. Deeper is rejected (too_deep)."""
-    name_chars_max: int = 255
-    """Message ids and actions. A frame with a longer one is rejected (bad_uid, bad_action)."""
     unanswered_calls_max: int = 64
     """The peer's CALLs that wait for our answer, repeats included. At the limit a CALL is not taken
     and not answered (too_many_calls), so the peer keeps it; the owner should close the link."""

@@ -40,7 +40,7 @@ from protocol.events import (
     SessionEvent,
     UnmatchedAnswer,
 )
-from protocol.frames import CALL, CALLERROR, CALLRESULT, FAULTS, Call, Error, Result
+from protocol.frames import CALL, CALLERROR, CALLRESULT, FAULTS, Error, Result
 from protocol.limits import SessionLimits
 
 __all__ = [
@@ -73,7 +73,6 @@ class _Inbound(msgspec.Struct, gc=False, eq=False):
     """A CALL of the peer: first unanswered, later kept to recognise its repeats."""
 
     uid: str
-    action: str
     digest: int
     """Of the whole frame. The hash is keyed by process: a peer cannot aim at a collision."""
     frame: bytes | None = None
@@ -146,36 +145,36 @@ class Session:
         except RemoteProtocolError as problem:
             self._reject(problem, raw, now_us)
             return
-        if isinstance(frame, Call):
+        if isinstance(frame, CallReceived):
             self._take_call(frame, raw)
         else:
             self._take_answer(frame, raw, now_us)
 
-    def _take_call(self, frame: Call, raw: bytes) -> None:
-        uid, flags = frame.uid, frame.flags
+    def _take_call(self, call: CallReceived, raw: bytes) -> None:
+        uid = call.uid
         digest = hash(raw)
         recent = self._recent
         if recent is None:
             recent = self._recent = {}
         known = recent.get(uid)
         if known is not None and known.digest == digest:
-            self._repeat(known, raw)
+            self._repeat(known, call.action, raw)
             return
         if len(self._pending) >= self._limits.unanswered_calls_max:
             self._events.append(FrameRejected(None, Fault.TOO_MANY_CALLS, raw, uid))
             return
         if known is not None:
             del recent[uid]
-            flags += ("msgid_reuse",)
+            call = _flagged(call, "msgid_reuse")
         if len(uid) > self._dialect.uid_chars_max:
-            flags += ("uid_long",)
-        entry = recent[uid] = _Inbound(uid, frame.action, digest)
+            call = _flagged(call, "uid_long")
+        entry = recent[uid] = _Inbound(uid, digest)
         if len(recent) > self._limits.recent_calls_max:
             del recent[next(iter(recent))]
         self._pending.append(entry)
-        self._events.append(CallReceived(uid, frame.action, frame.payload, frame.text, flags))
+        self._events.append(call)
 
-    def _repeat(self, known: _Inbound, raw: bytes) -> None:
+    def _repeat(self, known: _Inbound, action: str, raw: bytes) -> None:
         # An answer that is held behind another one has not been sent: it will serve both.
         answered = known.frame is not None and known not in self._pending
         if answered:
@@ -184,7 +183,7 @@ class Session:
                 return
             self._pending.append(known)
             self._release()
-        self._events.append(DuplicateCall(known.uid, known.action, answered))
+        self._events.append(DuplicateCall(known.uid, action, answered))
 
     def _take_answer(self, frame: Result | Error, raw: bytes, now_us: int) -> None:
         call = self._open
@@ -246,7 +245,7 @@ class Session:
         if not uid:
             uid, code = self._dialect.unreadable_uid, ErrorCode.RPC_FRAMEWORK
         if uid and len(self._pending) < self._limits.unanswered_calls_max:
-            entry = _Inbound(uid, "", 0)
+            entry = _Inbound(uid, 0)
             self._pending.append(entry)
             self._finish(entry, code, description, _NO_DETAILS)
 
@@ -374,6 +373,10 @@ class Session:
         """Return the UTF-8 JSON texts to send, oldest first."""
         frames, self._frames = self._frames, []
         return frames
+
+
+def _flagged(call: CallReceived, flag: str) -> CallReceived:
+    return msgspec.structs.replace(call, flags=(*call.flags, flag))
 
 
 _ANSWERS: Final = frozenset({CALLRESULT, CALLERROR})

