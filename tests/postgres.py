@@ -1,5 +1,6 @@
 """A private PostgreSQL cluster for tests: own directory, free port, stopped and removed after."""
 
+import contextlib
 import os
 import shutil
 import socket
@@ -56,10 +57,8 @@ class Cluster:
         return self.create(f"t{uuid.uuid4().hex[:12]}")
 
     def remove(self) -> None:
-        try:
+        with contextlib.suppress(subprocess.CalledProcessError):  # a test has stopped it
             self.stop()
-        except subprocess.CalledProcessError:
-            pass
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _run(self, program: str, *arguments: str) -> None:

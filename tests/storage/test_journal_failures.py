@@ -89,9 +89,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def fill_until_failure(kit: Kit) -> list[int]:
     """Append until the journal has failed; return the numbers that were acknowledged."""
     acknowledged: list[int] = []
-    number = 0
-    for _ in range(10_000):
-        number += 1
+    for number in range(1, 10_000):
         try:
             kit.writer.append(
                 b"%d" % number + bytes(1_000), lambda number=number: acknowledged.append(number)

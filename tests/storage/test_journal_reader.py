@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -108,8 +107,8 @@ def test_a_replaced_journal_is_never_taken_for_the_old_one(tmp_path: Path) -> No
     reader = JournalReader(path)
     assert len(reader.read(0)) == 3
     old.writer.close()
-    for name in os.listdir(tmp_path):
-        (tmp_path / name).unlink()
+    for file in list(tmp_path.iterdir()):
+        file.unlink()
     assert reader.read(3) == []
     new = Kit(path)
     new.append_and_wait(*[b"new"] * 5)
