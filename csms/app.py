@@ -56,7 +56,7 @@ def _listen(host: str, port: int, backlog: int) -> socket.socket:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
         listening.listen(backlog)
-        listening.setblocking(False)
+        listening.setblocking(False)  # noqa: FBT003 - the name of the method says it
     except OSError:
         listening.close()
         raise

@@ -36,7 +36,9 @@ def node_tree(config: Config, secret: bytes) -> Sequence[Child]:
             )
             for name in gateways
         ),
-        Child("ledger", "csms.ledger:run", stage=1, shutdown_s=15.0, hang_s=10.0, settings=settings),
+        Child(
+            "ledger", "csms.ledger:run", stage=1, shutdown_s=15.0, hang_s=10.0, settings=settings
+        ),
         Child(
             "warehouse",
             "csms.warehouse:run",
@@ -46,5 +48,7 @@ def node_tree(config: Config, secret: bytes) -> Sequence[Child]:
             start_s=60.0,
             settings=settings,
         ),
-        Child("api", "csms.api.process:run", stage=2, shutdown_s=10.0, hang_s=10.0, settings=settings),
+        Child(
+            "api", "csms.api.process:run", stage=2, shutdown_s=10.0, hang_s=10.0, settings=settings
+        ),
     )

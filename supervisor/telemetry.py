@@ -120,6 +120,7 @@ METRICS: tuple[Row, ...] = (
         "One commit of the journal, fsync included.",
         LATENCY_S,
     ),
+    Row("csms_journal_queue_records", Kind.GAUGE, (), "Records that wait for a commit now."),
     Row("csms_journal_bytes_total", Kind.COUNTER, (), "Bytes of records written to the journal."),
     Row(
         "csms_projection_lag_records",

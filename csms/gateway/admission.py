@@ -29,7 +29,7 @@ class Denied(NamedTuple):
 
 
 class Admitted(NamedTuple):
-    """Let in. `subprotocol` is empty when none was agreed on; `network` when it was known before."""
+    """Let in. `subprotocol` is empty when none was agreed on, `network` for known chargers."""
 
     record: ChargerRecord
     subprotocol: str

@@ -58,7 +58,7 @@ class Attempts:
         limit = self._settings.attempts_kept_max
         for kept in (self._pairs, self._addresses, self._proved):
             while len(kept) > limit:
-                kept.popitem(last=False)  # type: ignore[attr-defined]
+                kept.popitem(last=False)
 
 
 class Quota:

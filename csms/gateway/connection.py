@@ -10,7 +10,7 @@ meanwhile waits in a bounded backlog.
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from websockets.exceptions import ConnectionClosed, InvalidState
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
@@ -32,6 +32,7 @@ DEFLATE = (
         compress_settings={"memLevel": 5},
     ),
 )
+SWITCHING_PROTOCOLS = 101
 CLOSE_S = 2.0
 """How long the other side may take to finish the closing handshake before the socket is aborted."""
 
@@ -99,7 +100,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Count the handshake, or close at once when there are too many."""
-        assert isinstance(transport, asyncio.Transport)
+        transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
         self._transport = transport
         peer = transport.get_extra_info("peername")
         self.remote = str(peer[0]) if peer else "127.0.0.1"
@@ -244,7 +245,7 @@ class Connection(asyncio.Protocol):
     def accept(self, request: Request, subprotocol: str) -> bool:
         """Answer 101, or what websockets makes of a bad request; return whether it is open."""
         response = self._ws.accept(request)
-        if response.status_code == 101:
+        if response.status_code == SWITCHING_PROTOCOLS:
             if subprotocol:
                 response.headers["Sec-WebSocket-Protocol"] = subprotocol
             if self._timer is not None:
@@ -321,7 +322,7 @@ class Connection(asyncio.Protocol):
             self.abort()
             return
         self.flush()
-        if self._transport is not None and self._backlog is not None:
+        if self._backlog is not None:
             self._backlog.clear()
             self._transport.resume_reading()  # to see the other side's close
         self._expect_close()

@@ -93,6 +93,7 @@ class Gateway:
         self.refusing = "starting"
         """A key of REFUSALS while nobody is let in, else empty."""
         self.paused = 0
+        self._frames_ended = [0, 0]
         self._versions = parts.versions
         self._spoken = tuple(parts.versions)
         self._accept_unknown = tuple(
@@ -139,6 +140,8 @@ class Gateway:
         """A socket is gone."""
         self._handshake_over(connection)
         self.connections.pop(connection, None)
+        self._frames_ended[0] += connection.frames_in
+        self._frames_ended[1] += connection.frames_out
         line, connection.line = connection.line, None
         if line is not None:
             self._forget(line)
@@ -320,7 +323,7 @@ class Gateway:
         try:
             self.journal.append(encode_entry(Entry(charger, generation, self.now_us(), events)))
         except (JournalFailed, Unavailable):
-            self.meters.count("journal_refused_total")
+            log.debug("not kept, the journal is away: %s", charger)
 
     def congested(self) -> bool:
         """Return whether the journal is behind, so that sockets must not be read."""
@@ -334,13 +337,16 @@ class Gateway:
         """Count the end of a command."""
         self.meters.commanded(action, outcome)
 
+    def unmatched(self) -> None:
+        """Count an answer to no open call."""
+        self.meters.unmatched()
+
     def flagged(self, action: str, flags: tuple[str, ...]) -> None:
         """Count violations."""
         self.meters.flagged(action, flags)
 
     def actor_failed(self, charger: str, error: BaseException) -> None:
         """Note a crash; the actor's base has restarted it."""
-        self.meters.count("actor_crashes_total")
         log.error("the actor of charger %r failed", charger, exc_info=error)
 
     def is_poison(self, charger: str, text: bytes) -> bool:
@@ -424,6 +430,14 @@ class Gateway:
             }
             for line in wanted
         }
+
+    def frames(self) -> tuple[int, int]:
+        """Return how many messages came in and went out since the start."""
+        came, went = self._frames_ended
+        for connection in self.connections:
+            came += connection.frames_in
+            went += connection.frames_out
+        return came, went
 
     def activated(self, line: ChargerLine, message: Activated) -> None:
         """Give an actor what the ledger knows, unless its line has closed meanwhile."""

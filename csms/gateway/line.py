@@ -237,11 +237,11 @@ class ChargerLine:
         self._keep((self._odd(event.uid, "", event.text, "malformed", now_us, event.reason),))
 
     def _unmatched(self, event: UnmatchedAnswer, now_us: int) -> None:
-        self._gateway.flagged("", ("unmatched_answer",))
+        self._gateway.unmatched()
         self._keep((self._odd(event.uid, "", event.text, "unmatched", now_us),))
 
     def _late(self, event: LateAnswer, now_us: int) -> None:
-        self._gateway.flagged(event.action, ("late_answer",))
+        self._gateway.unmatched()
         self._keep((self._odd(event.uid, event.action, event.text, "late", now_us),))
 
     def _odd(
@@ -348,7 +348,7 @@ class ChargerLine:
         answer = _to_json(row.write(effect.answer))
         gateway = self._gateway
         exchange = MessageExchanged(
-            True,
+            True,  # noqa: FBT003 - by position: keywords cost a microsecond here
             call.uid,
             call.action,
             call.text.decode(),

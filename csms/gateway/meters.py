@@ -18,5 +18,5 @@ class Meters(Protocol):
     def flagged(self, action: str, flags: tuple[str, ...]) -> None:
         """Count violations."""
 
-    def count(self, name: str) -> None:
-        """Count something else."""
+    def unmatched(self) -> None:
+        """Count an answer to no open call."""

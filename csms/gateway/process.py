@@ -31,6 +31,7 @@ from storage.journal import JournalWriter, deliver_in
 from supervisor.asyncio_base import AsyncioBase
 from supervisor.links import Link, LinkClient, LinkServer
 from supervisor.process import ProcessContext
+from supervisor.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ class GatewayProcess:
         self._directory = Directory(self._numbering.numbers)
         self._has_records = asyncio.Event()
         self._journal_path = config.paths.journal / f"{ctx.name}.db"
-        self._metrics_source = GatewayMetrics(ctx.name)
+        self._meters = GatewayMetrics(Telemetry())
         self._gateway = self._build(self._open_journal())
         self._failing: asyncio.Task[None] | None = None
 
@@ -118,7 +119,7 @@ class GatewayProcess:
                 base=self._base,
                 journal=journal,
                 directory=self._directory,
-                meters=self._metrics_source,
+                meters=self._meters,
             )
         )
         gateway.activation = Activation(
@@ -129,6 +130,7 @@ class GatewayProcess:
             config.gateway.activation_pause_ms / 1e3,
         )
         gateway.takeover = Takeover(config.gateway, self._peers, gateway.line, gateway.now_us)
+        self._meters.watch(gateway)
         return gateway
 
     async def serve(self) -> None:
@@ -193,9 +195,7 @@ class GatewayProcess:
 
     async def _wait_for_records(self) -> None:
         try:
-            await asyncio.wait_for(
-                self._has_records.wait(), self._config.gateway.registry_wait_s
-            )
+            await asyncio.wait_for(self._has_records.wait(), self._config.gateway.registry_wait_s)
         except TimeoutError:
             copy = self._config.paths.root / "registry.snapshot"
             if self._load_copy(copy):
@@ -306,8 +306,7 @@ class GatewayProcess:
 
     def _metrics(self, link: Link, body: object) -> str:
         del link, body
-        gateway = self._gateway
-        return self._metrics_source.render(gateway, self._base.stats)
+        return self._meters.telemetry.render()
 
 
 def raise_descriptor_limit(wanted: int) -> None:
@@ -322,5 +321,3 @@ def raise_descriptor_limit(wanted: int) -> None:
 async def run(ctx: ProcessContext) -> None:
     """Serve chargers until the node drains."""
     await GatewayProcess(ctx).serve()
-
-

@@ -49,8 +49,8 @@ class CountingMeters:
         for flag in flags:
             self.counts[f"flag:{flag}"] += 1
 
-    def count(self, name: str) -> None:
-        self.counts[name] += 1
+    def unmatched(self) -> None:
+        self.counts["unmatched"] += 1
 
 
 class Harness:
