@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from csms.config import Config
@@ -11,6 +11,7 @@ from csms.prepare import prepare_data
 from csms.tree import node_tree
 from domain.errors import ConfigError
 from supervisor.boot import ExitCode, Node, NodeSettings
+from supervisor.child import Child
 from supervisor.logs import LogSettings
 
 
@@ -73,10 +74,12 @@ def addresses(sockets: Mapping[str, socket.socket]) -> Addresses:
     return Addresses(f"ws://{place('chargers')}/ocpp/", f"http://{place('api')}")
 
 
-def serve(config: Config, started: Callable[[Addresses], None]) -> ExitCode:
+def serve(
+    config: Config, started: Callable[[Addresses], None], extra: Sequence[Child] = ()
+) -> ExitCode:
     """Run a node until it is told to stop, in the main thread; return its exit code.
 
-    `started` is called once the tree of processes is up.
+    `started` is called once the tree of processes is up. `extra`: further processes of the tree.
 
     Raises:
         ConfigError: the data directory or an address cannot be used.
@@ -87,7 +90,7 @@ def serve(config: Config, started: Callable[[Addresses], None]) -> ExitCode:
     sockets = open_sockets(config)
     try:
         node = Node(
-            node_tree(config, secret),
+            (*node_tree(config, secret), *extra),
             config.paths.run,
             NodeSettings(log=LogSettings(directory=config.paths.log)),
             sockets,

@@ -20,6 +20,7 @@ def node_tree(config: Config, secret: bytes) -> Sequence[Child]:
     """Return the rows of a node's processes.
 
     Args:
+        config: the whole one.
         secret: the installation's 32 bytes.
     """
     gateways = gateway_names(config)

@@ -51,7 +51,7 @@ class GatewayMetrics:
             return {(name,): float(count) for name, count in tally.items()}
 
         def journal() -> JournalStats:
-            return gateway.journal.stats()
+            return gateway.journal.stats
 
         telemetry.watch("csms_connections", connections)
         telemetry.watch(

@@ -98,8 +98,12 @@ class GatewayProcess:
             self._journal_path,
             self._config.journal,
             deliver_in(self._loop),
-            lambda error: self._loop.call_soon_threadsafe(self._journal_failed, error),
+            self._journal_failing,
         )
+
+    def _journal_failing(self, error: JournalFailed) -> None:
+        """Runs in the journal's thread."""
+        self._loop.call_soon_threadsafe(self._journal_failed, error)
 
     def _build(self, journal: JournalWriter) -> Gateway:
         config = self._config
@@ -164,7 +168,7 @@ class GatewayProcess:
         listener.close()
         await gateway.close_all(1012, "service restart", self._config.gateway.close_per_s)
         deadline = self._loop.time() + DRAIN_WAIT_S
-        while gateway.connections and self._loop.time() < deadline:
+        while gateway.connections and self._loop.time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         await asyncio.sleep(0)  # let the actors of the last connections say what was lost
         await asyncio.sleep(0.05)
