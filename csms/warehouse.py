@@ -21,13 +21,14 @@ from dataclasses import asdict
 from functools import partial
 
 import msgspec
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from actors.warehouse.follower import Follower, Position
 from actors.warehouse.shell import Warehouse
 from csms.settings import ProcessSettings
 from domain.errors import InvalidInput, Unavailable
 from domain.records import Changes, ChargerRecord
-from storage.analytical.client import dsn_of, open_client
+from storage.analytical.client import dsn_of, open_client, plain_text
 from storage.analytical.console import Answer, Console
 from storage.analytical.gate import Refused
 from storage.analytical.migrate import migrate
@@ -125,7 +126,11 @@ class WarehouseProcess:
     def _open_sink(self) -> Sink:
         """Bring the schema up to date and open the client for inserts."""
         client = open_client(self._dsn, self._settings)
-        applied = migrate(client, self._settings)
+        try:
+            applied = migrate(client, self._settings)
+        except (ClickHouseError, OSError) as error:
+            client.close()
+            raise Unavailable(f"the schema cannot be prepared: {plain_text(error)}") from error
         if applied:
             log.info("applied to the analytical store: %s", ", ".join(applied))
         self._loop.call_soon_threadsafe(self._schema_ready.set)

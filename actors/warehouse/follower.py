@@ -126,7 +126,7 @@ class Follower:
                 raise Unavailable(f"plan.db: {error}") from error
             except _EngineAway as error:
                 self.counters.failures += 1
-                self._sink = None
+                self._close_sink()
                 raise Unavailable(str(error)) from error
             except Unavailable as error:
                 problems.append(str(error))
@@ -142,6 +142,12 @@ class Follower:
         for reader in self._readers.values():
             reader.close()
         self._plans.close()
+        self._close_sink()
+
+    def _close_sink(self) -> None:
+        if self._sink is not None:
+            self._sink.close()
+        self._sink = None
 
     def _journals(self) -> dict[str, JournalReader]:
         names = {path.stem: path for path in sorted(self._folder.glob("*.db"))}

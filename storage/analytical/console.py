@@ -53,6 +53,7 @@ class Console:
         self._dsn = dsn
         self._settings = settings
         self._local = threading.local()
+        self._lock = threading.Lock()
         self._clients: list[Client] = []
 
     def run(self, query: str, form: str = "table", rows_max: int = 1_000) -> Answer | bytes:
@@ -76,13 +77,18 @@ class Console:
             raise Refused(f"the statement has more than {self._settings.sql_query_bytes_max} bytes")
         engine_form, finish = FORMATS[form]
         client, gate = self._own()
-        wrapped = gate.wrap(query, min(rows_max, self._settings.sql_rows_max))
         try:
+            wrapped = gate.wrap(query, min(rows_max, self._settings.sql_rows_max))
             text = client.raw_query(wrapped, fmt=engine_form)
         except DatabaseError as error:
+            self._drop(client)
             raise Refused(engine_text(str(error))) from error
         except (ClickHouseError, OSError) as error:
+            self._drop(client)
             raise Unavailable(f"the analytical store is away: {plain_text(error)}") from error
+        except Exception:
+            self._drop(client)
+            raise
         if len(text) > self._settings.sql_answer_bytes_max:
             raise Refused(
                 f"the answer has more than {self._settings.sql_answer_bytes_max} bytes; select less"
@@ -101,6 +107,18 @@ class Console:
         for client in self._clients:
             client.close()
         self._clients.clear()
+
+    def _drop(self, client: Client) -> None:
+        """Let go of a client that has seen an error.
+
+        The embedded engine leaves what a failed statement had already written in the handle, and
+        puts it before the answer to the next one: that would be somebody else's rows, and would
+        blind the gate.
+        """
+        self._local.own = None
+        with self._lock:
+            self._clients.remove(client)
+        client.close()
 
     def _own(self) -> tuple[Client, Gate]:
         """Return the calling thread's client and gate."""
@@ -122,6 +140,7 @@ class Console:
                     "readonly": 1,
                 },
             )
-            self._clients.append(client)
+            with self._lock:
+                self._clients.append(client)
             own = self._local.own = (client, Gate(client, settings.database))
         return own

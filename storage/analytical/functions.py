@@ -148,9 +148,8 @@ _OTHER: Final = _names("""
     CRC32 CRC64 MD5 SHA1 SHA256 cityHash64 farmHash64 halfMD5 intHash32 intHash64 murmurHash3_64
     sipHash128 sipHash64 xxHash32 xxHash64 xxh3 generateUUIDv4 rand rand32 rand64 randUniform
     randNormal geoDistance greatCircleDistance pointInEllipses pointInPolygon L1Distance L2Distance
-    cosineDistance dotProduct finalizeAggregation runningAccumulate runningConcurrency
-    runningDifference neighbor rowNumberInAllBlocks rowNumberInBlock seriesDecomposeSTL
-    seriesOutliersDetectTukey grouping version currentDatabase
+    cosineDistance dotProduct finalizeAggregation runningConcurrency rowNumberInAllBlocks
+    rowNumberInBlock seriesDecomposeSTL seriesOutliersDetectTukey grouping version currentDatabase
     current_database database
 """)
 

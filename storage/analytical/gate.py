@@ -139,12 +139,14 @@ class Gate:
     def _tree(self, statement: str, query: str) -> list[str]:
         try:
             # Not query(): it would append a FORMAT, which becomes part of the tree.
-            tree = str(self._client.command(_PREFIX + statement))
+            tree = self._client.command(_PREFIX + statement)
         except DatabaseError as error:
             shift = len(_PREFIX) + (statement.find(query) if statement != query else 0)
             raise Refused(engine_text(str(error), shift)) from error
         except (ClickHouseError, OSError) as error:
             raise Unavailable(f"the analytical store is away: {plain_text(error)}") from error
+        if not isinstance(tree, str):
+            raise Refused("the statement is not understood")
         return [line for line in tree.split("\n") if line.strip()]
 
     def _judge_root(self, tree: list[str]) -> None:

@@ -55,6 +55,10 @@ class Sink:
         self._client = client
         self._database = database
 
+    def close(self) -> None:
+        """Close the client. After an error: its state is not known."""
+        self._client.close()
+
     def write(self, token: str, blocks: Sequence[Block]) -> list[Reject]:
         """Insert all blocks; return the rows that the engine will never take.
 
