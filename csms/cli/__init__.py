@@ -2,7 +2,7 @@
 
 import typer
 
-from csms.cli import records, settings
+from csms.cli import doctor, records, run, settings
 from csms.cli.errors import ReportingGroup
 
 app = typer.Typer(
@@ -12,6 +12,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
+app.command()(run.serve)
+app.command()(run.demo)
+app.command()(run.sql)
+app.command()(run.simulate)
+app.command()(doctor.doctor)
 app.add_typer(records.charger, name="charger", no_args_is_help=True)
 app.add_typer(records.token, name="token", no_args_is_help=True)
 app.add_typer(records.site, name="site", no_args_is_help=True)

@@ -21,7 +21,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     for column in columns:
         shown.add_column(column)
     for row in rows:
-        shown.add_row(*(Text(_plain(value)) for value in row))
+        shown.add_row(*(Text(printable(value)) for value in row))
     out().print(shown)
 
 
@@ -29,7 +29,7 @@ def facts(pairs: Iterable[tuple[str, object]]) -> None:
     """Print lines of a name and a value."""
     shown = Table.grid(padding=(0, 2))
     for name, value in pairs:
-        shown.add_row(Text(name, style="dim"), Text(_plain(value)))
+        shown.add_row(Text(name, style="dim"), Text(printable(value)))
     out().print(shown)
 
 
@@ -38,6 +38,6 @@ def instant(at_us: int) -> str:
     return iso(at_us) if at_us else ""
 
 
-def _plain(value: object) -> str:
+def printable(value: object) -> str:
     """Return text without control characters: a terminal must not obey a charger."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(value))

@@ -359,7 +359,7 @@ def _progress(
             return
         setattr(charger, attribute, statuses[position])
         charger.send(action, {"status": statuses[position], **extra})
-        charger.after(STEP_S, lambda now_us: step(charger.now_us, position + 1))
+        charger.after(STEP_S, partial(step, position=position + 1))
 
     return step
 

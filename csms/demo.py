@@ -1,0 +1,85 @@
+"""The demo: a node with everything embedded, and simulated chargers on three sites.
+
+The data directory is an ordinary one: `csms serve --data` on it works, and so do `csms sql` and the
+REST interface while the demo runs.
+"""
+
+from dataclasses import dataclass
+
+from csms.config import Config
+from csms.prepare import prepare_data
+from csms.simulator.charger import Identity
+from csms.simulator.driver import Member
+from csms.simulator.process import SimulatorProcess
+from domain.records import ChargerRecord, TokenRecord
+from storage.relational import credentials
+from storage.relational.engine import open_engine
+from storage.relational.registry import Registry, Site
+from supervisor.child import Child
+from supervisor.clock import Clock
+
+SITES = (
+    ("harbour", "Harbour car park", 120_000),
+    ("station", "Central station", 90_000),
+    ("depot", "Bus depot", 250_000),
+)
+"""Id, name, watts for all chargers."""
+MODELS = (("Csms", "Wallbox 22"), ("Csms", "Duo 22"), ("Csms", "Column 22"))
+TOKENS = 30
+SEED = 2026
+PACE = {"arrival_s_mean": 25.0, "session_s_mean": 120.0, "meter_interval_s": 5.0}
+"""Faster than life, so that there is something to see at once."""
+
+
+@dataclass(frozen=True)
+class Demo:
+    """What a demo needs besides the node."""
+
+    key: str
+    """An admin key."""
+    child: Child
+    """The process with the simulated chargers."""
+    chargers: tuple[str, ...]
+
+
+async def prepare_demo(config: Config, count: int) -> Demo:
+    """Fill the data directory with sites, tokens and `count` chargers with new passwords.
+
+    Raises:
+        ConfigError: the data directory cannot be used.
+    """
+    await prepare_data(config)
+    engine = open_engine(config.database_url, config.relational)
+    try:
+        registry = Registry(engine, Clock().now_us)
+        known = {site.id for site in await registry.list_sites()}
+        for identity, name, power_w_max in SITES:
+            if identity not in known:
+                await registry.create_site(Site(identity, name=name, power_w_max=power_w_max))
+        passwords = {}
+        records = []
+        for number in range(count):
+            site = SITES[number % len(SITES)][0]
+            identity = f"{site.upper()}-{number // len(SITES) + 1:02d}"
+            passwords[identity] = credentials.generate_key()
+            kept = credentials.keep_generated(passwords[identity])
+            records.append(ChargerRecord(identity, site=site, credential=kept))
+        await registry.import_chargers(records)
+        tokens = tuple(f"DEMO{number:04d}" for number in range(TOKENS))
+        await registry.import_tokens([TokenRecord(token, max_active=0) for token in tokens])
+        _, key = await registry.create_api_key("demo", "admin")
+    finally:
+        await engine.dispose()
+    members = tuple(
+        Member(_identity(number, identity), password)
+        for number, (identity, password) in enumerate(passwords.items())
+    )
+    pace = config.simulator.model_copy(update=PACE)
+    settings = SimulatorProcess(members, tokens, pace, SEED)
+    child = Child("simulator", "csms.simulator.process:run", stage=-1, settings=settings)
+    return Demo(key, child, tuple(passwords))
+
+
+def _identity(number: int, identity: str) -> Identity:
+    vendor, model = MODELS[number % len(MODELS)]
+    return Identity(identity, vendor, model, serial=f"SN{number:06d}", firmware="1.4.2")
