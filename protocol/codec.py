@@ -132,13 +132,13 @@ def decode(text: bytes, limits: SessionLimits) -> Frame:
     if text.count(_SQUARE) + text.count(_CURLY) > depth_max and _is_deeper(text, depth_max):
         _give_up(Fault.TOO_DEEP, text)
     if _BACKSLASH in text and _ESCAPED_NUL in text:
-        return _decode_slowly(text)
+        return _decode_slowly(text, limits)
     try:
         wire = _decode_wire(text)
         body = bytes(wire.payload)
         payload = _decode_object(body)
     except (msgspec.DecodeError, RecursionError):
-        return _decode_slowly(text)
+        return _decode_slowly(text, limits)
     if isinstance(wire, _WireCall):
         return CallReceived(wire.uid, wire.action, payload, body)
     return Result(wire.uid, payload, body)
@@ -164,14 +164,14 @@ def _is_deeper(text: bytes, levels: int) -> bool:
     return peeled + brackets.count(b"[") > levels
 
 
-def _decode_slowly(text: bytes) -> Frame:
-    mended, flags = repair(text)
+def _decode_slowly(text: bytes, limits: SessionLimits) -> Frame:
+    mended, flags = repair(text) if len(text) <= limits.repair_bytes_max else (text, [])
     try:
         items = _decode_items(mended)
     except msgspec.ValidationError:
         _give_up(Fault.NOT_A_FRAME, text)
     except (msgspec.DecodeError, RecursionError):
-        _give_up(_why_no_json(text), text)
+        _give_up(_why_no_json(text[: limits.repair_bytes_max]), text)
     return _take_apart([bytes(item) for item in items], flags)
 
 
@@ -237,7 +237,7 @@ def _read_error(uid: str, items: list[bytes], flags: list[str]) -> Error:
     description = _read_text(items[3], flags)
     if not items[3].startswith(b'"'):
         flags.append("description_missing")
-    details = _read_payload(items[4], []) if items[4].startswith(b"{") else Fault.BAD_PAYLOAD
+    details = _read_payload(items[4], flags) if items[4].startswith(b"{") else Fault.BAD_PAYLOAD
     if isinstance(details, Fault):
         flags.append("details_missing")
         details = {}

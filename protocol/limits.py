@@ -19,6 +19,8 @@ class SessionLimits:
     """A longer text is rejected unread (too_large)."""
     depth_max: int = 32
     """Levels of nested JSON, the frame's own array included. Deeper is rejected (too_deep)."""
+    repair_bytes_max: int = 65_536
+    """A longer text is not mended, so a broken one is rejected: mending costs up to 1 us a byte."""
     unanswered_calls_max: int = 64
     """The peer's CALLs that wait for our answer, repeats included. At the limit a CALL is not taken
     and not answered (too_many_calls), so the peer keeps it; the owner should close the link."""
