@@ -3,6 +3,8 @@ from types import MappingProxyType
 
 import msgspec
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from protocol.codec import decode, encode_call, encode_error, encode_result
 from protocol.dialect import OCPP_16, OCPP_21, OCPP_201, meaning
@@ -11,6 +13,7 @@ from protocol.events import CallReceived
 from protocol.frames import FAULTS, Error, Result
 from protocol.limits import SessionLimits
 from protocol.repairs import repair
+from tests.protocol import fuzz_codec
 
 LIMITS = SessionLimits()
 
@@ -330,3 +333,40 @@ class TestLimits:
     def test_a_senseless_limit_is_refused_by_name(self, limit):
         with pytest.raises(ValueError, match=limit):
             SessionLimits(**{limit: -1})
+
+
+class TestAnything:
+    """Only documented errors escape, whatever comes: see fuzz_codec for what is checked."""
+
+    @given(st.sampled_from(fuzz_codec.SEEDS), st.randoms(use_true_random=False))
+    def test_mutated_frames_end_in_a_frame_or_a_documented_fault(self, seed, chance):
+        assert fuzz_codec.check(fuzz_codec.mutate(seed, chance))
+
+    @given(st.binary(max_size=200))
+    @example(b"[" * 200)
+    def test_any_bytes_end_in_a_frame_or_a_documented_fault(self, text):
+        assert fuzz_codec.check(text)
+
+    @given(
+        st.dictionaries(
+            st.text(),
+            st.recursive(
+                st.none()
+                | st.booleans()
+                | st.integers(-(2**53), 2**53)
+                | st.text()
+                | st.floats(allow_nan=False, allow_infinity=False),
+                lambda inner: (
+                    st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3)
+                ),
+                max_leaves=8,
+            ),
+            max_size=4,
+        ),
+        st.text(min_size=1, max_size=255),
+    )
+    def test_what_is_encoded_is_read_again(self, payload, uid):
+        frame = read(encode_call(uid, "X", payload))
+        if "cleaned:nul" in frame.flags:
+            return
+        assert (frame.uid, frame.payload) == (uid, payload)
