@@ -199,8 +199,8 @@ HTTP_ADVICE: Mapping[int, tuple[str, str]] = {
     401: (
         "the identity is not known, or the password is wrong or missing",
         (
-            "the server says the same in all these cases; `GET /api/v1/refusals` has the reason. The "
-            "user name must be the identity, and the identity the last part of the URL"
+            "the server says the same in all these cases; `GET /api/v1/refusals` has the reason. "
+            "The user name must be the identity, and the identity the last part of the URL"
         ),
     ),
     403: ("something forbids this address", "this server never says 403: look at the proxy"),
