@@ -20,7 +20,7 @@ import timeit
 from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import msgpack  # type: ignore[import-untyped]
 import msgspec
@@ -55,6 +55,31 @@ def cpu_us(_link: Link | None = None, _body: Body = None) -> float:
     return (usage.ru_utime + usage.ru_stime) * 1e6
 
 
+class RawEcho(asyncio.Protocol):
+    """What uvloop and the kernel alone cost: the same bytes there and back."""
+
+    transport: asyncio.Transport
+    came: asyncio.Future[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        if self.came is None:
+            self.transport.write(data)
+        else:
+            self.came.set_result(None)
+
+    def ask(self) -> asyncio.Future[None]:
+        self.came = asyncio.get_running_loop().create_future()
+        self.transport.write(bytes(140))
+        return self.came
+
+
+def raw_path(path: Path) -> Path:
+    return path.with_suffix(".raw")
+
+
 async def serve(path: Path) -> None:
     base = AsyncioBase()
     port = ActorPort(base, Vocabulary([LoadSeen]))
@@ -77,7 +102,8 @@ async def serve(path: Path) -> None:
         return told
 
     handlers = {"echo": echo, "task": echo_in_a_task, "take": take, "count": count, "cpu": cpu_us}
-    async with LinkServer(path, {**handlers, **port.handlers}):
+    raw = await asyncio.get_running_loop().create_unix_server(RawEcho, os.fspath(raw_path(path)))
+    async with raw, LinkServer(path, {**handlers, **port.handlers}):
         await asyncio.sleep(120)  # the parent ends this process long before
 
 
@@ -125,7 +151,7 @@ def one_way(client: LinkClient, tell: Callable[[], None]) -> Case:
     return run
 
 
-def cases(client: LinkClient, far: list[Ref]) -> dict[str, Case]:
+def cases(client: LinkClient, raw: RawEcho, far: list[Ref]) -> dict[str, Case]:
     link = client.link
     message = LoadSeen("CP00017", 11_000.0)
     turn = 0
@@ -136,6 +162,7 @@ def cases(client: LinkClient, far: list[Ref]) -> dict[str, Case]:
         return far[turn].ask(message, 5)
 
     return {
+        "raw bytes there and back: the floor": sequential(raw.ask),
         "ask, one after the other": sequential(lambda: client.ask("echo", BODY)),
         "ask, 100 in flight": in_flight(100, lambda: link.ask("echo", BODY)),
         "ask with an async handler, 100 in flight": in_flight(100, lambda: link.ask("task", BODY)),
@@ -180,8 +207,10 @@ async def run(path: Path, seconds: float, rounds: int) -> dict[str, list[Row]]:
     async with LinkClient(path, port.handlers) as client:
         await client.connected(20)
         far: list[Ref] = [port.far(client, f"echo-{number}") for number in range(ACTORS)]
+        loop = asyncio.get_running_loop()
+        _, raw = await loop.create_unix_connection(RawEcho, os.fspath(raw_path(path)))
         for _ in range(rounds):
-            for name, case in cases(client, far).items():
+            for name, case in cases(client, raw, far).items():
                 row = await measure(client, case, seconds)
                 results.setdefault(name, []).append(row)
                 print(f"{name:45} {row}")

@@ -1,5 +1,6 @@
 import asyncio
 import contextlib
+import gc
 import itertools
 import logging
 import os
@@ -529,7 +530,7 @@ async def test_two_ends_that_flood_each_other_with_asks_both_get_their_answers(p
 async def test_open_asks_end_with_link_down_when_the_link_drops(path: Path) -> None:
     gate = Gate()
     async with joined(path, {"hang": gate}) as (server, client):
-        asks = [asyncio.create_task(client.ask("hang")) for _ in range(3)]
+        asks = [asyncio.create_task(client.ask("hang", None, 600)) for _ in range(3)]
         await until(lambda: gate.entered == 3, "three open asks")
         (link,) = server.links
         link.close("test")
@@ -606,6 +607,22 @@ async def test_frames_before_the_garbage_are_handled(path: Path) -> None:
         writer.write(FrameWriter(99).encode([3, "take", 1]) + b"\xff\xff\xff\xff")
         await until(lambda: server.stats.garbage == 1, "the garbage")
         assert received == [1]
+        writer.close()
+        with contextlib.suppress(ConnectionResetError, BrokenPipeError):
+            await writer.wait_closed()
+
+
+async def test_a_handler_whose_link_ends_before_its_first_step_leaves_nothing_behind(
+    path: Path,
+) -> None:
+    gate = Gate()
+    async with LinkServer(path, {"hang": gate}, FAST) as server:
+        _, writer = await asyncio.open_unix_connection(path)
+        writer.write(FrameWriter(99).encode([0, 1, "hang", None, 60_000]) + b"\xff\xff\xff\xff")
+        await until(lambda: server.stats.garbage == 1, "the garbage")
+        await until(lambda: not server._end.tasks, "the end of the task")
+        assert gate.entered == 0
+        gc.collect()  # a coroutine that was never awaited would be an error here
         writer.close()
         with contextlib.suppress(ConnectionResetError, BrokenPipeError):
             await writer.wait_closed()
