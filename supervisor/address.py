@@ -14,7 +14,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, Final, NoReturn, Protocol
+from typing import Any, Final, NoReturn, Protocol, TypeAlias
 
 from thespian.actors import (
     Actor,
@@ -32,6 +32,9 @@ BUSY: Final = 2
 """An awaitable of its handler is not done: the mailbox waits."""
 DEAD: Final = 3
 """Stopped for good: `box` is None and stays so."""
+
+Mail: TypeAlias = tuple[object, ActorAddress]
+"""A message and its sender. A waiting one alone needs no queue: then it is the `box` itself."""
 
 MAILBOX_FULL: Final = "mailbox full"
 """`PoisonMessage.details` of a message that a full mailbox refused."""
@@ -208,7 +211,7 @@ class Address(LocalAddress):
         self.instance: Any = None
         self.state: int = IDLE
         # Everything below is made when it is first needed: most actors are idle most of the time.
-        self.box: deque[tuple[object, ActorAddress]] | None = None
+        self.box: deque[Mail] | Mail | None = None
         self.children: dict[Address, None] | None = None
         self.crashes: deque[float] | None = None
         self.asks: set[ReplyAddress] | None = None

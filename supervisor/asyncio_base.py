@@ -13,7 +13,8 @@ The laws
 
 1.  One thread, one run queue, one `call_soon`. A pass ends after `pass_ms`, an actor's turn after
     `quantum_messages`: sockets and other actors are never starved by a flooded one.
-2.  An idle actor is an instance and an address: no task, no queue.
+2.  An idle actor is an instance and an address: no task, no queue. A queue is made for the second
+    waiting message.
 3.  An actor handles one message at a time, in the order of arrival (so per sender in the order of
     sending). A handler that returns an awaitable keeps the mailbox waiting until that is done.
 4.  Every accepted message is handled exactly once, or becomes a dead letter. Never twice, unlike on
@@ -93,6 +94,7 @@ from supervisor.address import (
     MAILBOX_FULL,
     READY,
     Address,
+    Mail,
     OutsideAddress,
     ReplyAddress,
 )
@@ -139,7 +141,7 @@ class ActorLimits(BaseModel):
     spare_queues: int = Field(
         default=64,
         ge=0,
-        description="Empty queues kept for the next actor that gets mail; more are freed.",
+        description="Empty queues kept for actors with more than one message; more are freed.",
     )
 
 
@@ -196,7 +198,7 @@ class AsyncioBase:
         self._cells: dict[Address, None] = {}  # in the order of their start
         self._names: dict[str, Address] = {}
         self._ready: deque[Address] = deque()
-        self._spare: list[deque[tuple[object, ActorAddress]]] = []
+        self._spare: list[deque[Mail]] = []
         self._pumping = False
         self._running: Address | None = None
         self._tasks: set[asyncio.Future[Any]] = set()  # the loop alone would keep them only weakly
@@ -375,14 +377,16 @@ class AsyncioBase:
             if to.state == DEAD:
                 self._bury(to, message)
                 return
-            box = to.box = self._spare.pop() if self._spare else deque()
-            box.append((message, sender))
+            to.box = (message, sender)
             to.state = READY
             self._ready.append(to)
             if not self._pumping:
                 self._pumping = True
                 self.loop.call_soon(self._pump)
-        elif len(box) < to.limit or isinstance(message, ActorSystemMessage):
+            return
+        if isinstance(box, tuple):
+            box = to.box = self._queue(box)
+        if len(box) < to.limit or isinstance(message, ActorSystemMessage):
             box.append((message, sender))
         else:
             self._full += 1
@@ -493,6 +497,12 @@ class AsyncioBase:
         instance._myRef = cell  # noqa: SLF001  # Thespian's way to make an instance an actor
         cell.instance = instance
 
+    def _queue(self, first: Mail) -> deque[Mail]:
+        """Return a queue with its first message."""
+        queue = self._spare.pop() if self._spare else deque()
+        queue.append(first)
+        return queue
+
     # The life of an actor.
 
     def _pump(self) -> None:
@@ -509,6 +519,8 @@ class AsyncioBase:
             if cell.state != READY:  # stopped while it waited for its turn
                 continue
             box: Any = cell.box
+            if isinstance(box, tuple):
+                box = cell.box = self._queue(box)
             if len(box) > depth_max:  # noqa: PLR1730  # a call of max() costs a tenth of a turn
                 depth_max = len(box)
             self._running = cell
@@ -674,8 +686,8 @@ class AsyncioBase:
         self._dead_letter_handlers.pop(cell, None)
         for reply in cell.asks or ():
             reply.fail(ActorDead(cell.label))
-        while box:
-            self._bury(cell, box.popleft()[0])
+        for message, _ in [box] if isinstance(box, tuple) else box or ():
+            self._bury(cell, message)
         parent, cell.parent = cell.parent, None
         if parent is not None and parent.state != DEAD:
             cast("dict[Address, None]", parent.children).pop(cell, None)
@@ -716,7 +728,9 @@ class AsyncioBase:
         self._dead += 1
         handlers: Iterable[Address] = self._dead_letter_handlers
         for handler in list(handlers):
-            if handler.box is None or len(handler.box) < handler.limit:
+            box = handler.box
+            waiting = 1 if isinstance(box, tuple) else len(box or ())
+            if waiting < handler.limit:
                 self.deliver(handler, DeadEnvelope(to, message), self.outside)
 
 

@@ -73,7 +73,7 @@ async def test_nothing_is_handled_inside_tell(kit: Kit) -> None:
 
 
 async def test_an_idle_actor_has_neither_queue_nor_task(kit: Kit) -> None:
-    base = kit.start(spare_queues=1)
+    base = kit.start()
     sync, other = base.create(Echo), base.create(Echo)
     gate = asyncio.Event()
     gate.set()
@@ -87,7 +87,23 @@ async def test_an_idle_actor_has_neither_queue_nor_task(kit: Kit) -> None:
     assert [actor.task for actor in (sync, other, slow)] == [None] * 3
     assert [actor.asks for actor in (sync, other, slow)] == [None] * 3
     assert not base._tasks
+
+
+async def test_queues_are_used_again_as_far_as_the_limit_goes(kit: Kit) -> None:
+    base = kit.start(spare_queues=1)
+    seen: list[Any] = []
+    recorders = [base.create(Recorder, init={"seen": seen}) for _ in range(3)]
+    for number in range(3):
+        for recorder in recorders:
+            base.tell(recorder, number)
+    queues = {id(recorder.box) for recorder in recorders}
+    await settle(base)
+
+    assert seen == [0, 1, 2] * 3
+    assert len(queues) == 3
     assert len(base._spare) == 1
+    assert id(base._spare[0]) in queues
+    assert not base._spare[0]
 
 
 async def test_a_flooded_actor_gives_way_to_another_after_its_quantum(kit: Kit) -> None:
