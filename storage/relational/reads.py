@@ -255,7 +255,7 @@ async def connector_counts(engine: AsyncEngine, site: str = "") -> dict[str, int
     if site:
         query = query.where(chargers.c.site == site)
     async with reading(engine) as connection:
-        return dict((await connection.execute(query)).tuples().all())
+        return {status: count for status, count in await connection.execute(query)}  # noqa: C416
 
 
 def _condition(a_list: List, name: str, value: object) -> ColumnElement[bool]:

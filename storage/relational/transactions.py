@@ -155,6 +155,15 @@ def _hash(*parts: str | int) -> str:
     return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=16).hexdigest()
 
 
+def _follows(later: Transaction, earlier: Transaction) -> bool:
+    """Tell whether `later` occupies the connector that `earlier` had."""
+    return (
+        later.connector == earlier.connector > 0
+        and later.start_received_us >= earlier.start_received_us
+        and later is not earlier
+    )
+
+
 class Book:
     """The transactions of one batch. Load, apply the events in order, take what changed."""
 
@@ -241,16 +250,14 @@ class Book:
     def _end_predecessors(self, started: Transaction) -> None:
         """A connector has one transaction: an older one that is still open has lost its stop."""
         for other in list(self._running[started.charger].values()):
-            if (
-                other.state == OPEN
-                and other.connector == started.connector
-                and other.connector > 0
-                and other.start_received_us <= started.start_received_us
-            ):
-                other.state = PROVISIONAL
-                other.ended_us = started.started_us
-                other.ended_because = "next_start"
-                self._note(other)
+            if other.state == OPEN and _follows(started, other):
+                self._lose_stop(other, started)
+
+    def _lose_stop(self, transaction: Transaction, following: Transaction) -> None:
+        transaction.state = PROVISIONAL
+        transaction.ended_us = following.started_us
+        transaction.ended_because = "next_start"
+        self._note(transaction)
 
     def _take_over(self, transaction: Transaction, number: int) -> None:
         """Give a start the stops that named its number before it was known (law 4)."""
@@ -354,6 +361,10 @@ class Book:
         transaction.ended_because = transaction.stopped_raw = transaction.stop_quality = ""
         transaction.stop_token = transaction.stop_reason = transaction.stop = ""
         transaction.unflag(GUESSED_STOP)
+        for later in self._running[transaction.charger].values():
+            if later.state == OPEN and _follows(later, transaction):
+                self._lose_stop(transaction, later)
+                return
         self._note(transaction)
 
     def _end_provisionally(self, entry: Entry, event: TransactionEndedProvisionally) -> None:
