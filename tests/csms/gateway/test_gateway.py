@@ -271,3 +271,63 @@ async def test_a_handshake_that_takes_too_long_is_closed(tmp_path) -> None:
         await node.until(lambda: not node.gateway.connections)
         await node.until(lambda: node.events(ConnectionRefused))
         assert node.events(ConnectionRefused)[0].reason == "handshake_timeout"
+
+
+@pytest.mark.parametrize("piece", [1, 2, 3, 7, 100, 1_000])
+async def test_any_split_of_bytes_gives_the_same_messages(tmp_path, piece) -> None:
+    from benchmarks.load import frame
+
+    handshake = (
+        b"GET /ocpp/CP1 HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+        b"Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n"
+    )
+    big = json.dumps([2, "big", "MeterValues", {**METER, "filler": "x" * 70_000}]).encode()
+    big_frame = b"\x81\xff" + len(big).to_bytes(8, "big") + b"\0\0\0\0" + big
+    heartbeat = b'[2,"f","Heartbeat",{}]'
+    stream = (
+        frame(json.dumps([2, "a", "MeterValues", METER]).encode())
+        + b"\x89\x84\x01\x02\x03\x04qvwx"  # a masked ping
+        + b"\x01"
+        + frame(heartbeat[:9])[1:]  # the first fragment
+        + b"\x89\x80\0\0\0\0"  # a ping between fragments
+        + b"\x80"
+        + frame(heartbeat[9:])[1:]  # the last fragment
+        + (big_frame if piece > 1 else b"")
+        + frame(b'[2,"z","Heartbeat",{}]')
+    )
+    async with gateway_running(tmp_path) as node:
+        reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+        writer.write(handshake)
+        await reader.readuntil(b"\r\n\r\n")
+        for start in range(0, len(stream), piece):
+            writer.write(stream[start : start + piece])
+            if piece > 3 or start % 50 == 0:
+                await writer.drain()
+                await asyncio.sleep(0)
+        got = b""
+        async with asyncio.timeout(10):
+            while b'"z"' not in got or got.count(b"\x8a") < 2:
+                got += await reader.read(4_096)
+        uids = [uid for uid in (b'"a"', b'"f"', b'"big"', b'"z"') if uid in got]
+        assert uids == [b'"a"', b'"f"', *([b'"big"'] if piece > 1 else []), b'"z"']
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_an_unmasked_frame_fails_the_connection(tmp_path) -> None:
+    async with gateway_running(tmp_path) as node, node.charger("CP1") as socket:
+        await boot(socket)
+        socket.transport.write(b"\x81\x02[]")
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+        assert closed.value.rcvd.code == 1002
+
+
+async def test_a_frame_that_announces_too_much_is_closed_before_it_is_read(tmp_path) -> None:
+    async with gateway_running(tmp_path) as node, node.charger("CP1") as socket:
+        await boot(socket)
+        socket.transport.write(b"\x81\xff" + (1 << 40).to_bytes(8, "big") + b"\0\0\0\0")
+        with pytest.raises(ConnectionClosed) as closed:
+            await socket.recv()
+        assert closed.value.rcvd.code == 1009
