@@ -92,7 +92,7 @@ def serve(
         node = Node(
             (*node_tree(config, secret), *extra),
             config.paths.run,
-            NodeSettings(log=LogSettings(directory=config.paths.log)),
+            NodeSettings(supervisor=config.supervisor, log=LogSettings(directory=config.paths.log)),
             sockets,
         )
         node.start()

@@ -33,6 +33,7 @@ from storage.analytical.settings import WarehouseSettings
 from storage.journal import JournalSettings
 from storage.relational.engine import RelationalSettings
 from supervisor.links import LinkSettings
+from supervisor.strategy import SupervisorSettings
 
 PREFIX = "CSMS_"
 SEPARATOR = "__"
@@ -75,6 +76,7 @@ class Config(BaseModel):
     ledger: LedgerSettings = _section(LedgerSettings)
     warehouse: WarehouseSettings = _section(WarehouseSettings)
     links: LinkSettings = _section(LinkSettings)
+    supervisor: SupervisorSettings = _section(SupervisorSettings)
     simulator: SimulatorSettings = _section(SimulatorSettings)
 
     @property
