@@ -365,6 +365,7 @@ class Book:
             if later.state == OPEN and _follows(later, transaction):
                 self._lose_stop(transaction, later)
                 return
+        self._end_predecessors(transaction)
         self._note(transaction)
 
     def _end_provisionally(self, entry: Entry, event: TransactionEndedProvisionally) -> None:
