@@ -168,11 +168,14 @@ def _decode_slowly(text: bytes, limits: SessionLimits) -> Frame:
     mended, flags = repair(text) if len(text) <= limits.repair_bytes_max else (text, [])
     try:
         items = _decode_items(mended)
+        return _take_apart([bytes(item) for item in items], flags)
+    except RecursionError:
+        # Only when the depth limit is set beyond what the interpreter can do.
+        _give_up(Fault.TOO_DEEP, text)
     except msgspec.ValidationError:
         _give_up(Fault.NOT_A_FRAME, text)
-    except (msgspec.DecodeError, RecursionError):
+    except msgspec.DecodeError:
         _give_up(_why_no_json(text[: limits.repair_bytes_max]), text)
-    return _take_apart([bytes(item) for item in items], flags)
 
 
 _NOT_FINITE: Final = re.compile(STRING + rb"|(?P<fault>NaN|Infinity)", re.DOTALL)
@@ -269,8 +272,6 @@ def _read_payload(item: bytes, flags: list[str]) -> dict[str, Any] | Fault:
         payload = _decode_object(item)
     except msgspec.ValidationError:
         return Fault.NOT_FINITE
-    except RecursionError:
-        return Fault.TOO_DEEP
     return _cleaned(payload, flags) if _ESCAPED_NUL in item else payload
 
 

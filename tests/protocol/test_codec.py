@@ -319,10 +319,19 @@ class TestLimits:
         problem = fault_of('[2,"1","X",' + "[" * 100_000 + "]" * 100_000 + "]")
         assert (problem.fault, problem.uid) == (Fault.TOO_DEEP, "1")
 
-    def test_depth_beyond_the_parser_is_rejected_even_when_the_limit_allows_it(self):
+    @pytest.mark.parametrize("uid", ['"1"', "1"])
+    def test_depth_beyond_the_interpreter_is_rejected_even_when_the_limit_allows_it(self, uid):
         limits = SessionLimits(depth_max=1_000_000)
-        array = fault_of('[2,"1","X",' + "[" * 50_000 + "]" * 50_000 + "]", limits)
-        assert (array.fault, array.uid) == (Fault.NOT_JSON, "1")
+        deep = 50
+        while True:
+            text = f'[2,{uid},"X",' + '{"a":' * deep + r'"\u0000"' + "}" * deep + "]"
+            try:
+                assert read(text, limits).flags[-1] == "cleaned:nul"
+            except RemoteProtocolError as problem:
+                assert (problem.fault, problem.uid) == (Fault.TOO_DEEP, "1")  # noqa: PT017
+                break
+            deep += 50
+        assert deep > 100
 
     def test_a_truncated_frame_with_many_brackets_is_no_json_rather_than_too_deep(self):
         assert fault_of('[2,"1","X",{"f":[' + "{}," * 100).fault is Fault.NOT_JSON
