@@ -212,14 +212,10 @@ def _problem(details: ErrorDetails, draft: _Draft) -> str:
     """Return one line for one problem: field, rule, value, origin."""
     path = tuple(str(part) for part in details["loc"])
     name = ".".join(path)
-    origin = next(
-        (
-            draft.origins[".".join(path[:n])]
-            for n in range(len(path), 0, -1)
-            if ".".join(path[:n]) in draft.origins
-        ),
-        "",
-    )
+    names = [".".join(path[:n]) for n in range(len(path), 0, -1)]
+    # A table has no origin of its own: that of anything in it will do.
+    names += [known for known in draft.origins if known.startswith(f"{name}.")]
+    origin = next((draft.origins[known] for known in names if known in draft.origins), "")
     said = f" [{origin}]" if origin else ""
     if details["type"] == "extra_forbidden":
         return f"{name}: no such setting{_suggestion(path)}{said}"

@@ -1,6 +1,6 @@
 """The installation's secret: 32 random bytes in a file that only its owner can read.
 
-Made at the first start. It signs page cursors, so that a cursor cannot be made up.
+Made at the first start. It scatters transaction numbers, so that nobody can guess one.
 """
 
 import os

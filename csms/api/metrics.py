@@ -16,7 +16,10 @@ from csms.api.tenancy import check_installation
 from supervisor.status import read_status
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_SAMPLE = re.compile(r"(?P<name>[A-Za-z_:][\w:]*)(?:\{(?P<labels>.*)\})?(?P<rest>\s+\S.*)")
+_SAMPLE = re.compile(
+    r"(?P<name>[A-Za-z_:][\w:]*)(?:\{(?P<labels>.*)\})?"
+    r"(?P<rest>\s+(?:[-+]?[\d.][\d.eE+-]*|NaN|[-+]?Inf)(?:\s+-?\d+)?)"
+)
 _SUFFIXES = ("_bucket", "_sum", "_count")
 
 
@@ -93,7 +96,7 @@ def _restarts(services: Services) -> Iterator[str]:
     status = read_status(services.run_dir)
     if status is None:
         return
-    yield "# HELP csms_restarts_total Starts of a process after its first."
-    yield "# TYPE csms_restarts_total counter"
+    yield "# HELP csms_process_restarts_total Starts of a process after its first."
+    yield "# TYPE csms_process_restarts_total counter"
     for child in status.children:
-        yield f'csms_restarts_total{{process="{child.name}"}} {child.restarts}'
+        yield f'csms_process_restarts_total{{process="{child.name}"}} {child.restarts}'

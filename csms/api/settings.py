@@ -67,11 +67,6 @@ class ApiSettings(BaseModel):
     key_cache_max: int = Field(
         default=1_000, ge=1, description="Keys remembered between look-ups; the oldest is dropped."
     )
-    sql_rows_max: int = Field(
-        default=100_000,
-        ge=1,
-        description="Most rows of an analyst's query; more are cut and said so.",
-    )
     sql_deadline_s: float = Field(
         default=60.0, gt=0, description="Longest analyst's query; later the answer is a 503."
     )

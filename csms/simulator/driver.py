@@ -74,6 +74,7 @@ class Fleet:
         self.refused: dict[str, int] = {}
         """Why connections failed, and how often."""
         self._clock = clock
+        self._open: set[ClientConnection] = set()
         self._members = list(members)
         self.chargers = [
             SimulatedCharger(
@@ -112,11 +113,17 @@ class Fleet:
             ExceptionGroup: a charger has failed by a mistake of ours; all others are stopped.
         """
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._close_at(stop))
             for number, (member, charger) in enumerate(
                 zip(self._members, self.chargers, strict=True)
             ):
                 wait_s = number / self.settings.ramp_per_s
                 group.create_task(self._live(member, charger, wait_s, stop))
+
+    async def _close_at(self, stop: asyncio.Event) -> None:
+        """Wake everyone who waits for the server."""
+        await stop.wait()
+        await asyncio.gather(*(connection.close() for connection in self._open))
 
     async def _live(
         self, member: Member, charger: SimulatedCharger, wait_s: float, stop: asyncio.Event
@@ -167,12 +174,14 @@ class Fleet:
                 close_timeout=1,
                 proxy=None,
             ) as connection:
+                self._open.add(connection)
                 charger.connect(self._clock.now_us())
                 try:
                     await self._talk(connection, charger, stop)
                 except ConnectionClosed as closed:
                     log.debug("%s: closed: %s", member.identity.id, closed)
                 finally:
+                    self._open.discard(connection)
                     charger.disconnect(self._clock.now_us())
         except InvalidStatus as error:
             return f"HTTP {error.response.status_code}"
