@@ -383,6 +383,12 @@ class TestRepeatedCalls:
             CallReceived,
         ]
 
+    def test_a_reused_id_is_as_new_as_its_last_use(self):
+        session = new_session(recent_calls_max=2)
+        reused = b'[2,"h1","Authorize",{}]'
+        received(session, HEARTBEAT, b'[2,"h2","Heartbeat",{}]', reused, b'[2,"h3","Heartbeat",{}]')
+        assert received(session, reused) == [DuplicateCall("h1", "Authorize", answered=False)]
+
     def test_without_memory_every_call_is_new(self):
         session = new_session(recent_calls_max=0)
         assert [type(event) for event in received(session, HEARTBEAT, HEARTBEAT)] == [
