@@ -15,6 +15,8 @@ _PATIENCE_S = 10.0
 """Beyond the time that the statement itself may take: waiting its turn, carrying the answer."""
 
 _CONNECT_S = 1.0
+_START_S = 10.0
+"""What a warehouse process takes to serve its socket again, with room."""
 
 
 def run_sql(
@@ -49,20 +51,27 @@ def run_sql(
     settings = settings or WarehouseSettings()
     socket = (run_dir or data_dir / "run") / "warehouse.sock"
     body = {"query": query, "format": form, "rows_max": rows_max, "fresh": fresh}
-    if socket.exists():
+    if not socket.exists():
+        return _open_and_run(data_dir, query, form, rows_max, settings)
+    try:
+        return asyncio.run(_ask(socket, body, settings, _CONNECT_S))
+    except LinkDown:
+        pass  # nobody serves the socket: it was left behind, or its process is just starting
+    try:
+        return _open_and_run(data_dir, query, form, rows_max, settings)
+    except Unavailable as taken:
         try:
-            return asyncio.run(_ask(socket, body, settings))
+            return asyncio.run(_ask(socket, body, settings, _START_S))
         except LinkDown:
-            pass  # nobody serves the socket: it was left behind
-    return _open_and_run(data_dir, query, form, rows_max, settings)
+            raise taken from None
 
 
 async def _ask(
-    socket: Path, body: dict[str, object], settings: WarehouseSettings
+    socket: Path, body: dict[str, object], settings: WarehouseSettings, connect_s: float
 ) -> Answer | bytes:
     deadline_s = settings.sql_seconds_max + settings.sql_fresh_s_max + _PATIENCE_S
     async with LinkClient(socket, {}) as client:
-        link = await client.connected(_CONNECT_S)
+        link = await client.connected(connect_s)
         try:
             answer = await link.ask("sql", body, deadline_s)
         except RemoteFailed as error:

@@ -212,7 +212,7 @@ class Follower:
         self._plans.finish(plan, rejects, self._clock.now_us())
         self.counters.blocks += 1
         self.counters.entries += built.entries
-        self.counters.rows += sum(len(block.rows) for block in built.blocks) - len(refused)
+        self.counters.rows += sum(block.count for block in built.blocks) - len(refused)
         self.counters.quarantined += len(rejects)
 
 

@@ -76,6 +76,11 @@ def open_client(
             send_receive_timeout=settings.insert_timeout_s,
         )
     except (ClickHouseError, OSError) as error:
+        if scheme == "chdb":
+            raise Unavailable(
+                f"the embedded analytical store cannot be opened; does another process use it? "
+                f"({plain_text(error)})"
+            ) from error
         raise Unavailable(f"the analytical store is away: {plain_text(error)}") from error
 
 

@@ -33,10 +33,10 @@ from domain.events import (
     TransactionStopped,
     decode_entry,
 )
+from storage.analytical.samples import Group, SampleBlock, SampleColumns, SeriesBook
 from storage.analytical.tables import (
     CONNECTIONS,
     MESSAGES,
-    SAMPLES,
     SECURITY,
     STATUSES,
     TRANSACTIONS,
@@ -45,16 +45,6 @@ from storage.analytical.tables import (
 
 DAY_US = 86_400_000_000
 SECOND_US = 1_000_000
-
-UNITS: Mapping[str, tuple[str, float]] = {
-    "kWh": ("Wh", 1000.0),
-    "kvarh": ("varh", 1000.0),
-    "kVAh": ("VAh", 1000.0),
-    "kW": ("W", 1000.0),
-    "kvar": ("var", 1000.0),
-    "kVA": ("VA", 1000.0),
-}
-"""Unit as sent -> unit as stored, factor. A measurand has one unit, so views need not convert."""
 
 NO_TRANSACTION = -1
 """Stands for "the charger said 0" in facts that do belong to a transaction."""
@@ -82,12 +72,47 @@ class Window:
     future_us: int
 
 
-@dataclass(frozen=True)
-class Block:
-    """Rows of one table and one partition (YYYYMM), to be inserted at once.
+class Block(Protocol):
+    """Rows of one table and one partition (YYYYMM), to be inserted at once."""
 
-    `part` counts the blocks of the same table and partition. The last value of a row is its lsn.
-    """
+    @property
+    def table(self) -> Table:
+        """Where they go."""
+        ...
+
+    @property
+    def partition(self) -> int:
+        """YYYYMM of all of them."""
+        ...
+
+    @property
+    def part(self) -> int:
+        """Number among the blocks of the same table and partition."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What distinguishes this block in its plan."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """How many rows it has."""
+        ...
+
+    @property
+    def rows(self) -> Sequence[tuple[Any, ...]]:
+        """The rows in the order of the table's columns; the last value of each is its lsn."""
+        ...
+
+    def arrow(self) -> pa.Table:
+        """Return the columns; raises what Arrow raises when a value does not fit."""
+        ...
+
+
+@dataclass(frozen=True)
+class RowBlock:
+    """A block that is kept as rows."""
 
     table: Table
     partition: int
@@ -98,6 +123,15 @@ class Block:
     def name(self) -> str:
         """What distinguishes this block in its plan."""
         return f"{self.table.name}:{self.partition}:{self.part}"
+
+    @property
+    def count(self) -> int:
+        """How many rows it has."""
+        return len(self.rows)
+
+    def arrow(self) -> pa.Table:
+        """Return the columns; raises what Arrow raises when a value does not fit."""
+        return _columns(self.table, self.rows)
 
 
 @dataclass(frozen=True)
@@ -139,8 +173,13 @@ def build(
     for row in journal:
         count += 1
         builder.add(row.lsn, row.blob)
-    blocks = [
-        Block(table, partition, part, rows[start : start + rows_max])
+    blocks: list[Block] = [
+        SampleBlock(partition, part, columns, start, min(start + rows_max, len(columns.ts_us)))
+        for partition, columns in builder.sample_columns.items()
+        for part, start in enumerate(range(0, len(columns.ts_us), rows_max))
+    ]
+    blocks += [
+        RowBlock(table, partition, part, rows[start : start + rows_max])
         for (table, partition), rows in builder.rows.items()
         for part, start in enumerate(range(0, len(rows), rows_max))
     ]
@@ -150,7 +189,7 @@ def build(
 def to_arrow(block: Block) -> tuple[pa.Table, list[Reject]]:
     """Return the block's columns, and the rows that do not fit them."""
     try:
-        return _columns(block.table, block.rows), []
+        return block.arrow(), []
     except (pa.ArrowException, OverflowError, TypeError, ValueError):
         good, bad = [], []
         for ordinal, row in enumerate(block.rows):
@@ -189,6 +228,8 @@ class _Builder:
 
     def __init__(self, places: Mapping[str, tuple[str, str]], window: Window) -> None:
         self.rows: dict[tuple[Table, int], list[tuple[Any, ...]]] = {}
+        self.sample_columns: dict[int, SampleColumns] = {}
+        self._book = SeriesBook()
         self.rejects: list[Reject] = []
         self._places = places
         self._window = window
@@ -238,53 +279,56 @@ class _Builder:
         transaction: int,
         samples: Sequence[Sample],
     ) -> None:
-        """Append samples. The hot path: everything that is the same for an entry is a local."""
-        tenant, site = place
-        charger = entry.charger
+        """Append samples. The hot path: everything that is the same for an event is a local."""
         received_us = entry.received_us
-        received_s = received_us // SECOND_US
         earliest = received_us - self._window.past_us
         latest = received_us + self._window.future_us
-        month_day = -1
-        rows: list[tuple[Any, ...]] = []
+        numbers = self._book.numbers
+        common = (
+            *place,
+            entry.charger,
+            connector,
+            transaction,
+            received_us // SECOND_US,
+            lsn,
+        )
+        day = None
+        columns: SampleColumns | None = None
         for sample in samples:
             at_us = sample.at_us
             quality = sample.quality
             if not earliest <= at_us <= latest:
                 at_us, quality = self.clamp(at_us, received_us, quality)
-            day = at_us // DAY_US
-            if day != month_day:
-                month_day = day
-                rows = self.rows.setdefault((SAMPLES, self.month(at_us)), [])
-            unit = sample.unit
+            if at_us // DAY_US != day:
+                day = at_us // DAY_US
+                month = self.month(at_us)
+                found = self.sample_columns.get(month)
+                if found is None:
+                    found = self.sample_columns[month] = SampleColumns(self._book)
+                if columns is not None and columns is not found:
+                    columns.groups.append(Group(*common, len(columns.ts_us)))
+                columns = found
+            assert columns is not None
             value = sample.value
             text = sample.text
-            if unit in UNITS:
-                unit, factor = UNITS[unit]
-                value *= factor
             if value - value != 0.0:
                 text = text or repr(value)
                 value = 0.0
-            rows.append(
-                (
-                    tenant,
-                    site,
-                    sample.measurand,
-                    charger,
-                    connector,
-                    sample.phase,
-                    sample.location,
-                    sample.context,
-                    at_us,
-                    value,
-                    unit,
-                    transaction,
-                    text,
-                    quality,
-                    received_s,
-                    lsn,
-                )
+            key = (
+                sample.measurand,
+                sample.phase,
+                sample.location,
+                sample.context,
+                sample.unit,
+                text,
+                quality,
             )
+            number, factor = numbers.get(key) or self._book.add(key)
+            columns.series.append(number)
+            columns.ts_us.append(at_us)
+            columns.values.append(value * factor)
+        if columns is not None:
+            columns.groups.append(Group(*common, len(columns.ts_us)))
 
 
 def _month_of_day(day: int) -> int:

@@ -15,7 +15,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from domain.errors import Unavailable
 from storage.analytical.client import INSERT_SETTINGS, plain_text
-from storage.analytical.rows import Block, Reject, reject, to_arrow
+from storage.analytical.rows import Block, Reject, RowBlock, reject, to_arrow
 
 DATA_IS_WRONG = frozenset(
     {
@@ -97,7 +97,7 @@ class Sink:
         for half in (rows[:middle], rows[middle:]):
             if not half:
                 continue
-            part = Block(block.table, block.partition, block.part, [row for _, row in half])
+            part = RowBlock(block.table, block.partition, block.part, [row for _, row in half])
             name = f"{token}:{block.name}:{half[0][0]}-{half[-1][0]}"
             try:
                 self._insert(part, to_arrow(part)[0], name)
