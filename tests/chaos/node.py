@@ -1,0 +1,169 @@
+"""A whole node as its operator runs it: `python -m csms serve` in a folder of its own."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
+from typing import Any
+
+from supervisor.child import State, TreeStatus
+from supervisor.status import read_status
+from supervisor.sweep import Mark, holders, sweep
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_S = 45.0
+GATEWAYS = ("gw0", "gw1")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Node:
+    """One data directory and the main processes that were started on it, one after the other."""
+
+    def __init__(self, **settings: dict[str, Any]) -> None:
+        # Not pytest's folder: unix sockets must have short paths.
+        self.data = Path(tempfile.mkdtemp(prefix="chaos-"))
+        self.run_dir = self.data / "run"
+        self.port, self.api_port = free_port(), free_port()
+        sections: dict[str, dict[str, Any]] = {
+            "listen": {
+                "port": self.port,
+                "gateways": len(GATEWAYS),
+                "accept_unknown": ["127.0.0.0/8"],
+            },
+            "api": {"port": self.api_port},
+            "supervisor": {"restarts_max": 100_000, "ping_s": 0.2},
+            "charger": {"accept_unknown_tokens": True},
+            "warehouse": {"batch_age_ms_max": 300},
+        }
+        for name, values in settings.items():
+            sections.setdefault(name, {}).update(values)
+        lines = []
+        for name, values in sections.items():
+            lines.append(f"[{name}]")
+            lines += [f"{key} = {json.dumps(value)}" for key, value in values.items()]
+        (self.data / "csms.toml").write_text("\n".join(lines))
+        self.mains: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ocpp/"
+
+    @property
+    def main(self) -> subprocess.Popen[bytes]:
+        return self.mains[-1]
+
+    def start(self) -> None:
+        with (self.data / "output").open("ab") as output:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "csms", "serve", "--data", str(self.data)],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+        self.mains.append(process)
+
+    def output(self) -> str:
+        return (self.data / "output").read_text()
+
+    def status(self) -> TreeStatus | None:
+        return read_status(self.run_dir)
+
+    def is_up(self, dead: Iterable[int] = ()) -> bool:
+        """Whether every process runs, and none of them is one of `dead`."""
+        status = self.status()
+        if status is None or self.tree().get("main", {}).get("pid") != self.main.pid:
+            return False
+        gone = set(dead)
+        return status.supervisor_pid not in gone and all(
+            row.state is State.RUNNING and row.pid not in gone for row in status.children
+        )
+
+    async def up(self, dead: Iterable[int] = (), seconds: float = PATIENCE_S) -> TreeStatus:
+        """Wait for it."""
+        gone = tuple(dead)
+        end = time.monotonic() + seconds
+        while not self.is_up(gone):
+            assert self.main.poll() is None, f"main ended: {self.main.returncode} {self.output()}"
+            assert time.monotonic() < end, f"not up: {self.status()}"
+            await asyncio.sleep(0.02)
+        status = self.status()
+        assert status is not None
+        return status
+
+    def tree(self) -> dict[str, Any]:
+        """What main says of its tree."""
+        try:
+            return dict(json.loads((self.run_dir / "node.json").read_text()))
+        except FileNotFoundError:
+            return {}
+
+    def pid(self, name: str) -> int:
+        """The process of a child, or of `main`, `supervisor`, `admin`; 0: it has none now."""
+        if name == "main":
+            return self.main.pid
+        if name in ("supervisor", "admin"):
+            return int(((self.tree().get("tree") or {}).get(name) or {}).get("pid", 0))
+        status = self.status()
+        return (status.child(name).pid or 0) if status else 0
+
+    def kill(self, name: str, number: int = signal.SIGKILL) -> int:
+        """Send a signal; return the pid, 0 when there was nobody."""
+        pid = self.pid(name)
+        if not pid:
+            return 0
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            return 0
+        if name == "main" and number == signal.SIGKILL:
+            self.main.wait()
+        return pid
+
+    async def terminate(self, seconds: float = 60.0) -> int:
+        """SIGTERM; return the exit code."""
+        self.main.send_signal(signal.SIGTERM)
+        return await asyncio.to_thread(self.main.wait, seconds)
+
+    def processes(self) -> list[int]:
+        """All living processes that ever came from a main of this folder."""
+        try:
+            lock = (self.run_dir / "node.lock").stat()
+        except FileNotFoundError:
+            return []
+        return holders(Mark(None, lock.st_dev, lock.st_ino))
+
+    def close(self) -> None:
+        for main in self.mains:
+            if main.poll() is None:
+                main.kill()
+            main.wait()
+        sweep(self.processes)
+        shutil.rmtree(self.data, ignore_errors=True)
+
+
+@contextlib.asynccontextmanager
+async def running_node(**settings: dict[str, Any]) -> AsyncIterator[Node]:
+    """A node that is up."""
+    node = Node(**settings)
+    try:
+        node.start()
+        await node.up()
+        yield node
+    finally:
+        node.close()
