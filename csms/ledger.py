@@ -63,6 +63,7 @@ class LedgerProcess:
             self._engine, ctx.clock.now_us, self._settings.projector, self._poisoned
         )
         self._positions: dict[str, Position] = {}
+        self._tried = asyncio.Event()
         self._ready = asyncio.Event()
         self._away = ""
         self._activations = self._poison = 0
@@ -136,6 +137,7 @@ class LedgerProcess:
                 revision = await upgrade(self._url)
             except Unavailable as error:
                 self._away = str(error)
+                self._tried.set()
                 log.warning("the database is waited for: %s", error)
                 await asyncio.sleep(wait_ms / 1_000)
                 wait_ms = min(2 * wait_ms, self._settings.retry_ms_max)
@@ -143,6 +145,7 @@ class LedgerProcess:
             log.info("the relational store is at revision %s", revision)
             self._away = ""
             self._ready.set()
+            self._tried.set()
             return
 
     async def _keep_scanning(self) -> None:
@@ -208,8 +211,7 @@ class LedgerProcess:
         Raises:
             Unavailable: it is away.
         """
-        if not self._ready.is_set():
-            raise Unavailable(self._away or "the ledger is starting")
+        await self._check_ready()
         await self._scan()
         names = [f"journal {path.stem}" for path in self._journals.glob("*.db")]
         followers = [found for name in names if (found := self._base.find(name)) is not None]
@@ -260,13 +262,13 @@ class LedgerProcess:
     async def _subscribe(self, link: Link, body: Body) -> Body:
         """{"gateway", "revision"} -> encoded empty Changes, after all pieces by `changed`."""
         name, revision = _field(body, "gateway", str), _field(body, "revision", int)
-        self._check_ready()
+        await self._check_ready()
         return await self._feed.subscribe(link, name, revision)
 
     async def _sync(self, link: Link, body: Body) -> Body:
         """{} -> {"revision"}."""
         del link, body
-        self._check_ready()
+        await self._check_ready()
         pushing = asyncio.ensure_future(self._feed.push())
         done, _ = await asyncio.wait([pushing], timeout=self._settings.sync_s)
         if done:
@@ -278,7 +280,7 @@ class LedgerProcess:
         """{"gateway"} -> {"first", "last"}, both included."""
         del link
         name = _field(body, "gateway", str)
-        self._check_ready()
+        await self._check_ready()
         first, last = await leases.lease(
             self._engine, name, self._settings.lease_numbers, self._ctx.clock.now_us
         )
@@ -310,9 +312,11 @@ class LedgerProcess:
             lines.append(f'csms_ledger_lag_entries{{journal="{name}"}} {max(0, last - lsn)}')
         return "\n".join(lines) + "\n"
 
-    def _check_ready(self) -> None:
+    async def _check_ready(self) -> None:
+        """Return when the store is there; raise Unavailable when it was not at the last try."""
+        await self._tried.wait()
         if not self._ready.is_set():
-            raise Unavailable(self._away or "the ledger is starting")
+            raise Unavailable(self._away)
 
     def _last_lsns(self) -> dict[str, int]:
         """Return the ends of all journals; runs in a thread."""

@@ -34,6 +34,10 @@ class Cluster:
     def url(self) -> str:
         return f"postgresql://csms@127.0.0.1:{self.port}/csms"
 
+    @property
+    def running(self) -> bool:
+        return (self._data / "postmaster.pid").exists()
+
     def start(self) -> None:
         options = (
             f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories="

@@ -96,7 +96,7 @@ class JournalFollower(Actor):  # type: ignore[misc]  # Thespian has no types
         self._timer: Timer | None = None
         self._retry_ms = settings.retry_ms_min
 
-    def receiveMessage(self, message: object, sender: ActorAddress) -> Awaitable[None] | None:  # noqa: N802
+    def receiveMessage(self, message: object, sender: ActorAddress) -> Awaitable[None] | None:
         """Handle Look and CatchUp."""
         if isinstance(message, CatchUp):
             return self._catch_up(sender)
@@ -104,13 +104,13 @@ class JournalFollower(Actor):  # type: ignore[misc]  # Thespian has no types
             return self._look()
         return None
 
-    def onFailure(self, _error: BaseException) -> None:  # noqa: N802
+    def onFailure(self, _error: BaseException) -> None:
         """Tell those who wait; a fresh instance takes over."""
         self._tell_waiting(Away("the follower crashed"))
         self.onStop()
         self._base.after(self._settings.retry_ms_min / 1_000, self.myAddress, Look())
 
-    def onStop(self) -> None:  # noqa: N802
+    def onStop(self) -> None:
         """Release the file."""
         if self._timer is not None:
             self._timer.cancel()
