@@ -45,6 +45,17 @@ REPAIRS: Final = (
         re.compile(STRING, re.DOTALL),
         lambda match: match[0].translate(None, _CONTROLS),
     ),
+    # NaN, Infinity, 1e999 in place of a value: no JSON, but a refusal would lose the meter values
+    # around it for good.
+    Repair(
+        "repaired:not_finite",
+        re.compile(
+            rb"(?P<kept>)(?P<fault>-?(?:NaN|Infinity|\d+(?:\.\d+)?[eE]\+?0*"
+            rb"(?:\d{4,}|[4-9]\d\d|3[1-9]\d)))|" + STRING,
+            re.DOTALL,
+        ),
+        _fault_becomes(b"null"),
+    ),
     # Half of a surrogate pair, as an escape: neither UTF-8 nor any store can hold it.
     Repair(
         "cleaned:surrogate",

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
-PASSWORD_BYTES_MIN = 16
+PASSWORD_BYTES_MIN = 1
 PASSWORD_BYTES_MAX = 64
 
 
@@ -46,7 +46,7 @@ class ChargerFields(Input):
         default=None,
         min_length=PASSWORD_BYTES_MIN,
         max_length=PASSWORD_BYTES_MAX,
-        description="16 to 64 bytes. Never returned.",
+        description="Up to 64 bytes; 16 or more are safe. Never returned.",
     )
     generate_password: bool = Field(
         default=False, description="Make a password and return it in this one answer."

@@ -34,6 +34,13 @@ def fail(text: str, code: int = 1) -> NoReturn:
     raise typer.Exit(code)
 
 
+def warn(text: str) -> None:
+    """Print one line that stops nothing."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(
+        f"[bold yellow]csms:[/] {_plain(text)}", markup=True
+    )
+
+
 def report(error: CsmsError) -> None:
     """Print an error, one line per problem."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from csms.cli.errors import warn
 from csms.cli.options import ConfigOption, DataOption
 from csms.cli.show import facts, instant, table
 from csms.cli.store import with_registry
@@ -31,7 +32,7 @@ def add_charger(
     config: ConfigOption = None,
     password: Annotated[
         str | None,
-        typer.Option("--password", help="16 to 64 bytes. [default: one is made and printed]"),
+        typer.Option("--password", help="Up to 64 bytes. [default: one is made and printed]"),
     ] = None,
     site_id: Annotated[str, typer.Option("--site", help="The site where it stands.")] = "",
     profile: Annotated[
@@ -54,6 +55,8 @@ def add_charger(
     if password is not None:
         keep = credentials.keep_generated if generated else credentials.keep_chosen
         credential = keep(password)
+        if len(password.encode()) < credentials.PASSWORD_BYTES_SAFE:
+            warn(f"the password is short: {credentials.PASSWORD_BYTES_SAFE} bytes or more are safe")
     record = ChargerRecord(
         identity,
         site=site_id,

@@ -37,7 +37,7 @@ from domain.events import (
     encode_entry,
 )
 from domain.records import ChargerRecord
-from protocol.errors import ErrorCode, LocalProtocolError
+from protocol.errors import ErrorCode, Fault, LocalProtocolError
 from protocol.events import (
     CallLost,
     CallReceived,
@@ -234,6 +234,9 @@ class ChargerLine:
 
     def _rejected(self, event: FrameRejected, now_us: int) -> None:
         self._gateway.flagged("", (f"frame:{event.reason}",))
+        if event.reason == Fault.TOO_MANY_CALLS:
+            # Not taken and not answered, so the charger keeps it; it is told to slow down.
+            self.connection.close(1008, "too many unanswered calls")
         self._keep((self._odd(event.uid, "", event.text, "malformed", now_us, event.reason),))
 
     def _unmatched(self, event: UnmatchedAnswer, now_us: int) -> None:

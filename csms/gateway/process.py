@@ -117,6 +117,7 @@ class GatewayProcess:
                 session_limits=SessionLimits(
                     frame_bytes_max=config.gateway.message_bytes_max,
                     unanswered_calls_max=config.gateway.session_calls_max,
+                    recent_calls_max=config.gateway.recent_calls_max,
                 ),
                 accept_unknown=config.listen.accept_unknown,
                 versions=VERSIONS,

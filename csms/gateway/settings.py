@@ -45,6 +45,12 @@ class GatewaySettings(BaseModel):
         description="Calls of one charger that the session takes before any is answered: what fits "
         "into the buffers that were read already when reading was stopped. More are not taken.",
     )
+    recent_calls_max: int = Field(
+        8,
+        ge=0,
+        description="Answered calls of one connection that are remembered, so that one that is "
+        "sent again gets the same answer; an older one counts as new. About 0.3 kB each.",
+    )
     backlog_bytes_max: int = Field(
         1_048_576,
         ge=4_096,

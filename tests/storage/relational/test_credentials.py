@@ -61,9 +61,9 @@ def test_a_chosen_hex_password_is_accepted_as_the_bytes_it_stands_for() -> None:
     assert verify(credential, bytes.fromhex(text))
 
 
-@pytest.mark.parametrize("password", ["", "short", "x" * 15, "x" * 65, "ü" * 33])
-def test_short_and_long_passwords_are_refused(password: str) -> None:
-    with pytest.raises(InvalidInput, match="password: must have 16 to 64 bytes"):
+@pytest.mark.parametrize("password", ["", "x" * 65, "ü" * 33])
+def test_empty_and_long_passwords_are_refused(password: str) -> None:
+    with pytest.raises(InvalidInput, match="password: must have 1 to 64 bytes"):
         keep_chosen(password)
 
 
