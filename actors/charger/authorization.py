@@ -18,6 +18,11 @@ def decide(state: State, token: str, now_us: int) -> TokenDecision:
     return TokenDecision(record.status, record.expires_us, record.parent)
 
 
+def is_same(token: str, other: str) -> bool:
+    """Return whether two tokens are one: 1.6 compares without regard to case (CiString20)."""
+    return token == other or token.casefold() == other.casefold()
+
+
 def is_concurrent(state: State, token: str, here: int) -> bool:
     """Return whether one more transaction of `token` would be one too many.
 

@@ -3,43 +3,47 @@
 from msgspec.structs import replace
 
 from actors.charger import outbox
-from actors.charger.effects import Effect, Keep, Reply
-from actors.charger.messages import Said
+from actors.charger.effects import Effect, Reply
+from actors.charger.messages import BootAnswered, Said
 from actors.charger.state import Phase, State
 from domain.answers import BootDecision, HeartbeatAnswer
 from domain.events import ChargerBooted
 
-PHASE_OF_REGISTRATION = {
-    "Accepted": Phase.ACCEPTED,
-    "Pending": Phase.PENDING,
-    "Rejected": Phase.REJECTED,
-}
-
 
 def booted(state: State, message: Said, now_us: int) -> list[Effect]:
-    """Answer with the registration that the charger's record says.
+    """Answer with the registration that the charger's record says now.
 
-    The interval is spread so that chargers that booted together do not beat together.
+    The interval is spread so that chargers that booted together do not beat together. Commands
+    wait until the answer has left (BootAnswered): some chargers drop the link otherwise.
     """
     report = message.report
     assert isinstance(report, ChargerBooted)
-    state.phase = PHASE_OF_REGISTRATION[state.registration]
+    record = state.desk.charger(state.charger)
+    if record is not None:
+        # A Pending charger that an operator accepts asks again on the same connection.
+        state.registration = record.registration
+        state.heartbeat_s = record.heartbeat_s or state.settings.heartbeat_s
+    state.step(f"boot {state.registration}")
+    state.boot_unanswered = True
     if state.phase is Phase.ACCEPTED:
         spread = 1 + state.settings.heartbeat_jitter * (2 * state.spread - 1)
         interval_s = max(1, round(state.heartbeat_s * spread))
     else:
         interval_s = state.settings.retry_boot_s
-    effects: list[Effect] = [
+    return [
         Reply(
             message.call,
             BootDecision(state.registration, interval_s, now_us),
-            (replace(report, status=state.registration),),
+            (replace(report, status=state.registration), *outbox.follow(state, "booted")),
         )
     ]
-    followed = outbox.follow(state, "booted")
-    if followed:
-        effects.append(Keep(followed))
-    return effects + outbox.pump(state, now_us)
+
+
+def answered(state: State, message: BootAnswered, now_us: int) -> list[Effect]:
+    """Send what waited for the boot."""
+    del message
+    state.boot_unanswered = False
+    return outbox.pump(state, now_us)
 
 
 def heartbeat(state: State, message: Said, now_us: int) -> list[Effect]:

@@ -5,10 +5,11 @@ Laws:
     2. Every report is answered exactly once, in one Reply, whatever it says: what looks wrong is
        flagged and kept (OCPP 1.6 sections 4.7, 4.8, 4.10).
     3. Every look-up of a transaction is in this charger's own state: no other charger's can be met.
-    4. A command ends in exactly one Finish.
-    5. Starts and stops wait for what the ledger knows, but never longer than `activation_wait_ms`.
+    4. A command (by its id) ends in exactly one Finish.
+    5. Starts and stops wait for what the ledger knows, but never longer than `activation_wait_ms`,
+       and are handled in the order in which they came.
 
-PHASES is the table of a connection's life; a missing key is a message that leaves the phase alone.
+PHASES (state.py) is the table of a connection's life.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from actors.charger.effects import Effect, Reply
 from actors.charger.messages import (
     Activated,
     Asked,
+    BootAnswered,
     CommandAnswered,
     Connected,
     Disconnected,
@@ -25,7 +27,7 @@ from actors.charger.messages import (
     Said,
     Tick,
 )
-from actors.charger.state import Phase, State
+from actors.charger.state import PHASES, State
 from domain.events import (
     ChargerBooted,
     ConnectorStatusReported,
@@ -44,21 +46,7 @@ from domain.reports import (
     StopReported,
 )
 
-PHASES: Mapping[tuple[Phase, str], Phase] = {
-    (Phase.SILENT, "boot Accepted"): Phase.ACCEPTED,
-    (Phase.SILENT, "boot Pending"): Phase.PENDING,
-    (Phase.SILENT, "boot Rejected"): Phase.REJECTED,
-    (Phase.PENDING, "boot Accepted"): Phase.ACCEPTED,
-    (Phase.PENDING, "boot Rejected"): Phase.REJECTED,
-    (Phase.REJECTED, "boot Accepted"): Phase.ACCEPTED,
-    (Phase.REJECTED, "boot Pending"): Phase.PENDING,
-    (Phase.ACCEPTED, "boot Pending"): Phase.PENDING,
-    (Phase.ACCEPTED, "boot Rejected"): Phase.REJECTED,
-    (Phase.SILENT, "disconnected"): Phase.GONE,
-    (Phase.PENDING, "disconnected"): Phase.GONE,
-    (Phase.REJECTED, "disconnected"): Phase.GONE,
-    (Phase.ACCEPTED, "disconnected"): Phase.GONE,
-}
+__all__ = ["HANDLERS", "PHASES", "REPORTS", "answered_calls", "handle"]
 
 Reporter = Callable[[State, Said, int], list[Effect]]
 
@@ -79,9 +67,34 @@ REPORTS: Mapping[type, Reporter] = {
 }
 
 
+WAITS_FOR_LEDGER = frozenset({StartReported, StopReported})
+
+
 def said(state: State, message: Said, now_us: int) -> list[Effect]:
-    """Answer one report."""
-    return REPORTS[type(message.report)](state, message, now_us)
+    """Answer one report, or hold it back until the ledger has said what it knows."""
+    kind = type(message.report)
+    if state.waits and kind in WAITS_FOR_LEDGER:
+        return _hold(state, message, now_us)
+    return REPORTS[kind](state, message, now_us)
+
+
+def _hold(state: State, message: Said, now_us: int) -> list[Effect]:
+    if state.deferred is None:
+        state.deferred = []
+    state.deferred.append(message)
+    if now_us < state.wait_until_us and len(state.deferred) <= state.settings.deferred_max:
+        return []
+    return _release(state, now_us)
+
+
+def _release(state: State, now_us: int) -> list[Effect]:
+    """Wait no longer; handle what was held back."""
+    state.waits = False
+    waiting, state.deferred = state.deferred, None
+    effects: list[Effect] = []
+    for message in waiting or ():
+        effects += said(state, message, now_us)
+    return effects
 
 
 def connected(state: State, message: Connected, now_us: int) -> list[Effect]:
@@ -98,23 +111,15 @@ def activated(state: State, message: Activated, now_us: int) -> list[Effect]:
     """Take over what the ledger knows, then handle what waited for it."""
     if message.known is not None:
         transactions.remember(state, message.known)
-    return _release_deferred(state, now_us)
-
-
-def _release_deferred(state: State, now_us: int) -> list[Effect]:
-    state.known = True
-    waiting, state.deferred = state.deferred, None
-    effects: list[Effect] = []
-    for message in waiting or ():
-        effects += said(state, message, now_us)
-    return effects
+        state.known = True
+    return _release(state, now_us)
 
 
 def disconnected(state: State, message: Disconnected, now_us: int) -> list[Effect]:
-    """End: whatever waits for an answer from the charger will not get one."""
+    """End: keep what was held back, give up what waits for an answer from the charger."""
     del message
-    state.phase = PHASES.get((state.phase, "disconnected"), state.phase)
-    return outbox.abandon(state, now_us)
+    state.step("disconnected")
+    return _release(state, now_us) + outbox.abandon(state, now_us)
 
 
 def tick(state: State, message: Tick, now_us: int) -> list[Effect]:
@@ -122,14 +127,15 @@ def tick(state: State, message: Tick, now_us: int) -> list[Effect]:
     del message
     state.wake_us = 0
     effects: list[Effect] = []
-    if not state.known and state.deferred and now_us >= state.wait_until_us:
-        effects += _release_deferred(state, now_us)
+    if state.deferred and now_us >= state.wait_until_us:
+        effects += _release(state, now_us)
     return effects + outbox.due(state, now_us)
 
 
 HANDLERS: Mapping[type, Callable[..., list[Effect]]] = {
     Said: said,
     Connected: connected,
+    BootAnswered: boot.answered,
     Disconnected: disconnected,
     Activated: activated,
     Asked: outbox.asked,

@@ -36,6 +36,10 @@ class Connected(msgspec.Struct, gc=False):
     """This charger's own share in [0, 1) for jitter."""
 
 
+class BootAnswered(msgspec.Struct, gc=False):
+    """The answer to BootNotification has left: calls to the charger come after it."""
+
+
 class Disconnected(msgspec.Struct, gc=False):
     """The connection has gone; nothing can be sent any more."""
 
@@ -70,4 +74,6 @@ class Tick(msgspec.Struct, gc=False):
     """The time of the earliest Wake has come."""
 
 
-Message: TypeAlias = Said | Connected | Disconnected | Activated | Asked | CommandAnswered | Tick
+Message: TypeAlias = (
+    Said | Connected | BootAnswered | Disconnected | Activated | Asked | CommandAnswered | Tick
+)

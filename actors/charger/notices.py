@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from actors.charger import outbox, transactions
-from actors.charger.effects import Effect, Keep, Reply
+from actors.charger.effects import Effect, Release, Reply
 from actors.charger.messages import Said
 from actors.charger.state import Connector, State
 from domain.answers import ACKNOWLEDGED, CertificateAnswer, DataAnswer
@@ -12,6 +12,7 @@ from domain.events import (
     ConnectorStatusReported,
     DataTransferred,
     DiagnosticsStatusReported,
+    Event,
     FirmwareStatusReported,
     LogStatusReported,
     SecurityEventReported,
@@ -39,20 +40,24 @@ FINAL_STATUSES = frozenset(
 
 
 def status(state: State, message: Said, now_us: int) -> list[Effect]:
-    """Keep a connector's status; an older one never overwrites a newer one in memory."""
+    """Keep a connector's status; only the newest one says how things are now."""
     del now_us
     report = message.report
     assert isinstance(report, ConnectorStatusReported)
-    before = state.connectors.get(report.connector)
-    if before is None or report.at_us >= before.at_us:
-        state.connectors[report.connector] = Connector(report.status, report.at_us)
-    effects: list[Effect] = [Reply(message.call, ACKNOWLEDGED, (report,))]
-    if report.status == "Available":
-        effects += transactions.ended_by_available(state, report.connector, report.at_us)
-    followed = outbox.follow(state, "status_reported", str(report.connector))
-    if followed:
-        effects.append(Keep(followed))
-    return effects
+    connector = report.connector
+    before = state.connectors.get(connector)
+    is_newest = before is None or report.at_us >= before.at_us
+    if is_newest and (before or len(state.connectors) < state.settings.connectors_max):
+        state.connectors[connector] = Connector(report.status, report.at_us)
+    events: list[Event] = [report]
+    effects: list[Effect] = []
+    if is_newest and report.status == "Available":
+        ended = transactions.ended_by_available(state, connector, report.at_us)
+        if ended is not None:
+            events.append(transactions.end_provisionally(ended, report.at_us, "available"))
+            effects.append(Release(ended.token, ended.number))
+    events += outbox.follow(state, "status_reported", str(connector), detail=report.status)
+    return [Reply(message.call, ACKNOWLEDGED, tuple(events)), *effects]
 
 
 def followed(kind: str) -> Callable[[State, Said, int], list[Effect]]:
@@ -64,12 +69,9 @@ def followed(kind: str) -> Callable[[State, Said, int], list[Effect]]:
         assert isinstance(
             report, FirmwareStatusReported | DiagnosticsStatusReported | LogStatusReported
         )
-        effects: list[Effect] = [Reply(message.call, ACKNOWLEDGED, (report,))]
-        if report.status in FINAL_STATUSES:
-            ends = outbox.follow(state, kind, detail=report.status)
-            if ends:
-                effects.append(Keep(ends))
-        return effects
+        is_final = report.status in FINAL_STATUSES
+        ends = outbox.follow(state, kind, detail=report.status, is_final=is_final)
+        return [Reply(message.call, ACKNOWLEDGED, (report, *ends))]
 
     return handler
 

@@ -22,6 +22,9 @@ FOLLOW_KEYS = {
     "status_reported": "connectorId",
 }
 """Which field of a command's payload names the thing that should follow."""
+TRIGGERS = frozenset({"TriggerMessage", "ExtendedTriggerMessage"})
+WHOLE_CHARGER = "0"
+"""As a connector: whichever connector reports."""
 
 
 def asked(state: State, message: Asked, now_us: int) -> list[Effect]:
@@ -30,6 +33,8 @@ def asked(state: State, message: Asked, now_us: int) -> list[Effect]:
     if queue is None:
         queue = state.queue = []
     command = message.command
+    if _has(state, command.id):
+        return []  # asked twice: the end of the first is the end of both
     if state.phase is Phase.GONE:
         return _end(message, Outcome.REFUSED, "the charger is not connected", now_us)
     if len(queue) >= state.settings.commands_max:
@@ -39,6 +44,13 @@ def asked(state: State, message: Asked, now_us: int) -> list[Effect]:
     order = command.queued_us or now_us
     heapq.heappush(queue, (command.priority, command.deadline_us, order, command.id, entry))
     return pump(state, now_us)
+
+
+def _has(state: State, command: str) -> bool:
+    entry = state.open_command
+    if entry is not None and entry.command.id == command:
+        return True
+    return any(item[3] == command for item in state.queue or ())
 
 
 def _end(message: Asked, outcome: Outcome, text: str, now_us: int) -> list[Effect]:
@@ -51,10 +63,10 @@ def _end(message: Asked, outcome: Outcome, text: str, now_us: int) -> list[Effec
 
 def may_send(state: State, now_us: int) -> bool:
     """Return whether the charger takes commands now."""
-    if state.open_command is not None:
+    if state.open_command is not None or state.boot_unanswered:
         return False
     if state.phase is Phase.SILENT:
-        return now_us >= state.boot_backstop_us
+        return now_us >= state.boot_backstop_us and state.registration != "Rejected"
     # While Pending the charger takes commands (1.6 section 4.2.1); Rejected and gone it does not.
     return state.phase in (Phase.ACCEPTED, Phase.PENDING)
 
@@ -83,6 +95,8 @@ def answered(state: State, message: CommandAnswered, now_us: int) -> list[Effect
     if entry is None or entry.command.id != message.command:
         return []
     state.open_command = None
+    if message.outcome == Outcome.REFUSED:
+        entry.sent_us = 0
     effects = _finish(entry, message, now_us)
     if message.outcome == Outcome.ACCEPTED and entry.follow:
         _watch(state, entry, now_us)
@@ -90,7 +104,7 @@ def answered(state: State, message: CommandAnswered, now_us: int) -> list[Effect
         state.timeouts += 1
         if state.timeouts >= state.settings.timeouts_in_a_row_max:
             state.timeouts = 0
-            effects.append(Close(1001, "commands are not answered"))
+            return [*effects, Close(1001, "commands are not answered")]
     else:
         state.timeouts = 0
     return effects + pump(state, now_us)
@@ -157,19 +171,33 @@ def _watch(state: State, entry: OpenCommand, now_us: int) -> None:
     if len(state.follows) >= state.settings.follows_max:
         del state.follows[0]
     until_us = now_us + state.settings.follow_s * 1_000_000
-    state.follows.append(Follow(entry.command.id, entry.follow, key, until_us))
+    if entry.follow == "status_reported" and key == WHOLE_CHARGER:
+        key = ""
+    once = entry.command.action in TRIGGERS
+    state.follows.append(Follow(entry.command.id, entry.follow, key, until_us, once))
 
 
 def follow(
-    state: State, kind: str, key: str = "", transaction: int = 0, detail: str = ""
+    state: State,
+    kind: str,
+    key: str = "",
+    transaction: int = 0,
+    detail: str = "",
+    *,
+    is_final: bool = True,
 ) -> tuple[CommandFollowed, ...]:
-    """Return the events of every watched command that this report ends."""
+    """Return the events of every watched command that this report ends.
+
+    `is_final`: False when the report says that more will come; it ends only triggers then.
+    """
     if not state.follows:
         return ()
     ends = [
         f
         for f in state.follows
-        if f.kind == kind and (not f.key or not key or f.key.casefold() == key.casefold())
+        if f.kind == kind
+        and (is_final or f.once)
+        and (not f.key or not key or f.key.casefold() == key.casefold())
     ]
     if not ends:
         return ()
@@ -196,11 +224,20 @@ def due(state: State, now_us: int) -> list[Effect]:
     return effects + pump(state, now_us)
 
 
+def _waits_for_backstop(state: State) -> bool:
+    """Return whether time alone will let the next command go."""
+    return (
+        state.open_command is None
+        and not state.boot_unanswered
+        and state.registration != "Rejected"
+    )
+
+
 def wake(state: State, effects: list[Effect]) -> None:
     """Ask for a Tick at the earliest time that matters, when it is not asked for already."""
     times = [f.until_us for f in state.follows or ()]
     times += [item[1] for item in state.queue or ()]
-    if state.queue and state.phase is Phase.SILENT:
+    if state.queue and state.phase is Phase.SILENT and _waits_for_backstop(state):
         times.append(state.boot_backstop_us)
     if state.deferred:
         times.append(state.wait_until_us)

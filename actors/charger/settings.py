@@ -34,8 +34,8 @@ class ChargerSettings(BaseModel):
     deferred_max: int = Field(
         64,
         ge=1,
-        description="Starts and stops that may wait for the ledger; beyond it they are answered "
-        "at once from a blank state.",
+        description="Starts and stops that may wait for the ledger; beyond it all of them are "
+        "answered at once, in their order, from a blank state.",
     )
     boot_backstop_s: int = Field(
         20,
@@ -63,6 +63,15 @@ class ChargerSettings(BaseModel):
     follows_max: int = Field(16, ge=1, description="Followed commands; the oldest gives way.")
     recent_starts_max: int = Field(
         20, ge=1, description="Starts remembered to recognise one that is sent again."
+    )
+    open_transactions_max: int = Field(
+        100,
+        ge=1,
+        description="Running transactions remembered; the oldest is forgotten, and the ledger "
+        "alone knows it.",
+    )
+    connectors_max: int = Field(
+        128, ge=1, description="Connectors whose status is remembered; of more it is only kept."
     )
     replay_age_s: int = Field(
         300,

@@ -16,6 +16,7 @@ from actors.charger.effects import (
     Wake,
 )
 from actors.charger.machine import HANDLERS, handle
+from actors.charger.outbox import abandon
 from actors.charger.settings import ChargerSettings
 from actors.charger.state import Desk, State
 
@@ -50,6 +51,9 @@ class Line(Protocol):
     def failed(self, message: object, error: BaseException) -> None:
         """The actor crashed on `message`; a fresh one takes over at the same address."""
 
+    def ended(self) -> None:
+        """The actor is gone for good: nobody will be told anything by it any more."""
+
 
 class ChargerActor(Actor):  # type: ignore[misc]  # thespian has no types
     """One connection of one charger.
@@ -77,7 +81,7 @@ class ChargerActor(Actor):  # type: ignore[misc]  # thespian has no types
         self.now_us = now_us
         self.message: object = None
 
-    def receiveMessage(self, message: object, sender: object) -> None:  # noqa: N802 - Thespian's
+    def receiveMessage(self, message: object, sender: object) -> None:
         """Handle one message; runs its effects in order."""
         del sender
         if type(message) not in HANDLERS:
@@ -87,9 +91,15 @@ class ChargerActor(Actor):  # type: ignore[misc]  # thespian has no types
         for effect in handle(self.state, message, self.now_us()):  # type: ignore[arg-type]
             RUN[type(effect)](line, effect)
 
-    def onFailure(self, error: BaseException) -> None:  # noqa: N802 - AsyncioBase's hook
+    def onFailure(self, error: BaseException) -> None:
         """Runs on the dying instance, before the fresh one takes over."""
         self.line.failed(self.message, error)
+        for effect in abandon(self.state, self.now_us()):
+            RUN[type(effect)](self.line, effect)
+
+    def onStop(self) -> None:
+        """Runs at the very end, whatever the reason."""
+        self.line.ended()
 
 
 RUN: Mapping[type, Callable[..., None]] = {

@@ -1,5 +1,6 @@
 """What a charger's actor remembers. Small: there are tens of thousands of them in a process."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Protocol
 
@@ -9,7 +10,7 @@ from actors.charger.messages import Said
 from actors.charger.settings import ChargerSettings
 from domain.answers import TokenDecision
 from domain.commands import Command
-from domain.records import TokenRecord
+from domain.records import ChargerRecord, TokenRecord
 
 
 class Phase(StrEnum):
@@ -24,8 +25,30 @@ class Phase(StrEnum):
     """The connection has closed."""
 
 
+PHASES: Mapping[tuple[Phase, str], Phase] = {
+    (Phase.SILENT, "boot Accepted"): Phase.ACCEPTED,
+    (Phase.SILENT, "boot Pending"): Phase.PENDING,
+    (Phase.SILENT, "boot Rejected"): Phase.REJECTED,
+    (Phase.PENDING, "boot Accepted"): Phase.ACCEPTED,
+    (Phase.PENDING, "boot Rejected"): Phase.REJECTED,
+    (Phase.REJECTED, "boot Accepted"): Phase.ACCEPTED,
+    (Phase.REJECTED, "boot Pending"): Phase.PENDING,
+    (Phase.ACCEPTED, "boot Pending"): Phase.PENDING,
+    (Phase.ACCEPTED, "boot Rejected"): Phase.REJECTED,
+    (Phase.SILENT, "disconnected"): Phase.GONE,
+    (Phase.PENDING, "disconnected"): Phase.GONE,
+    (Phase.REJECTED, "disconnected"): Phase.GONE,
+    (Phase.ACCEPTED, "disconnected"): Phase.GONE,
+}
+"""A connection's life; a missing key is a happening that leaves the phase alone."""
+
+
 class Desk(Protocol):
-    """What the machine may look up: tokens, and the next transaction number."""
+    """What the machine may look up: records, and the next transaction number."""
+
+    def charger(self, identity: str) -> ChargerRecord | None:
+        """Return the record of a charger as it is now."""
+        ...
 
     def token(self, token: str) -> TokenRecord | None:
         """Return the record of a token, whatever its case."""
@@ -75,6 +98,8 @@ class Follow(msgspec.Struct, gc=False):
     key: str
     """Token of a start, number of a transaction, or empty."""
     until_us: int
+    once: bool = False
+    """True: the next report of the kind ends it, whatever it says (TriggerMessage)."""
 
 
 class State:
@@ -82,6 +107,7 @@ class State:
 
     __slots__ = (
         "boot_backstop_us",
+        "boot_unanswered",
         "charger",
         "connectors",
         "deferred",
@@ -99,6 +125,7 @@ class State:
         "timeouts",
         "transactions",
         "wait_until_us",
+        "waits",
         "wake_us",
     )
 
@@ -108,6 +135,11 @@ class State:
         self.desk = desk
         self.phase = Phase.SILENT
         self.known = False
+        """True: the ledger has said what it knows."""
+        self.waits = True
+        """True: starts and stops are held back until it has, or until `wait_until_us`."""
+        self.boot_unanswered = False
+        """True: the answer to a BootNotification has not left yet."""
         self.registration = "Accepted"
         self.heartbeat_s = settings.heartbeat_s
         self.spread = 0.5
@@ -117,11 +149,16 @@ class State:
         self.timeouts = 0
         self.connectors: dict[int, Connector] = {}
         self.transactions: dict[int, Transaction] = {}
-        self.recent: dict[tuple[int, str, str, int], tuple[int, TokenDecision]] = {}
+        self.recent: dict[tuple[int, str, str, int], tuple[int, TokenDecision | None]] = {}
+        """Content key of a start -> its number, and its decision when this connection made it."""
         self.deferred: list[Said] | None = None
         self.queue: list[tuple[int, int, int, str, OpenCommand]] | None = None
         self.open_command: OpenCommand | None = None
         self.follows: list[Follow] | None = None
+
+    def step(self, happening: str) -> None:
+        """Move to the phase that PHASES says, if any."""
+        self.phase = PHASES.get((self.phase, happening), self.phase)
 
     def open_on(self, connector: int) -> Transaction | None:
         """Return the open transaction of a connector."""

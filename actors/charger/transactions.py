@@ -6,7 +6,7 @@ A sanity check never blocks an answer: the message is kept with a flag and billi
 from msgspec.structs import replace
 
 from actors.charger import authorization, outbox
-from actors.charger.effects import Effect, Keep, Occupy, Release, Reply
+from actors.charger.effects import Effect, Occupy, Release, Reply
 from actors.charger.messages import Said
 from actors.charger.state import Connector, State, Transaction
 from domain.answers import ACKNOWLEDGED, StartAnswer, StopAnswer, TokenDecision
@@ -22,6 +22,8 @@ from domain.reports import StartReported, StopReported
 
 ENERGY = "Energy.Active.Import.Register"
 WH_PER_UNIT = {"Wh": 1.0, "kWh": 1_000.0}
+METER_WH_MAX = float(1 << 53)
+"""No register counts there; a greater number is noise, and not compared with."""
 ROLLOVER_NEAR = 0.98
 """A register that drops from above this share of a power of ten has rolled over."""
 NO_TRANSACTION = (0, -1)
@@ -30,20 +32,23 @@ NO_TRANSACTION = (0, -1)
 
 def remember(state: State, known: KnownCharger) -> None:
     """Take over what the ledger knows; what this connection saw itself goes before it."""
+    own_starts, state.recent = state.recent, {}
+    own, state.transactions = state.transactions, {}
+    busy = {seen.connector for seen in own.values() if seen.open}
     for seen in known.transactions:
         key = (seen.connector, seen.started_raw, seen.token, seen.meter_start_wh)
-        state.recent.setdefault(key, (seen.transaction, TokenDecision("Accepted")))
-        state.transactions.setdefault(
+        state.recent[key] = (seen.transaction, None)
+        state.transactions[seen.transaction] = Transaction(
             seen.transaction,
-            Transaction(
-                seen.transaction,
-                seen.connector,
-                seen.token,
-                seen.started_us,
-                max(seen.last_meter_wh, seen.meter_start_wh),
-                seen.open,
-            ),
+            seen.connector,
+            seen.token,
+            seen.started_us,
+            max(seen.last_meter_wh, seen.meter_start_wh),
+            # The ledger ends the one that a start without its knowledge has followed.
+            seen.open and seen.connector not in busy,
         )
+    state.recent |= own_starts
+    state.transactions |= own
     for connector in known.connectors:
         state.connectors.setdefault(
             connector.connector, Connector(connector.status, connector.at_us)
@@ -51,46 +56,41 @@ def remember(state: State, known: KnownCharger) -> None:
     _forget(state)
 
 
-def _forget(state: State) -> None:
-    """Keep the memory of ended transactions and recent starts bounded."""
-    limit = state.settings.recent_starts_max
-    while len(state.recent) > limit:
+def _forget(state: State) -> list[Effect]:
+    """Keep the memory of transactions and recent starts bounded, the newest stay."""
+    settings = state.settings
+    while len(state.recent) > settings.recent_starts_max:
         del state.recent[next(iter(state.recent))]
-    if len(state.transactions) > limit:
-        ended = [number for number, seen in state.transactions.items() if not seen.open]
-        for number in ended[: len(state.transactions) - limit]:
-            del state.transactions[number]
-
-
-def _defer(state: State, message: Said, now_us: int) -> bool:
-    """Hold a start or stop back until the ledger has said what it knows."""
-    if state.known or now_us >= state.wait_until_us:
-        return False
-    if state.deferred is None:
-        state.deferred = []
-    if len(state.deferred) >= state.settings.deferred_max:
-        return False
-    state.deferred.append(message)
-    return True
+    if len(state.transactions) <= settings.recent_starts_max:
+        return []
+    effects: list[Effect] = []
+    running = [seen for seen in state.transactions.values() if seen.open]
+    for seen in running[: max(0, len(running) - settings.open_transactions_max)]:
+        del state.transactions[seen.number]
+        effects.append(Release(seen.token, seen.number))
+    ended = [number for number, seen in state.transactions.items() if not seen.open]
+    for number in ended[: max(0, len(ended) - settings.recent_starts_max)]:
+        del state.transactions[number]
+    return effects
 
 
 def started(state: State, message: Said, now_us: int) -> list[Effect]:
     """Answer StartTransaction: the same number for a start that is sent again."""
     report = message.report
     assert isinstance(report, StartReported)
-    if _defer(state, message, now_us):
-        return []
     key = (report.connector, report.started_raw, report.token, report.meter_start_wh)
     seen = state.recent.get(key)
     if seen is not None:
-        number, decision = seen
+        # Never ConcurrentTx to one that is sent again: it would stop the running session.
+        number, known_decision = seen
+        decision = known_decision or authorization.decide(state, report.token, now_us)
         return [Reply(message.call, StartAnswer(number, decision), ())]
 
     effects: list[Effect] = []
     events: list[Event] = []
-    previous = state.open_on(report.connector)
+    previous = state.open_on(report.connector) if report.connector else None
     if previous is not None:
-        events.append(_end_provisionally(previous, report.at_us, "next_start"))
+        events.append(end_provisionally(previous, report.at_us, "next_start"))
         effects.append(Release(previous.token, previous.number))
 
     decision = authorization.decide(state, report.token, now_us)
@@ -98,7 +98,10 @@ def started(state: State, message: Said, now_us: int) -> list[Effect]:
     if decision.status == "Accepted" and not is_replay:
         # A charger that replays a finished session would stop the running one if told
         # ConcurrentTx, so only a start that happens now is refused for it.
-        here = sum(1 for t in state.transactions.values() if t.open and t.token == report.token)
+        here = sum(
+            seen.open and authorization.is_same(seen.token, report.token)
+            for seen in state.transactions.values()
+        )
         if authorization.is_concurrent(state, report.token, here):
             decision = TokenDecision("ConcurrentTx", decision.expires_us, decision.parent)
 
@@ -107,7 +110,7 @@ def started(state: State, message: Said, now_us: int) -> list[Effect]:
         number, report.connector, report.token, report.at_us, report.meter_start_wh
     )
     state.recent[key] = (number, decision)
-    _forget(state)
+    effects += _forget(state)
     flags = report.flags
     if not state.known:
         flags = (*flags, "started_blank")
@@ -126,14 +129,14 @@ def started(state: State, message: Said, now_us: int) -> list[Effect]:
         )
     )
     events += outbox.follow(state, "transaction_started", report.token, number)
-    effects.append(Reply(message.call, StartAnswer(number, decision), tuple(events)))
-    effects.append(Occupy(report.token, number))
-    return effects
+    reply = Reply(message.call, StartAnswer(number, decision), tuple(events))
+    return [reply, *effects, Occupy(report.token, number)]
 
 
-def _end_provisionally(
+def end_provisionally(
     transaction: Transaction, at_us: int, because: str
 ) -> TransactionEndedProvisionally:
+    """Close a transaction whose stop was lost; return the event that says so."""
     transaction.open = False
     return TransactionEndedProvisionally(transaction.number, transaction.connector, at_us, because)
 
@@ -142,8 +145,6 @@ def stopped(state: State, message: Said, now_us: int) -> list[Effect]:
     """Answer StopTransaction as if all were well, whatever the number (1.6 errata 3.18)."""
     report = message.report
     assert isinstance(report, StopReported)
-    if _defer(state, message, now_us):
-        return []
     transaction = _meant(state, report)
     flags = report.flags
     effects: list[Effect] = []
@@ -187,7 +188,7 @@ def _meant(state: State, report: StopReported) -> Transaction | None:
         for candidate in state.transactions.values()
         if candidate.open
         and candidate.started_us <= report.at_us
-        and (not report.token or candidate.token == report.token)
+        and (not report.token or authorization.is_same(candidate.token, report.token))
     ]
     return fitting[0] if len(fitting) == 1 else None
 
@@ -202,18 +203,16 @@ def measured(state: State, message: Said, now_us: int) -> list[Effect]:
     if transaction is None:
         if report.transaction in NO_TRANSACTION:
             transaction = state.open_on(report.connector) if report.connector else None
-            if transaction is not None:
-                report = replace(report, transaction=transaction.number)
+            number = transaction.number if transaction is not None else 0
+            if number != report.transaction:
+                report = replace(report, transaction=number)
         else:
             flags = ("unknown_transaction",)
     if transaction is not None:
         flags = _follow_register(transaction, report)
     if flags:
         report = replace(report, flags=report.flags + flags)
-    if state.follows:
-        followed = outbox.follow(state, "meter_reported")
-        return [Reply(message.call, ACKNOWLEDGED, (report, *followed))]
-    return [Reply(message.call, ACKNOWLEDGED, (report,))]
+    return [Reply(message.call, ACKNOWLEDGED, (report, *outbox.follow(state, "meter_reported")))]
 
 
 def _follow_register(transaction: Transaction, report: EnergyMeasured) -> tuple[str, ...]:
@@ -221,6 +220,8 @@ def _follow_register(transaction: Transaction, report: EnergyMeasured) -> tuple[
     for sample in report.samples:
         if sample.measurand == ENERGY and not sample.phase and not sample.text:
             reading_wh = sample.value * WH_PER_UNIT.get(sample.unit, 1.0)
+            if not abs(reading_wh) < METER_WH_MAX:
+                continue
             before_wh, transaction.meter_wh = transaction.meter_wh, reading_wh
             if reading_wh < before_wh:
                 return (_decrease(before_wh),)
@@ -235,12 +236,9 @@ def _decrease(before_wh: float) -> str:
     return "meter_rollover" if before_wh >= ROLLOVER_NEAR * ceiling else "meter_decreased"
 
 
-def ended_by_available(state: State, connector: int, at_us: int) -> list[Effect]:
-    """End the open transaction of a connector that says it is free."""
+def ended_by_available(state: State, connector: int, at_us: int) -> Transaction | None:
+    """Return the open transaction that a connector which says it is free must have lost."""
     transaction = state.open_on(connector) if connector else None
     if transaction is None or at_us <= transaction.started_us:
-        return []
-    return [
-        Keep((_end_provisionally(transaction, at_us, "available"),)),
-        Release(transaction.token, transaction.number),
-    ]
+        return None
+    return transaction

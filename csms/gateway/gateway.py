@@ -349,15 +349,15 @@ class Gateway:
         """Note a crash; the actor's base has restarted it."""
         log.error("the actor of charger %r failed", charger, exc_info=error)
 
-    def is_poison(self, charger: str, text: bytes) -> bool:
+    def is_poison(self, charger: str, action: str, text: bytes) -> bool:
         """Return whether this very message has crashed the charger's actor too often."""
         if not self._poison:
             return False
-        return self._poison.get(_poison_key(charger, text), 0) >= self.settings.poison_max
+        return self._poison.get(_poison_key(charger, action, text), 0) >= self.settings.poison_max
 
-    def note_poison(self, charger: str, text: bytes) -> None:
+    def note_poison(self, charger: str, action: str, text: bytes) -> None:
         """Count a crash on a message; bounded memory."""
-        key = _poison_key(charger, text)
+        key = _poison_key(charger, action, text)
         self._poison[key] = self._poison.pop(key, 0) + 1
         if len(self._poison) > POISON_KEPT_MAX:
             self._poison.popitem(last=False)
@@ -399,16 +399,14 @@ class Gateway:
         if not wait:
             self.base.tell(line.address, asked)
             return CommandResult(command.id, "queued")
-        future: asyncio.Future[CommandResult] = self.loop.create_future()
         if line.waiting is None:
             line.waiting = {}
-        line.waiting[command.id] = future
-        self.base.tell(line.address, asked)
-        try:
-            return await future
-        finally:
-            if line.waiting is not None:
-                line.waiting.pop(command.id, None)
+        future = line.waiting.get(command.id)
+        if future is None:
+            future = line.waiting[command.id] = self.loop.create_future()
+            self.base.tell(line.address, asked)
+        # Shielded: two may wait for the same command, and one of them may give up.
+        return await asyncio.shield(future)
 
     def presence(self, chargers: list[str] | None) -> dict[str, dict[str, object]]:
         """Return who is connected here, of `chargers` or of all."""
@@ -490,8 +488,9 @@ class Gateway:
             task.cancel()
 
 
-def _poison_key(charger: str, text: bytes) -> bytes:
-    return hashlib.blake2b(charger.encode() + b"\0" + text, digest_size=16).digest()
+def _poison_key(charger: str, action: str, text: bytes) -> bytes:
+    whole = f"{charger}\0{action}\0".encode() + text
+    return hashlib.blake2b(whole, digest_size=16).digest()
 
 
 def _header(request: Request | None, name: str) -> str:

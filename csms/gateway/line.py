@@ -16,6 +16,7 @@ from thespian.actors import ActorExitRequest
 
 from actors.charger.effects import Close, Finish, Keep, Occupy, Release, Reply, Send, Wake
 from actors.charger.messages import (
+    BootAnswered,
     Call,
     CommandAnswered,
     Connected,
@@ -31,6 +32,7 @@ from domain.events import (
     ChargerConnected,
     ChargerDisconnected,
     ChargerEnrolled,
+    CommandFinished,
     Entry,
     Event,
     MessageExchanged,
@@ -187,10 +189,14 @@ class ChargerLine:
                 if error is not None:
                     self._refuse(event, now_us, error[0], error[1], flags)
                     return
-        report = row.read(event.payload, Reading(now_us, self.record.time_zone, self.offset_us))
-        text = redact(event.payload, event.text) if row.secret_request else event.text
+        payload, text = event.payload, event.text
+        if row.secret_request:
+            text = redact(payload, text)
+            if text is not event.text:
+                payload = msgspec.json.decode(text)
+        report = row.read(payload, Reading(now_us, self.record.time_zone, self.offset_us))
         call = Call(event.uid, event.action, text, now_us, event.flags + flags)
-        if self._gateway.is_poison(self.charger, text):
+        if self._gateway.is_poison(self.charger, event.action, text):
             self._bury(call)
             return
         self._gateway.base.tell(self.address, Said(report, call))
@@ -373,10 +379,11 @@ class ChargerLine:
                 gateway.journal.append(blob)
                 self._answer(call, answer)
         except Unavailable:
-            # the queue is at twice its limit: unread and unanswered, so the charger keeps it
-            self.connection.close(1013, "the journal is behind")
+            # The queue is at twice its limit. Unanswered, so the charger keeps it; and so nothing
+            # that came after it may count either.
+            self.fence(1013, "the journal is behind")
         except JournalFailed:
-            pass  # never answered; the gateway closes every connection
+            self.fenced = True  # never answered; the gateway closes every connection
 
     def _answer(self, call: Call, answer: bytes) -> None:
         delay_ms = self.record.reply_delay_ms
@@ -396,12 +403,29 @@ class ChargerLine:
         if frames:
             self.connection.send(frames)
         gateway = self._gateway
+        if call.action == "BootNotification":
+            gateway.base.tell(self.address, BootAnswered())
         gateway.acknowledged(call.action, gateway.now_us() - call.received_us)
         self.connection.answered()
 
     def keep(self, effect: Keep) -> None:
-        """Write to the journal; nobody waits."""
-        self._keep(effect.events)
+        """Write to the journal; nobody waits. How a command ended counts even when fenced."""
+        events = tuple(
+            self._without_secrets(event) if type(event) is CommandFinished else event
+            for event in effect.events
+            if not self.fenced or type(event) is CommandFinished
+        )
+        if events:
+            self._keep_always(events)
+
+    def _without_secrets(self, event: CommandFinished) -> CommandFinished:
+        row = self.version.outbound[event.action]
+        payload, response = event.payload, event.response
+        if row.secret_request:
+            payload = _redacted(payload)
+        if row.secret_response and response:
+            response = _redacted(response)
+        return msgspec.structs.replace(event, payload=payload, response=response)
 
     def send(self, effect: Send) -> None:
         """Send a call and arm its timeout."""
@@ -438,12 +462,14 @@ class ChargerLine:
             future.set_result(effect.result)
 
     def occupy(self, effect: Occupy) -> None:
-        """Count a transaction of a token."""
-        self._gateway.directory.occupy(self.charger, effect.token, effect.transaction)
+        """Count a transaction of a token, unless it was never kept."""
+        if not self.fenced:
+            self._gateway.directory.occupy(self.charger, effect.token, effect.transaction)
 
     def release(self, effect: Release) -> None:
         """Count it no more."""
-        self._gateway.directory.release(self.charger, effect.token, effect.transaction)
+        if not self.fenced:
+            self._gateway.directory.release(self.charger, effect.token, effect.transaction)
 
     def wake(self, effect: Wake) -> None:
         """Arrange for a Tick."""
@@ -461,9 +487,19 @@ class ChargerLine:
     def failed(self, message: object, error: BaseException) -> None:
         """The actor crashed: remember on what, and let the charger start afresh."""
         if isinstance(message, Said):
-            self._gateway.note_poison(self.charger, message.call.text)
+            call = message.call
+            self._gateway.note_poison(self.charger, call.action, call.text)
         self._gateway.actor_failed(self.charger, error)
         self.connection.close(1011, "internal error")
+
+    def ended(self) -> None:
+        """The actor is gone: whoever still waits for a command learns it now."""
+        self.fenced = True
+        waiting, self.waiting = self.waiting, None
+        for command, future in (waiting or {}).items():
+            if not future.done():
+                text = "the charger's actor ended before the command did"
+                future.set_result(CommandResult(command, Outcome.LOST, error_text=text))
 
     def fence(self, code: int, reason: str) -> None:
         """Another connection owns the charger from now on."""
@@ -476,6 +512,10 @@ class ChargerLine:
 
     def _keep_always(self, events: tuple[Event, ...]) -> None:
         self._gateway.keep(self.charger, self.generation, events)
+
+
+def _redacted(text: str) -> str:
+    return redact(msgspec.json.decode(text), text.encode()).decode()
 
 
 EXCHANGE_OUTCOMES: Mapping[str, str] = {
