@@ -25,12 +25,12 @@ from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from time import time_ns
 from typing import Final, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from domain.errors import JournalFailed, Unavailable
+from supervisor.clock import Clock
 
 Done: TypeAlias = Callable[[], None]
 Deliver: TypeAlias = Callable[[Sequence[Done]], None]
@@ -143,11 +143,6 @@ def deliver_in(loop: AbstractEventLoop) -> Deliver:
     return deliver
 
 
-def wall_us() -> int:
-    """Return microseconds since 1970-01-01 UTC."""
-    return time_ns() // 1_000
-
-
 class JournalWriter:
     """The one writer of a journal file.
 
@@ -167,13 +162,13 @@ class JournalWriter:
         deliver: Deliver,
         on_failure: Callable[[JournalFailed], None],
         *,
-        now_us: Callable[[], int] = wall_us,
+        now_us: Callable[[], int] | None = None,
     ) -> None:
         self.path = Path(path)
         self._settings = settings
         self._deliver = deliver
         self._on_failure = on_failure
-        self._now_us = now_us
+        self._now_us = now_us or Clock().now_us
         self._queue: deque[tuple[bytes, Done | None]] = deque()
         self._wake = threading.Event()
         self._closing = False

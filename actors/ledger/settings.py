@@ -11,9 +11,11 @@ class LedgerSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     poll_busy_ms: int = Field(
-        default=20,
+        default=100,
         gt=0,
-        description="Wait before the next look at a journal that just had something new.",
+        description="Wait before the next look at a journal that just had something new. Shorter "
+        "makes smaller batches, which cost more: an entry takes 24 us of CPU in a batch of 1,000, "
+        "64 in one of 280, 420 in one of 20.",
     )
     poll_idle_ms: int = Field(
         default=100,

@@ -76,8 +76,9 @@ def store_url(text: str) -> URL:
     """
     try:
         url = make_url(text)
-    except ArgumentError as error:
-        raise ConfigError([f"relational.url: must be a database URL (got {text!r})"]) from error
+    except ArgumentError:
+        # Not `from error`: its text has the password.
+        raise ConfigError(["relational.url: must be a database URL"]) from None
     if url.drivername not in _DRIVERS:
         raise ConfigError(
             [f"relational.url: must begin with sqlite: or postgresql: (got {url.drivername!r})"]

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -59,7 +58,7 @@ class Home:
     """A data directory and the settings of its ledger."""
 
     def __init__(self, data: Path, url: str = "", **ledger: Any) -> None:
-        self.run = Path(tempfile.mkdtemp(prefix="csms-run-"))  # short: it is for unix sockets
+        self.run = data / "run"
         self.config = Config.model_validate(
             {
                 "data": data,

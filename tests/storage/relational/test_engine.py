@@ -1,0 +1,155 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+from sqlalchemy import insert, select, text
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.errors import ConfigError, Unavailable
+from storage.relational.engine import (
+    RelationalSettings,
+    chunks,
+    open_engine,
+    reading,
+    store_url,
+    upsert,
+    writing,
+)
+from storage.relational.migrations import upgrade
+from storage.relational.tables import connectors, tenants
+from tests.postgres import Cluster
+from tests.storage.relational.kit import rows
+
+
+@pytest.mark.parametrize(
+    ("given", "driver"),
+    [
+        ("sqlite:////data/csms.db", "sqlite+aiosqlite"),
+        ("sqlite+aiosqlite:///csms.db", "sqlite+aiosqlite"),
+        ("postgres://u:p@h/d", "postgresql+asyncpg"),
+        ("postgresql://u:p@h/d", "postgresql+asyncpg"),
+    ],
+)
+def test_every_spelling_gets_our_driver(given: str, driver: str) -> None:
+    assert store_url(given).drivername == driver
+
+
+@pytest.mark.parametrize(
+    "given", ["", "no:hunter2@url", "mysql://h/d", "postgresql+psycopg2://h/d"]
+)
+def test_other_databases_are_refused(given: str) -> None:
+    with pytest.raises(ConfigError, match=r"relational\.url"):
+        store_url(given)
+
+
+@pytest.mark.parametrize("given", ["mysql://user:hunter2@host/d", "postgresql:user:hunter2@host"])
+def test_the_password_is_not_in_the_error(given: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        store_url(given)
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_a_transaction_happens_whole_or_not_at_all(store: AsyncEngine) -> None:
+    with pytest.raises(ZeroDivisionError):
+        async with writing(store) as connection:
+            await connection.execute(insert(tenants), [{"id": "a"}])
+            _ = 1 // 0
+    assert await rows(store, tenants) == []
+    async with writing(store) as connection:
+        await connection.execute(insert(tenants), [{"id": "a"}])
+    assert len(await rows(store, tenants)) == 1
+
+
+async def test_many_writers_wait_for_each_other(store: AsyncEngine) -> None:
+    async def add(number: int) -> None:
+        async with writing(store) as connection:
+            found = list(await connection.execute(select(tenants)))
+            await asyncio.sleep(0)
+            name = f"{number} after {len(found)}"
+            await connection.execute(insert(tenants), [{"id": name}])
+
+    await asyncio.gather(*(add(number) for number in range(20)))
+    assert len(await rows(store, tenants)) == 20
+
+
+async def test_a_writer_that_is_blocked_too_long_is_unavailable(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/csms.db"
+    await upgrade(url)
+    store = open_engine(url)
+    impatient = open_engine(url, RelationalSettings(busy_s=0.05))
+    async with writing(store) as connection:
+        await connection.execute(insert(tenants), [{"id": "a"}])
+        with pytest.raises(Unavailable, match="locked"):
+            async with writing(impatient):
+                pytest.fail("two writers at once")
+        async with reading(impatient) as reader:  # readers are not blocked
+            assert list(await reader.execute(select(tenants))) == []
+    await impatient.dispose()
+    await store.dispose()
+
+
+async def test_an_upsert_can_leave_newer_rows_alone(store: AsyncEngine) -> None:
+    def row(connector: int, status: str, order_us: int) -> dict[str, object]:
+        return {
+            "charger": "A", "connector": connector, "status": status, "order_us": order_us
+        }  # fmt: skip
+
+    for status, order_us in (("first", 5), ("older", 4), ("same", 5), ("newer", 6)):
+        async with writing(store) as connection:
+            statement = upsert(connection, connectors, ["status", "order_us"], newer="order_us")
+            await connection.execute(statement, [row(1, status, order_us), row(2, status, 5)])
+        if status == "older":
+            assert [one["status"] for one in await rows(store, connectors)] == ["first", "older"]
+    assert [one["status"] for one in await rows(store, connectors)] == ["newer", "newer"]
+
+
+async def test_our_own_mistakes_are_not_taken_for_an_absent_database(postgres_url: str) -> None:
+    engine = open_engine(postgres_url)
+    with pytest.raises(ProgrammingError, match="nonsense"):
+        async with reading(engine) as connection:
+            await connection.execute(text("SELECT nonsense"))
+    await engine.dispose()
+
+
+@pytest.mark.slow
+async def test_a_server_that_dies_and_comes_back_is_unavailable_meanwhile(
+    postgres: Cluster,
+) -> None:
+    engine = open_engine(postgres.fresh())
+
+    async def ask() -> int:
+        async with reading(engine) as connection:
+            return int((await connection.execute(text("SELECT 1"))).scalar_one())
+
+    assert await ask() == 1
+    postgres.stop()
+    try:
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await ask()
+    finally:
+        postgres.start()
+    assert await ask() == 1
+    await engine.dispose()
+
+
+@pytest.mark.slow
+async def test_a_server_that_dies_in_a_transaction_is_unavailable(postgres: Cluster) -> None:
+    engine = open_engine(postgres.fresh())
+    try:
+        with pytest.raises(Unavailable):
+            async with writing(engine) as connection:
+                await connection.execute(text("CREATE TABLE t (n int)"))
+                await asyncio.to_thread(postgres.stop)
+                await connection.execute(text("INSERT INTO t VALUES (1)"))
+    finally:
+        postgres.start()
+    async with reading(engine) as connection:
+        assert (await connection.execute(text("SELECT to_regclass('t')"))).scalar() is None
+    await engine.dispose()
+
+
+def test_chunks_are_bounded_and_lose_nothing() -> None:
+    assert list(chunks(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(chunks([])) == []
