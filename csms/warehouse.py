@@ -46,6 +46,9 @@ READER = "warehouse"
 RETELL_S = 10.0
 """Positions are told again so often: a tell may be lost with its link."""
 
+SUBSCRIBE_S = 60.0
+"""The answer comes when all pieces of the feed are confirmed; then the link is made anew."""
+
 _changes = msgspec.msgpack.Decoder(Changes)
 
 
@@ -116,7 +119,7 @@ class WarehouseProcess:
                 for task in (retelling, opening):
                     task.cancel()
                 await asyncio.gather(retelling, opening, return_exceptions=True)
-        self._sql_threads.shutdown(wait=True, cancel_futures=True)
+        await asyncio.to_thread(self._sql_threads.shutdown, wait=True, cancel_futures=True)
         await self._loop.run_in_executor(self._thread, self._warehouse.follower.close)
         self._thread.shutdown(wait=True)
         self._console.close()
@@ -134,7 +137,7 @@ class WarehouseProcess:
         if applied:
             log.info("applied to the analytical store: %s", ", ".join(applied))
         self._loop.call_soon_threadsafe(self._schema_ready.set)
-        return Sink(client, self._settings.database)
+        return Sink(client, self._settings)
 
     # Tasks.
 
@@ -176,19 +179,20 @@ class WarehouseProcess:
     # The ledger.
 
     async def _subscribe(self, link: Link) -> None:
-        answer = await link.ask("subscribe", {"gateway": self._ctx.name, "revision": 0})
+        body: Body = {"gateway": self._ctx.name, "revision": self._revision}
+        answer = await link.ask("subscribe", body, SUBSCRIBE_S)
         if isinstance(answer, bytes):
-            await self._apply(answer)
+            self._apply(answer)
 
-    async def _changed(self, link: Link, body: Body) -> Body:
+    def _changed(self, link: Link, body: Body) -> Body:
         del link
         if isinstance(body, bytes):
-            await self._apply(body)
+            self._apply(body)
         return {"revision": self._revision}
 
-    async def _apply(self, blob: bytes) -> None:
+    def _apply(self, blob: bytes) -> None:
         changes = _changes.decode(blob)
-        await self._warehouse.set_places(
+        self._warehouse.set_places(
             {record.id: _place(record) for record in changes.chargers}, complete=changes.complete
         )
         self._revision = changes.revision

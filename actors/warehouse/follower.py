@@ -86,13 +86,20 @@ class Follower:
         """Whether anybody ever said where chargers are."""
         return bool(self._places)
 
-    def set_places(self, places: Mapping[str, tuple[str, str]], *, complete: bool) -> None:
-        """Learn charger -> (tenant, site), for rows from now on."""
-        self._plans.set_places(places, complete=complete)
+    def learn_places(self, places: Mapping[str, tuple[str, str]], *, complete: bool) -> None:
+        """Learn charger -> (tenant, site), for rows from now on. Any thread."""
         if complete:
             self._places = dict(places)
         else:
             self._places.update(places)
+
+    def keep_places(self, places: Mapping[str, tuple[str, str]], *, complete: bool) -> None:
+        """Remember what was learnt, for the next process.
+
+        Raises:
+            sqlite3.Error: plan.db cannot be written.
+        """
+        self._plans.set_places(places, complete=complete)
 
     def open(self) -> None:
         """Open the engine if it is not open.
@@ -164,6 +171,7 @@ class Follower:
         """Finish the pending block of a journal, or make the next one."""
         settings = self._settings
         plan = self._plans.pending(uuid)
+        again = plan is not None
         if plan is None:
             after = self._plans.position(uuid)
             rows = reader.read(after, settings.block_entries_max, settings.block_bytes_max)
@@ -172,7 +180,7 @@ class Follower:
             plan = self._plans.plan(uuid, name, rows[-1].lsn)
         else:
             rows = self._read_again(reader, plan)
-        self._write(plan, rows)
+        self._write(plan, rows, again=again)
         full = len(rows) >= settings.block_entries_max
         big = sum(len(row.blob) for row in rows) >= settings.block_bytes_max
         return Position(name, uuid, plan.last), full or big
@@ -200,12 +208,12 @@ class Follower:
             after = piece[-1].lsn
         return rows
 
-    def _write(self, plan: Plan, rows: list[Row]) -> None:
+    def _write(self, plan: Plan, rows: list[Row], *, again: bool) -> None:
         built = build(rows, self._places, self._window, self._settings.block_rows_max)
         try:
             self.open()
             assert self._sink is not None
-            refused = self._sink.write(plan.token, built.blocks)
+            refused = self._sink.write(plan.token, built.blocks, again=again)
         except Unavailable as error:
             raise _EngineAway(str(error)) from error
         rejects = built.rejects + refused

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -46,10 +46,16 @@ class Warehouse:
         self._stepped = asyncio.Condition()
         self._places_known = asyncio.Event()
 
-    async def set_places(self, places: Mapping[str, tuple[str, str]], *, complete: bool) -> None:
-        """Learn where chargers are; returns when rows are made with it."""
-        await self._in_thread(partial(self.follower.set_places, places, complete=complete))
+    def set_places(self, places: Mapping[str, tuple[str, str]], *, complete: bool) -> None:
+        """Learn where chargers are, for rows from now on; it is kept on disk soon after.
+
+        Does not wait for the block that is under way: the ledger waits for our answer.
+        """
+        self.follower.learn_places(places, complete=complete)
         self._places_known.set()
+        if places or complete:
+            keep = partial(self.follower.keep_places, places, complete=complete)
+            self._thread.submit(keep).add_done_callback(_log_failure)
 
     async def run(self, draining: asyncio.Event) -> None:
         """Step until `draining` is set and what is there is in, or the engine is away."""
@@ -134,8 +140,6 @@ class Warehouse:
 
     async def _pause(self, pause_ms: int, draining: asyncio.Event) -> None:
         """Sleep, unless somebody waits for fresh data or the process is to end."""
-        if self._waiting and pause_ms > self._settings.poll_ms:
-            pause_ms = self._settings.poll_ms
         if not draining.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause_ms / 1_000):
@@ -144,3 +148,9 @@ class Warehouse:
 
     async def _in_thread(self, work: Callable[[], _T]) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+
+def _log_failure(kept: Future[None]) -> None:
+    error = None if kept.cancelled() else kept.exception()
+    if error is not None:
+        log.warning("where chargers are was not kept on disk: %s", error)

@@ -164,11 +164,11 @@ def main() -> None:
         follower = Follower(
             folder / "journal",
             PlanStore(folder / "plan.db", 1_000),
-            lambda: Sink(open_client(dsn, settings), settings.database),
+            lambda: Sink(open_client(dsn, settings), settings),
             settings,
             Clock(),
         )
-        follower.set_places(
+        follower.learn_places(
             {f"charger-{n:05d}": ("default", f"site-{n // 20}") for n in range(args.chargers)},
             complete=True,
         )

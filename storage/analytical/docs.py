@@ -40,7 +40,7 @@ def render(client: Client, settings: WarehouseSettings) -> str:
     tables = client.query(
         "SELECT name, engine = 'View', comment FROM system.tables "
         "WHERE database = {database:String} AND engine != 'MaterializedView' "
-        "AND name NOT IN ('schema_migrations') ORDER BY engine != 'View', name",
+        "AND name NOT IN ('schema_migrations', 'samples_again') ORDER BY engine != 'View', name",
         parameters={"database": settings.database},
     ).result_rows
     columns = client.query(

@@ -33,6 +33,12 @@ class WarehouseSettings(BaseModel):
         description="Wait for an insert or a query at a server; then the same block is sent again "
         "under the same token.",
     )
+    settle_s: float = Field(
+        default=2.0,
+        ge=0,
+        description="How long a server may take to show a block that was sent before, when it is "
+        "sent again; then it counts as lost. Not for the embedded engine or a cluster.",
+    )
     block_entries_max: int = Field(
         default=20_000,
         ge=1,

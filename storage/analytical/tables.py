@@ -19,10 +19,11 @@ INT64 = pa.int64()
 
 @dataclass(frozen=True)
 class Table:
-    """One table: its name and its columns."""
+    """One table: its name, its columns, and which of them tell a row from all others."""
 
     name: str
     columns: tuple[tuple[str, pa.DataType], ...]
+    identity: tuple[str, ...]
 
     @property
     def schema(self) -> pa.Schema:
@@ -49,6 +50,7 @@ SAMPLES = Table(
         ("quality", TAG),
         ("received_at", SECONDS),
     ),
+    ("charger", "measurand", "connector", "phase", "location", "context", "ts", "received_at"),
 )
 MESSAGES = Table(
     "ocpp_messages",
@@ -68,6 +70,7 @@ MESSAGES = Table(
         ("latency_us", pa.uint64()),
         ("flags", TAGS),
     ),
+    ("charger", "received_at", "direction", "action", "uid", "outcome"),
 )
 STATUSES = Table(
     "status_history",
@@ -85,6 +88,7 @@ STATUSES = Table(
         ("quality", TAG),
         ("received_at", SECONDS),
     ),
+    ("charger", "ts", "connector", "status", "error_code", "received_at"),
 )
 CONNECTIONS = Table(
     "connections",
@@ -107,6 +111,7 @@ CONNECTIONS = Table(
         ("frames_in", pa.uint64()),
         ("frames_out", pa.uint64()),
     ),
+    ("charger", "received_at", "generation", "kind", "remote", "reason"),
 )
 TRANSACTIONS = Table(
     "transaction_events",
@@ -127,6 +132,7 @@ TRANSACTIONS = Table(
         ("flags", TAGS),
         ("received_at", SECONDS),
     ),
+    ("charger", "ts", "transaction", "kind", "connector", "received_at"),
 )
 SECURITY = Table(
     "security_events",
@@ -140,6 +146,7 @@ SECURITY = Table(
         ("quality", TAG),
         ("received_at", SECONDS),
     ),
+    ("charger", "ts", "kind", "received_at"),
 )
 
 TABLES = (SAMPLES, MESSAGES, STATUSES, CONNECTIONS, TRANSACTIONS, SECURITY)

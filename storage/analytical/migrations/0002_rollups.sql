@@ -37,3 +37,21 @@ AS SELECT
 FROM ${database}.samples
 WHERE text = '' AND (connector > 0 OR transaction = 0)
 GROUP BY tenant, site, measurand, charger, connector, phase, location, unit, hour;
+
+-- What is sent here reaches the roll-up and nothing else: the way to feed it a block once more.
+CREATE TABLE IF NOT EXISTS ${database}.samples_again${on_cluster} AS ${database}.samples
+ENGINE = Null
+COMMENT 'Always empty: feeds the roll-up after a crash';
+
+CREATE MATERIALIZED VIEW IF NOT EXISTS ${database}.samples_hourly_feed_again${on_cluster}
+TO ${database}.samples_hourly
+AS SELECT
+    tenant, site, measurand, charger, connector, phase, location, unit,
+    toStartOfHour(toDateTime(ts, 'UTC')) AS hour,
+    min(value) AS least,
+    max(value) AS most,
+    argMaxState(value, ts) AS last,
+    max(ts) AS last_ts
+FROM ${database}.samples_again
+WHERE text = '' AND (connector > 0 OR transaction = 0)
+GROUP BY tenant, site, measurand, charger, connector, phase, location, unit, hour;

@@ -145,5 +145,6 @@ COMMENT 'Seconds that a charger was connected, by UTC day. A day without a row: 
 CREATE VIEW IF NOT EXISTS ${database}.catalog${on_cluster}
 AS SELECT table, name AS column, type, comment
 FROM system.columns
-WHERE database = '${database}' AND table NOT IN ('schema_migrations', 'samples_hourly_feed')
+WHERE database = '${database}' AND table NOT IN
+      ('schema_migrations', 'samples_hourly_feed', 'samples_again', 'samples_hourly_feed_again')
 COMMENT 'Tables and views with their columns';

@@ -66,7 +66,7 @@ def make(
         follower = Follower(
             folder,
             PlanStore(tmp_path / "plan.db", 1_000),
-            lambda: Sink(open_client(mine.dsn, mine), mine.database),
+            lambda: Sink(open_client(mine.dsn, mine), mine),
             mine,
             FakeClock(),
         )
@@ -238,7 +238,8 @@ def test_rows_carry_the_site_that_is_known_when_they_are_made(
     assert not follower.knows_places
     journal.append(readings(0, 1))
     follower.step(hurry=True)
-    follower.set_places({"c1": ("acme", "berlin")}, complete=True)
+    follower.learn_places({"c1": ("acme", "berlin")}, complete=True)
+    follower.keep_places({"c1": ("acme", "berlin")}, complete=True)
     journal.append(readings(1, 2))
     follower.step(hurry=True)
     later = make()

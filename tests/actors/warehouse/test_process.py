@@ -5,12 +5,13 @@ import json
 import random
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,12 @@ def warehouse(data: Path) -> Iterator[subprocess.Popen[bytes]]:
 def serves(path: Path) -> bool:
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0
+
+
+def progress(data: Path) -> int:
+    """How many entries the warehouse has finished."""
+    with closing(sqlite3.connect(data / "warehouse" / "plan.db", timeout=5)) as db:
+        return int(db.execute("SELECT coalesce(sum(position), 0) FROM journals").fetchone()[0])
 
 
 def drain(process: subprocess.Popen[bytes]) -> None:
@@ -159,15 +166,21 @@ def test_killed_at_any_moment_everything_is_stored_exactly_once(data: Path) -> N
     total = 0
     for _ in range(3):
         with warehouse(data) as process:
-            deadline = time.monotonic() + chance.uniform(0.7, 1.6)
-            while time.monotonic() < deadline:
+            before = progress(data)
+            until = time.monotonic() + 40
+            kill_at = 0.0
+            while not kill_at or time.monotonic() < kill_at:
+                assert time.monotonic() < until, "nothing is being inserted"
                 for journal in journals:
                     journal.append(
                         entry(f"c{n % 50}", measured(energy(n, T0 + n * 1_000)), exchanged(str(n)))
                         for n in range(total, total + 200)
                     )
                     total += 200
-                time.sleep(0.05)
+                time.sleep(0.03)
+                # From here on blocks follow each other: the kill falls into the middle of one.
+                if not kill_at and progress(data) > before:
+                    kill_at = time.monotonic() + chance.uniform(0, 0.3)
             process.kill()
             process.wait()
     with warehouse(data) as process:

@@ -129,7 +129,7 @@ def told(client: Client, settings: WarehouseSettings) -> Any:
     def tell(query: str, *entries: Any) -> list[tuple[Any, ...]]:
         places = {"c1": ("acme", "berlin"), "c2": ("acme", "berlin"), "c3": ("acme", "paris")}
         built = build(rows_of(*entries), places, window, 100_000)
-        Sink(client, settings.database).write("t", built.blocks)
+        Sink(client, settings).write("t", built.blocks)
         return list(client.query(query.replace("@", settings.database)).result_rows)
 
     return tell

@@ -6,6 +6,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from domain.errors import Unavailable
+from domain.events import ConnectionRefused
 from storage.analytical.client import INSERT_SETTINGS, open_client
 from storage.analytical.migrate import migrate
 from storage.analytical.rows import DAY_US, Block, Window, build
@@ -51,7 +52,7 @@ def client(clickhouse: ClickHouse, settings: WarehouseSettings) -> Iterator[Clie
 
 @pytest.fixture
 def sink(client: Client, settings: WarehouseSettings) -> Sink:
-    return Sink(client, settings.database)
+    return Sink(client, settings)
 
 
 def a_thousand() -> Sequence[Block]:
@@ -63,10 +64,14 @@ def a_thousand() -> Sequence[Block]:
     )
 
 
-def assert_exactly_once(client: Client, settings: WarehouseSettings) -> None:
+def assert_samples_exactly_once(client: Client, settings: WarehouseSettings) -> None:
     assert count(client, settings.database, "samples") == 1_000
     assert count(client, settings.database, "samples", "FINAL") == 1_000
     assert count(client, settings.database, "ocpp_messages") == 1_000
+
+
+def assert_exactly_once(client: Client, settings: WarehouseSettings) -> None:
+    assert_samples_exactly_once(client, settings)
     # The view's target has one part for one block: it was fed once.
     hours = (1_000 + 59) // 60
     assert count(client, settings.database, "samples_hourly") == hours
@@ -208,8 +213,61 @@ def test_a_fault_is_reported_and_the_same_blocks_go_in_later(
         sink.write("t", blocks)
     assert clickhouse.hits()[0] >= 1
     clickhouse.no_faults()
-    assert sink.write("t", blocks) == []
-    assert_exactly_once(client, settings)
+    assert sink.write("t", blocks, again=True) == []
+    assert_samples_exactly_once(client, settings)
+
+
+@pytest.mark.parametrize("table", ["samples", "ocpp_messages"])
+def test_a_block_whose_token_was_burnt_by_a_crash_is_stored_all_the_same(
+    sink: Sink, client: Client, settings: WarehouseSettings, table: str
+) -> None:
+    blocks = a_thousand()
+    sink.write("t", blocks)
+    # The token stays and the rows go: as if killed after the one and before the other.
+    client.command(
+        f"ALTER TABLE {settings.database}.{table} DELETE WHERE 1", settings={"mutations_sync": 2}
+    )
+    sink.write("t", blocks)
+    assert count(client, settings.database, table) == 0
+    for _ in range(2):
+        sink.write("t", blocks, again=True)
+        assert_samples_exactly_once(client, settings)
+
+
+def test_a_roll_up_that_was_lost_by_a_crash_is_fed_once_more(
+    sink: Sink, client: Client, settings: WarehouseSettings
+) -> None:
+    blocks = a_thousand()
+    query = (
+        "SELECT hour, min(least), max(most), argMaxMerge(last) "
+        f"FROM {settings.database}.samples_hourly GROUP BY hour ORDER BY hour"
+    )
+    sink.write("t", blocks)
+    whole = client.query(query).result_rows
+    client.command(
+        f"ALTER TABLE {settings.database}.samples_hourly DELETE WHERE 1",
+        settings={"mutations_sync": 2},
+    )
+    for _ in range(2):
+        sink.write("t", blocks, again=True)
+        assert client.query(query).result_rows == whole
+
+
+def test_every_kind_of_row_is_found_when_it_is_sent_again(
+    sink: Sink, client: Client, settings: WarehouseSettings
+) -> None:
+    odd = "ü'\\\"\n{}"
+    blocks = blocks_of(
+        *story("c1"),
+        *story(odd),
+        entry(odd, ConnectionRefused("/x", odd, 401, odd), exchanged(odd, action=odd)),
+    )
+    sink.write("one token", blocks)
+    tables = {block.table.name for block in blocks}
+    assert len(tables) == 6
+    before = {table: count(client, settings.database, table) for table in tables}
+    sink.write("another token", blocks, again=True)
+    assert {table: count(client, settings.database, table) for table in tables} == before
 
 
 def test_the_rows_that_the_engine_refuses_are_put_aside_and_the_others_go_in(
