@@ -193,10 +193,16 @@ class TestPasswords:
         assert record.credential is not None
         assert record.credential.kind == "argon2"
 
-    async def test_a_short_one_is_refused(self, registry: Registry) -> None:
+    @pytest.mark.parametrize("password", ["", "x" * 65])
+    async def test_one_that_cannot_be_is_refused_and_the_old_one_stays(
+        self, registry: Registry, password: str
+    ) -> None:
         await registry.create_charger(ChargerRecord("A"))
+        await registry.set_password("A")
+        before = await registry.get_charger("A")
         with pytest.raises(InvalidInput, match="password"):
-            await registry.set_password("A", "short")
+            await registry.set_password("A", password)
+        assert await registry.get_charger("A") == before
 
 
 class TestTokens:
