@@ -18,6 +18,7 @@ from sqlalchemy import Select, Table, bindparam, delete, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domain.commands import Outcome
 from domain.errors import Unavailable
 from domain.events import (
     CertificateRequested,
@@ -82,6 +83,9 @@ ENERGY: Final = "Energy.Active.Import.Register"
 WH_PER_UNIT: Final = {"Wh": 1.0, "kWh": 1_000.0, "": 1.0}
 METER_WH_MAX: Final = 1 << 53
 TRUSTED: Final = (TimeQuality.OK, TimeQuality.NO_ZONE, TimeQuality.SKEWED)
+RESET: Final = "Reset"
+RESET_BOOT_US_MAX: Final = 600_000_000
+"""A boot this long after an accepted Reset is taken to be its consequence."""
 FUTURE_US_MAX: Final = 86_400_000_000
 """A charger's time further ahead than this (a day) does not count as newer than what follows."""
 
@@ -539,6 +543,11 @@ class Projector:
             if rows:
                 columns = [name for name in _any(rows) if name != "id"]
                 await connection.execute(upsert(connection, commands, columns), _sorted(rows))
+        # After both: a Reset and the boot that it led to may stand in two gateways' journals.
+        restarted = set(batch.boots)
+        restarted.update(r["charger"] for r in batch.finished.values() if r["action"] == RESET)
+        for names in chunks(sorted(restarted)):
+            await connection.execute(_RESET_BOOTED.where(commands.c.charger.in_(names)))
         for table, appended in batch.appended.items():
             statement = insert(connection, table).on_conflict_do_nothing()
             await connection.execute(statement, appended)
@@ -677,6 +686,29 @@ _DISCONNECT: Final = (
         close_reason=bindparam("close_reason"),
     )
 )
+
+_BOOT_AFTER_RESET: Final = (
+    select(charger_states.c.booted_us)
+    .where(
+        charger_states.c.charger == commands.c.charger,
+        charger_states.c.booted_us > commands.c.finished_us,
+        charger_states.c.booted_us <= commands.c.finished_us + RESET_BOOT_US_MAX,
+    )
+    .correlate(commands)
+    .scalar_subquery()
+)
+
+_RESET_BOOTED: Final = (
+    update(commands)
+    .where(
+        commands.c.action == RESET,
+        commands.c.outcome == Outcome.ACCEPTED.value,
+        commands.c.follow_end == "",
+        _BOOT_AFTER_RESET.is_not(None),
+    )
+    .values(follow_end="booted", followed_us=_BOOT_AFTER_RESET)
+)
+"""A Reset ends the connection, and with it the actor that waited for the boot."""
 
 _BURY: Final = delete(chargers).where(chargers.c.id == bindparam("key"), chargers.c.deleted)
 """Makes room for a charger that was deleted and is enrolled again."""

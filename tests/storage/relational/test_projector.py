@@ -405,6 +405,48 @@ class TestCommands:
         "c-1", "Reset", '{"type":"Hard"}', "accepted", '{"status":"Accepted"}', issued_by="op"
     )
 
+    @staticmethod
+    def reset(outcome: str = "accepted", at_s: int = 0, action: str = "Reset") -> CommandFinished:
+        return CommandFinished("r", action, "{}", outcome, finished_us=T0 + at_s * SECOND)
+
+    @pytest.mark.parametrize("boot_first", [False, True], ids=["in order", "boot projected first"])
+    async def test_a_reset_is_followed_by_the_next_boot_on_whatever_connection(
+        self, store: AsyncEngine, boot_first: bool
+    ) -> None:
+        parts = [
+            (Journal(store, "gw0"), self.reset(), 0),
+            (Journal(store, "gw1"), ChargerBooted("V", "M"), 40),
+        ]
+        for journal, event, at_s in reversed(parts) if boot_first else parts:
+            await journal.say("A", event, at_s=at_s)
+        found = await row(store, commands)
+        assert (found["follow_end"], found["followed_us"]) == ("booted", T0 + 40 * SECOND)
+
+    @pytest.mark.parametrize(
+        ("command", "charger", "boot_s"),
+        [
+            (("rejected", 0, "Reset"), "A", 40),
+            (("accepted", 0, "ClearCache"), "A", 40),
+            (("accepted", 0, "Reset"), "B", 40),
+            (("accepted", 0, "Reset"), "A", 601),
+            (("accepted", 50, "Reset"), "A", 40),
+        ],
+        ids=["not accepted", "no reset", "another charger", "too late", "before it"],
+    )
+    async def test_no_other_boot_follows_from_a_reset(
+        self, journal: Journal, store: AsyncEngine, command: tuple, charger: str, boot_s: int
+    ) -> None:
+        journal.write("A", self.reset(*command))
+        await journal.say(charger, ChargerBooted("V", "M"), at_s=boot_s)
+        assert (await row(store, commands))["follow_end"] == ""
+
+    async def test_what_a_gateway_saw_follow_stays(
+        self, journal: Journal, store: AsyncEngine
+    ) -> None:
+        await journal.say("A", self.reset(), CommandFollowed("r", "nothing_happened"))
+        await journal.say("A", ChargerBooted("V", "M"), at_s=40)
+        assert (await row(store, commands))["follow_end"] == "nothing_happened"
+
     @pytest.mark.parametrize("turned", [False, True])
     async def test_an_answer_and_what_it_led_to_meet(
         self, store: AsyncEngine, journal: Journal, turned: bool
