@@ -20,6 +20,9 @@ __all__ = ["Follow", "Inbound", "Outbound", "Read", "Reading", "ReadingLimits", 
 Read: TypeAlias = Callable[[Mapping[str, Any], Reading], Report]
 """Payload of the charger's CALL -> what it says. Never raises for any JSON object."""
 
+ReadExact: TypeAlias = Callable[[bytes, Reading], Report | None]
+"""Payload as text -> what it says, or None when schema and `Read` have to look at it."""
+
 Write: TypeAlias = Callable[[Answer], dict[str, Any]]
 """What we say -> payload of the CALLRESULT.
 
@@ -58,6 +61,8 @@ class Inbound:
     """Where the specification has it."""
     secret_request: bool = False
     """True: the payload may hold secrets, redact it before it is logged."""
+    read_exact: ReadExact | None = None
+    """Reads and checks what is exactly as specified, faster; see v16/exact_metering.py."""
 
 
 @dataclass(frozen=True, slots=True)

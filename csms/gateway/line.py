@@ -39,6 +39,7 @@ from domain.events import (
     encode_entry,
 )
 from domain.records import ChargerRecord
+from domain.reports import Report
 from protocol.errors import ErrorCode, Fault, LocalProtocolError
 from protocol.events import (
     CallLost,
@@ -180,6 +181,12 @@ class ChargerLine:
                 event, now_us, ErrorCode.NOT_IMPLEMENTED, f"unknown action {event.action}"[:255]
             )
             return
+        reading = Reading(now_us, self.record.time_zone, self.offset_us)
+        if row.read_exact is not None:
+            exact = row.read_exact(event.text, reading)
+            if exact is not None:
+                self._tell(exact, Call(event.uid, event.action, event.text, now_us, event.flags))
+                return
         schema = self.version.schemas.request(event.action)
         flags = schema.flags(event.payload)
         if flags:
@@ -194,12 +201,14 @@ class ChargerLine:
             text = redact(payload, text)
             if text is not event.text:
                 payload = msgspec.json.decode(text)
-        report = row.read(payload, Reading(now_us, self.record.time_zone, self.offset_us))
-        call = Call(event.uid, event.action, text, now_us, event.flags + flags)
-        if self._gateway.is_poison(self.charger, event.action, text):
+        report = row.read(payload, reading)
+        self._tell(report, Call(event.uid, event.action, text, now_us, event.flags + flags))
+
+    def _tell(self, report: Report, call: Call) -> None:
+        if self._gateway.is_poison(self.charger, call.action, call.text):
             self._bury(call)
-            return
-        self._gateway.base.tell(self.address, Said(report, call))
+        else:
+            self._gateway.base.tell(self.address, Said(report, call))
 
     def _refuse(
         self,

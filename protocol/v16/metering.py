@@ -14,6 +14,7 @@ from domain.text import clean
 from protocol.fields import INT32_MIN, Fields, as_number, json_text
 from protocol.reading import Reading
 from protocol.time import read_time
+from protocol.v16.exact_metering import read_exact_meter_values
 from protocol.v16.vocabulary import (
     CONTEXTS,
     DEFAULT_MEASURAND,
@@ -199,4 +200,12 @@ def write_meter_values(answer: Answer) -> dict[str, Any]:
     return nothing(answer)
 
 
-INBOUND = (Inbound("MeterValues", read_meter_values, write_meter_values, "4.7"),)
+INBOUND = (
+    Inbound(
+        "MeterValues",
+        read_meter_values,
+        write_meter_values,
+        "4.7",
+        read_exact=read_exact_meter_values,
+    ),
+)
