@@ -9,7 +9,7 @@ import base64
 import itertools
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, make_dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -159,7 +159,9 @@ class OcppPackagePeer:
 
     async def call(self, action: str, payload: Payload) -> Payload:
         assert self._charger is not None
-        request = getattr(call, action)(**camel_to_snake_case(payload))
+        # For what the package has no message: one of our own.
+        message = getattr(call, action, None) or make_dataclass(action, payload)
+        request = message(**camel_to_snake_case(payload))
         try:
             await self._charger.call(
                 request, suppress=False, skip_schema_validation=not self._strict

@@ -29,6 +29,7 @@ HASH = {
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 CSR = "-----BEGIN CERTIFICATE REQUEST-----\nMIIB\n-----END CERTIFICATE REQUEST-----\n"
 LATER = "2035-01-01T00:00:00Z"
+SECRET = "hush-hush"
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ COMMANDS: dict[str, Case] = {
         None,
     ),
     "GetDiagnostics": Case(
-        {"location": "ftp://user:word@example.com/up", "retries": 2, "startTime": LATER},
+        {"location": f"ftp://user:{SECRET}@example.com/up", "retries": 2, "startTime": LATER},
         {"fileName": "diagnostics.zip"},
         None,
     ),

@@ -12,7 +12,7 @@ from protocol.v16 import INBOUND, OUTBOUND
 from supervisor.clock import Clock
 from tests.interop.node_under_test import NodeUnderTest
 from tests.interop.peers import CallRefused, Peer, Refused, Reply
-from tests.interop.story import BOOT, COMMANDS, LATER, NOTICES, meter_value, status
+from tests.interop.story import BOOT, COMMANDS, LATER, NOTICES, SECRET, meter_value, status
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
 
@@ -196,6 +196,15 @@ async def test_every_command_brings_the_chargers_own_answer(
         assert ended["queued_us"] <= ended["sent_us"] <= ended["finished_us"]
     assert [action for action, _ in peer.called] == list(COMMANDS)
 
+    def logged() -> Any:
+        found = node.items(f"/messages?charger={identity}&direction=out&limit=100")
+        return found if len(found) == len(COMMANDS) else None
+
+    messages = await asyncio.to_thread(node.settled, "the message log", logged)
+    assert {m["outcome"] for m in messages} == {"result"}
+    assert [m for m in messages if m["flags"]] == []
+    assert SECRET not in str(messages)
+
 
 async def test_a_no_is_rejected_and_a_callerror_is_an_error(
     node: NodeUnderTest, peer: Peer, identity: str
@@ -373,4 +382,7 @@ async def test_a_strict_charger_is_told_what_was_wrong(
     with pytest.raises(CallRefused) as refused:
         await peer.call("StatusNotification", status(1, "Available") | {"connectorId": "one"})
     assert refused.value.code == "TypeConstraintViolation"
+    with pytest.raises(CallRefused) as refused:
+        await peer.call("MakeCoffee", {"cups": 2})
+    assert refused.value.code == "NotImplemented"
     assert await peer.call("StatusNotification", status(1, "Available")) == {}
