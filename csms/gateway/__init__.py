@@ -8,6 +8,7 @@ admission    the decision over one handshake
 directory    the records of chargers and tokens, in memory
 numbers      transaction numbers out of leased blocks
 connection   bytes and WebSocket: sans-I/O websockets on an asyncio.Protocol
+offset       how far a charger's clock is ahead
 line         OCPP on one connection: session, actor, journal
 takeover     at most one connection owns a charger
 activation   asks the ledger what it knows, for hundreds of chargers at once

@@ -26,6 +26,7 @@ from actors.charger.messages import (
 )
 from actors.charger.shell import ChargerActor
 from csms.gateway.connection import Connection
+from csms.gateway.offset import ClockOffset
 from domain.commands import CommandResult, Outcome
 from domain.errors import JournalFailed, Unavailable
 from domain.events import (
@@ -33,9 +34,11 @@ from domain.events import (
     ChargerDisconnected,
     ChargerEnrolled,
     CommandFinished,
+    ConnectorStatusReported,
     Entry,
     Event,
     MessageExchanged,
+    TimeQuality,
     encode_entry,
 )
 from domain.records import ChargerRecord
@@ -60,8 +63,8 @@ if TYPE_CHECKING:  # the two know each other; only one of them can be imported f
     from csms.gateway.gateway import Gateway
 
 _to_json = msgspec.json.Encoder().encode
-LIVE_OFFSET_MAX_US = 3_600_000_000
-"""A live report's clock difference above this is a wrong zone or an offline replay: not learned."""
+_CLOCK_QUALITIES = frozenset({TimeQuality.OK, TimeQuality.SKEWED})
+"""Of times that tell how a charger's clock stands."""
 
 
 class ChargerLine:
@@ -69,6 +72,7 @@ class ChargerLine:
 
     __slots__ = (
         "_gateway",
+        "_offset",
         "_sent",
         "_timer",
         "_wake",
@@ -106,6 +110,8 @@ class ChargerLine:
         self.fenced = False
         """True: another connection owns the charger; nothing of this one counts any more."""
         self.offset_us = 0
+        """By how much the charger's clock is known to be ahead of ours."""
+        self._offset: ClockOffset | None = None
         self.waiting: dict[str, asyncio.Future[CommandResult]] | None = None
         self._sent: tuple[str, str, int] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -205,10 +211,19 @@ class ChargerLine:
         self._tell(report, Call(event.uid, event.action, text, now_us, event.flags + flags))
 
     def _tell(self, report: Report, call: Call) -> None:
+        if type(report) is ConnectorStatusReported:
+            self._learn_offset(report, call.received_us)
         if self._gateway.is_poison(self.charger, call.action, call.text):
             self._bury(call)
         else:
             self._gateway.base.tell(self.address, Said(report, call))
+
+    def _learn_offset(self, report: ConnectorStatusReported, now_us: int) -> None:
+        if report.quality in _CLOCK_QUALITIES:
+            if self._offset is None:
+                self._offset = ClockOffset()
+            self._offset.learn(report.at_us, now_us)
+            self.offset_us = self._offset.us
 
     def _refuse(
         self,
@@ -413,6 +428,7 @@ class ChargerLine:
             self.connection.send(frames)
         gateway = self._gateway
         if call.action == "BootNotification":
+            self._offset, self.offset_us = None, 0  # the answer sets its clock
             gateway.base.tell(self.address, BootAnswered())
         gateway.acknowledged(call.action, gateway.now_us() - call.received_us)
         self.connection.answered()
