@@ -2,17 +2,21 @@
 
 import asyncio
 import errno
+import logging
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from csms.config import Config
-from csms.prepare import prepare_data
+from csms.prepare import make_folders, prepare_data
+from csms.secret import installation_secret
 from csms.tree import node_tree
-from domain.errors import ConfigError
+from domain.errors import ConfigError, Unavailable
 from supervisor.boot import ExitCode, Node, NodeSettings
 from supervisor.child import Child
 from supervisor.logs import LogSettings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -83,18 +87,24 @@ def serve(
 
     Raises:
         ConfigError: the data directory or an address cannot be used.
-        Unavailable: the relational store is away at the very first start.
         NodeError: another node has this directory, or the tree cannot be booted.
     """
-    secret = asyncio.run(prepare_data(config))
+    make_folders(config)
+    node = Node(
+        (*node_tree(config, installation_secret(config.paths.secret)), *extra),
+        config.paths.run,
+        NodeSettings(supervisor=config.supervisor, log=LogSettings(directory=config.paths.log)),
+    )
+    # First of all: processes of a killed node may still hold the addresses and the database.
+    node.take_over()
+    try:
+        asyncio.run(prepare_data(config))
+    except Unavailable as error:
+        # Chargers are served all the same; the ledger waits for the database and migrates it.
+        log.warning("the relational store is away: %s", error)
     sockets = open_sockets(config)
     try:
-        node = Node(
-            (*node_tree(config, secret), *extra),
-            config.paths.run,
-            NodeSettings(supervisor=config.supervisor, log=LogSettings(directory=config.paths.log)),
-            sockets,
-        )
+        node.share(sockets)
         node.start()
         started(addresses(sockets))
         return node.wait()

@@ -48,7 +48,7 @@ _CHUNKS: Final = (512, 64, 8, 1)
 """Rows per INSERT statement. `executemany` gives the GIL away once a row, and a busy loop thread
 returns it only after its switch interval; a statement of many rows gives it away once."""
 
-_SHRINK_PAGES: Final = 256
+_SHRINK_PAGES: Final = 64
 
 
 class JournalSettings(BaseModel):
@@ -92,7 +92,7 @@ class JournalSettings(BaseModel):
         "it one step of pruning follows every commit.",
     )
     checkpoint_pages: int = Field(
-        default=2_000, gt=0, description="Pages in the WAL at which SQLite copies it into the file."
+        default=500, gt=0, description="Pages (16 KiB) in the WAL at which SQLite copies it into the file."
     )
     free_bytes_max: int = Field(
         default=256 * 1024 * 1024,
@@ -309,6 +309,8 @@ class JournalWriter:
         return db
 
     def _prepare(self, db: sqlite3.Connection) -> None:
+        # A record is about 1 kB: pages of 4 kB cost a third more CPU and wall time.
+        db.execute("PRAGMA page_size=16384")
         db.execute("PRAGMA auto_vacuum=INCREMENTAL")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=FULL")

@@ -35,7 +35,10 @@ class Directory:
                 self.tokens[token.id.casefold()] = token
         for running in changes.transactions:
             self._apply_running(running)
-        self.revision = max(self.revision, changes.revision)
+        # A complete piece starts afresh, also after an older database was restored.
+        self.revision = (
+            changes.revision if changes.complete else max(self.revision, changes.revision)
+        )
 
     def _apply_running(self, running: ActiveTransaction) -> None:
         if running.active:
