@@ -12,13 +12,25 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from docs.pages import ocpp_coverage
+from docs.pages import (
+    charger_phases,
+    configuration,
+    metrics,
+    ocpp_coverage,
+    processes,
+    refusals,
+)
 
 ROOT = Path(__file__).parent
 
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
+        "charger-phases.md": charger_phases.page,
+        "configuration.md": configuration.page,
+        "metrics.md": metrics.page,
         "ocpp-coverage.md": ocpp_coverage.page,
+        "processes.md": processes.page,
+        "refusals.md": refusals.page,
     }
 )
 

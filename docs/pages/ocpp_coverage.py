@@ -1,7 +1,6 @@
 """Which OCPP messages are understood and sent, from the tables of `protocol.versions`."""
 
-from collections.abc import Iterable
-
+from docs.pages.tables import table
 from protocol.version import Follow, Inbound, Outbound, Version
 from protocol.versions import VERSIONS
 
@@ -32,14 +31,14 @@ def _version(version: Version) -> str:
             "",
             "### From chargers",
             "",
-            *_table(("message", "chapter", "secrets in the log"), map(_inbound_row, inbound)),
+            *table(("message", "chapter", "secrets in the log"), map(_inbound_row, inbound)),
             "",
             "### To chargers",
             "",
             "Sent one at a time, in the order of their priority. *Yes*: the statuses that mean",
             "accepted. *Ends with*: the report that completes what the answer promised.",
             "",
-            *_table(
+            *table(
                 ("message", "chapter", "priority", "idempotent", "yes", "ends with", "secrets"),
                 map(_outbound_row, outbound),
             ),
@@ -68,11 +67,3 @@ def _outbound_row(row: Outbound) -> tuple[str, ...]:
         follow.replace("_", " "),
         ", ".join(secrets),
     )
-
-
-def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    return [_line(head), _line(("---",) * len(head)), *map(_line, rows)]
-
-
-def _line(cells: tuple[str, ...]) -> str:
-    return "| " + " | ".join(cells) + " |"
