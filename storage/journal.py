@@ -92,7 +92,9 @@ class JournalSettings(BaseModel):
         "it one step of pruning follows every commit.",
     )
     checkpoint_pages: int = Field(
-        default=500, gt=0, description="Pages (16 KiB) in the WAL at which SQLite copies it into the file."
+        default=500,
+        gt=0,
+        description="Pages (16 KiB) in the WAL at which SQLite copies it into the file.",
     )
     free_bytes_max: int = Field(
         default=256 * 1024 * 1024,
