@@ -158,8 +158,7 @@ class Node:
         children: the rows.
         run_dir: made when missing, for this user only; one living node each.
         settings: limits.
-        sockets: listening sockets by name; every child finds them in `ctx.sockets`. They survive
-            every restart, of a child or of the tree; closing them is the caller's.
+        sockets: see `share`.
         clock: default: the machine's.
 
     Raises:
@@ -179,12 +178,36 @@ class Node:
         self._run_dir = run_dir.absolute()
         self._settings = settings or NodeSettings()
         self._clock = clock or Clock()
-        self._sockets = {name: _inherited(s.fileno()) for name, s in (sockets or {}).items()}
+        self._sockets: dict[str, int] = {}
+        self.share(sockets or {})
         self._mark: Mark | None = None
         self._tree: _Tree | None = None
         self._boots: deque[int] = deque()
         self._drain_by_us: int | None = None
         self._looked_us = 0
+
+    def share(self, sockets: Mapping[str, socket.socket]) -> None:
+        """Add listening sockets by name, before `start()`: children find them in `ctx.sockets`.
+
+        They survive every restart, of a child or of the tree; closing them is the caller's.
+        """
+        self._sockets |= {name: _inherited(each.fileno()) for name, each in sockets.items()}
+
+    def take_over(self) -> None:
+        """Take the directory and sweep what a dead node left there; again does nothing.
+
+        `start()` does it too. Before it, addresses and files may still be held by the dead node's
+        children: whoever opens the same ones calls this first.
+
+        Raises:
+            AlreadyRunningError: the directory is a living node's.
+            BootError: what is left does not die.
+        """
+        if self._mark is None:
+            self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            logs.install("main", self._settings.log)
+            self._take_directory()
+            self._sweep_earlier_node()
 
     def start(self) -> None:
         """Take the directory, sweep what a dead node left there, boot the tree.
@@ -197,10 +220,7 @@ class Node:
             BootError: nothing runs then.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _STOP_SIGNALS)
-        self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        logs.install("main", self._settings.log)
-        self._take_directory()
-        self._sweep_earlier_node()
+        self.take_over()
         os.environ["THESPLOG_FILE"] = str(self._run_dir / "thespian.log")
         harden()
         self._boot()

@@ -20,11 +20,11 @@ from tests.chaos.books import Books, Message, Sample, Session, Status
 from tests.chaos.node import ROOT
 
 STATEMENTS = (
-    "SELECT charger, connector, transaction, measurand, context, toUnixTimestamp64Milli(ts), value,"
-    " quality, text FROM csms.samples FINAL",
+    """SELECT charger, connector, transaction, measurand, context, toUnixTimestamp64Milli(ts), value,
+    quality, text FROM csms.samples FINAL""",
     "SELECT charger, connector, status, toUnixTimestamp64Milli(ts) FROM csms.status_history FINAL",
-    "SELECT charger, uid, action, count() FROM csms.ocpp_messages WHERE direction = 'in'"
-    " GROUP BY ALL",
+    """SELECT charger, uid, action, count() FROM csms.ocpp_messages WHERE direction = 'in'
+    GROUP BY ALL""",
     "SELECT charger, kind, transaction, meter_wh FROM csms.transaction_events FINAL",
     "SELECT charger, count() FROM csms.connections WHERE kind = 'connected' GROUP BY ALL",
     "SELECT count() FROM csms.samples",

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from time import time
+from time import time_ns
 from typing import Any
 
 from websockets.asyncio.client import ClientConnection, connect
@@ -53,7 +53,7 @@ class Charger:
         self._random = random.Random(f"{seed} {name}")
         self._pace = pace or Pace()
         self._finishing = False
-        self._last_ms = int(time() * 1_000)
+        self._last_ms = time_ns() // 1_000_000
         self._meter_wh = {1: self._random.randrange(1_000_000), 2: self._random.randrange(1_000)}
         self._sessions = 0
         self._serial = 0
@@ -279,7 +279,7 @@ class Charger:
 
     def _moment(self) -> tuple[int, str]:
         """Return now, milliseconds since 1970 and as OCPP writes it; never the same twice."""
-        self._last_ms = max(self._last_ms + 1, int(time() * 1_000))
+        self._last_ms = max(self._last_ms + 1, time_ns() // 1_000_000)
         moment = datetime.fromtimestamp(self._last_ms // 1_000, UTC)
         return self._last_ms, f"{moment:%Y-%m-%dT%H:%M:%S}.{self._last_ms % 1_000:03d}Z"
 
