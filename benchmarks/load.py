@@ -1,64 +1,106 @@
 """A cheap generator of OCPP 1.6 load: thousands of chargers in one loop, over plain sockets.
 
-Frames are masked with a zero key, so their bytes can be prepared once. Loopback only.
+Frames are masked with a zero key, so the payload of a message is joined to its header and sent; of
+an answer only the first bytes are looked at. Loopback only. `benchmarks.generator` runs this in a
+process of its own and reports what that cost.
 """
 
 import asyncio
 import json
+import random
 import socket
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+
+from supervisor.clock import Clock
 
 HANDSHAKE = (
     "GET /ocpp/{name} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    "Sec-WebSocket-Protocol: ocpp1.6\r\n{more}\r\n"
+    "Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n"
 )
-BOOT = {"chargePointVendor": "Bench", "chargePointModel": "B1", "chargePointSerialNumber": "1"}
+BOOT = json.dumps(
+    {"chargePointVendor": "Bench", "chargePointModel": "B1", "chargePointSerialNumber": "1"}
+).encode()
+MEASURANDS = (
+    ("Energy.Active.Import.Register", "Wh", 100_000.0, 900_000.0),
+    ("Power.Active.Import", "W", 1_000.0, 22_000.0),
+    ("Current.Import", "A", 6.0, 32.0),
+    ("Voltage", "V", 225.0, 235.0),
+)
+PAYLOADS = 64
+RETURN_S_MAX = 0.25
+"""A charger that lost its connection comes back after a random time up to this."""
+ANSWER_S_MAX = 10.0
+"""How long the last answers of a window, or a whole handshake, may take."""
 
 
 def frame(text: bytes) -> bytes:
-    """One masked text frame; the mask is zero, so the payload stays readable."""
+    """One masked text frame of at most 65,535 bytes; with a zero mask the payload stays as it is."""
     size = len(text)
     if size < 126:
-        head = bytes([0x81, 0x80 | size])
-    else:
-        head = bytes([0x81, 0x80 | 126]) + size.to_bytes(2, "big")
-    return head + b"\0\0\0\0" + text
+        return bytes((0x81, 0x80 | size, 0, 0, 0, 0)) + text
+    return b"\x81\xfe" + size.to_bytes(2, "big") + b"\0\0\0\0" + text
 
 
-def meter_values(samples: int, connector: int = 1, transaction: int | None = None) -> bytes:
+def meter_values(samples: int, connector: int = 1, at: str = "", seed: int = 1) -> bytes:
     """The payload of a MeterValues with so many samples, about 150 bytes each."""
-    measurands = (
-        ("Energy.Active.Import.Register", "Wh", "123456"),
-        ("Power.Active.Import", "W", "10937.5"),
-        ("Current.Import", "A", "15.87"),
-        ("Voltage", "V", "229.9"),
-    )
+    chance = random.Random(seed)
+    rows = (MEASURANDS[index % len(MEASURANDS)] for index in range(samples))
     sampled = [
         {
-            "value": value,
+            "value": f"{chance.uniform(low, high):.1f}",
             "context": "Sample.Periodic",
             "format": "Raw",
             "measurand": measurand,
             "location": "Outlet",
             "unit": unit,
         }
-        for measurand, unit, value in (measurands[index % 4] for index in range(samples))
+        for measurand, unit, low, high in rows
     ]
+    at = at or f"{datetime.fromtimestamp(Clock().now_us() / 1e6, UTC):%Y-%m-%dT%H:%M:%SZ}"
     payload = {
         "connectorId": connector,
-        "meterValue": [{"timestamp": "2026-11-22T10:00:00Z", "sampledValue": sampled}],
+        "meterValue": [{"timestamp": at, "sampledValue": sampled}],
     }
-    if transaction is not None:
-        payload["transactionId"] = transaction
     return json.dumps(payload).encode()
+
+
+class Payloads:
+    """Payloads of MeterValues by turns: different values, the time of now."""
+
+    def __init__(self, samples: int = 4) -> None:
+        self._samples = samples
+        self._turn = 0
+        self._made_s = 0.0
+        self._ready: list[bytes] = []
+
+    def __call__(self) -> bytes:
+        self._turn += 1
+        if not self._turn % PAYLOADS or not self._ready:
+            self._refresh()
+        return self._ready[self._turn % PAYLOADS]
+
+    def _refresh(self) -> None:
+        now_s = time.monotonic()
+        if now_s - self._made_s >= 1 or not self._ready:
+            self._made_s = now_s
+            self._ready = [meter_values(self._samples, seed=n) for n in range(PAYLOADS)]
 
 
 @dataclass
 class Tally:
-    """What the generator saw."""
+    """What the generator saw.
+
+    Attributes:
+        errors: CALLERRORs, handshakes that were not answered 101, boots that were not accepted.
+        latencies_s: from the writing of a CALL to its answer.
+        late_s: how much later than planned a paced CALL was written: the generator's own fault.
+    """
 
     connected: int = 0
     booted: int = 0
@@ -67,39 +109,57 @@ class Tally:
     errors: int = 0
     lost: int = 0
     latencies_s: list[float] = field(default_factory=list)
+    late_s: list[float] = field(default_factory=list)
 
 
 class LoadCharger(asyncio.Protocol):
-    """One charger: handshake, boot, then whatever `on_booted` starts."""
+    """One charger: handshake, boot, then whatever `on_booted` starts. Can connect again."""
 
     __slots__ = (
         "_buffer",
         "_opened",
-        "_sent_at",
+        "_sent_s",
         "_tally",
         "_uid",
         "name",
         "on_answer",
         "on_booted",
+        "on_lost",
+        "source",
         "transport",
     )
 
-    def __init__(
-        self, name: str, tally: Tally, on_booted: Callable[["LoadCharger"], None] | None = None
-    ) -> None:
+    def __init__(self, name: str, tally: Tally, source: str = "") -> None:
         self.name = name
+        self.source = source
         self._tally = tally
         self._buffer = b""
         self._opened = False
         self._uid = 0
-        self._sent_at = 0.0
-        self.on_booted = on_booted
+        self._sent_s: deque[float] = deque()
+        self.on_booted: Callable[[LoadCharger], None] | None = None
         self.on_answer: Callable[[LoadCharger], None] | None = None
+        self.on_lost: Callable[[LoadCharger], None] | None = None
         self.transport: asyncio.Transport | None = None
 
+    @property
+    def open_calls(self) -> int:
+        """CALLs that wait for their answers."""
+        return len(self._sent_s)
+
+    async def dial(self, host: str, port: int) -> None:
+        """Open the socket; the handshake and the boot follow by themselves. OSError."""
+        local = (self.source, 0) if self.source else None
+        await asyncio.get_running_loop().create_connection(
+            lambda: self, host, port, local_addr=local, family=socket.AF_INET
+        )
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert hasattr(transport, "write")
         self.transport = transport  # type: ignore[assignment]  # uvloop's is one by its methods
-        transport.write(HANDSHAKE.format(name=self.name, more="").encode())
+        self._buffer, self._opened, self._uid = b"", False, 0
+        self._sent_s.clear()
+        transport.write(HANDSHAKE.format(name=self.name).encode())
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer + data if self._buffer else data
@@ -116,7 +176,7 @@ class LoadCharger(asyncio.Protocol):
             self._opened = True
             self._tally.connected += 1
             buffer = buffer[end + 4 :]
-            self.call(b"BootNotification", json.dumps(BOOT).encode())
+            self.call(b"BootNotification", BOOT)
         while len(buffer) >= 2:
             size, at = buffer[1] & 127, 2
             if size == 126:
@@ -128,17 +188,22 @@ class LoadCharger(asyncio.Protocol):
         self._buffer = buffer
 
     def _message(self, kind: int, body: bytes) -> None:
-        if kind == 0x81 and body[:2] == b"[3":
-            if self._uid == 1:
-                self._tally.booted += 1
+        tally, kindness = self._tally, body[:2]
+        if kind == 0x81 and kindness == b"[3" and self._sent_s:
+            sent_s = self._sent_s.popleft()  # answers come in the order of the calls
+            if body.startswith(b'[3,"1",'):
+                if b'"Accepted"' not in body:
+                    tally.errors += 1
+                    return
+                tally.booted += 1
                 if self.on_booted is not None:
                     self.on_booted(self)
                 return
-            self._tally.answered += 1
-            self._tally.latencies_s.append(time.perf_counter() - self._sent_at)
+            tally.answered += 1
+            tally.latencies_s.append(time.monotonic() - sent_s)
             if self.on_answer is not None:
                 self.on_answer(self)
-        elif kind == 0x81 and body[:2] == b"[2":
+        elif kind == 0x81 and kindness == b"[2":
             uid = body.split(b'"', 2)[1]
             assert self.transport is not None
             self.transport.write(frame(b'[3,"' + uid + b'",{"status":"Accepted"}]'))
@@ -146,21 +211,31 @@ class LoadCharger(asyncio.Protocol):
             assert self.transport is not None
             self.transport.write(b"\x8a\x80\0\0\0\0")
         elif kind == 0x81:
-            self._tally.errors += 1
+            tally.errors += 1
+            if self._sent_s:
+                self._sent_s.popleft()
 
     def call(self, action: bytes, payload: bytes) -> None:
-        """Send one CALL."""
+        """Send one CALL; nothing when there is no connection."""
         if self.transport is None or self.transport.is_closing():
             return
         self._uid += 1
         self._tally.sent += 1
-        self._sent_at = time.perf_counter()
+        self._sent_s.append(time.monotonic())
         self.transport.write(frame(b'[2,"%d","%s",%s]' % (self._uid, action, payload)))
 
     def connection_lost(self, exc: Exception | None) -> None:
         del exc
         self._tally.lost += 1
+        self._sent_s.clear()
         self.transport = None
+        if self.on_lost is not None:
+            self.on_lost(self)
+
+
+def _finish(done: asyncio.Future[None], _: LoadCharger) -> None:
+    if not done.done():
+        done.set_result(None)
 
 
 async def connect_all(
@@ -170,72 +245,165 @@ async def connect_all(
     tally: Tally,
     prefix: str = "BENCH",
     at_once: int = 256,
-    sources: int = 1,
+    sources: Sequence[str] = (),
+    first: int = 0,
 ) -> list[LoadCharger]:
     """Connect and boot `count` chargers; returns when all are booted.
 
-    `sources`: loopback addresses 127.0.0.2 and on to connect from, 20,000 ports each.
+    Args:
+        host: of the server.
+        port: of the server.
+        count: how many.
+        tally: counts what happens.
+        prefix: their identities are this and a number.
+        at_once: so many are connecting at any time.
+        sources: loopback addresses to connect from, by turns; each has about 28,000 ports.
+        first: the number of the first.
+
+    Raises:
+        OSError: the server does not listen, or ports or open files ran out.
+        TimeoutError: one was not booted in time.
     """
-    loop = asyncio.get_running_loop()
-    chargers: list[LoadCharger] = []
-    gate = asyncio.Semaphore(at_once)
+    chargers = [
+        LoadCharger(f"{prefix}{n:06d}", tally, sources[n % len(sources)] if sources else "")
+        for n in range(first, first + count)
+    ]
+    waiting = iter(chargers)
 
-    async def one(index: int) -> None:
-        done: asyncio.Future[None] = loop.create_future()
-
-        def booted(_: LoadCharger) -> None:
-            if not done.done():
-                done.set_result(None)
-
-        async with gate:
-            charger = LoadCharger(f"{prefix}{index:06d}", tally, booted)
-            chargers.append(charger)
-            local = (f"127.0.0.{2 + index % sources}", 0) if sources > 1 else None
-            await loop.create_connection(
-                lambda: charger, host, port, local_addr=local, family=socket.AF_INET
-            )
-            await asyncio.wait_for(done, 60)
+    async def one_after_the_other() -> None:
+        for charger in waiting:
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            charger.on_booted = partial(_finish, done)
+            await charger.dial(host, port)
+            await asyncio.wait_for(done, ANSWER_S_MAX)
             charger.on_booted = None
 
-    await asyncio.gather(*(one(index) for index in range(count)))
+    await asyncio.gather(*(one_after_the_other() for _ in range(min(at_once, count))))
     return chargers
 
 
-async def closed_loop(chargers: list[LoadCharger], payload: bytes, seconds: float) -> float:
-    """Every charger sends the next MeterValues when the last is answered; return messages/s."""
+async def settled(chargers: Sequence[LoadCharger]) -> None:
+    """Wait until no charger waits for an answer. TimeoutError."""
+    end = time.monotonic() + ANSWER_S_MAX
+    while any(charger.open_calls for charger in chargers):
+        if time.monotonic() > end:
+            raise TimeoutError("calls were not answered")
+        await asyncio.sleep(0.01)
+
+
+def _maker(payload: bytes | Callable[[], bytes]) -> Callable[[], bytes]:
+    if isinstance(payload, bytes):
+        return lambda: payload
+    return payload
+
+
+async def closed_loop(
+    chargers: Sequence[LoadCharger], payload: bytes | Callable[[], bytes], seconds: float
+) -> float:
+    """Every charger sends the next MeterValues when the last is answered; return answers/s.
+
+    Returns after the last answer, so that what the server spent belongs to what was answered.
+    """
+    make = _maker(payload)
     tally = chargers[0]._tally
-    stop = time.perf_counter() + seconds
-    start_count, start = tally.answered, time.perf_counter()
+    begun, begun_s = tally.answered, time.monotonic()
+    stop = begun_s + seconds
 
     def again(charger: LoadCharger) -> None:
-        if time.perf_counter() < stop:
-            charger.call(b"MeterValues", payload)
+        if time.monotonic() < stop:
+            charger.call(b"MeterValues", make())
 
     for charger in chargers:
         charger.on_answer = again
-        charger.call(b"MeterValues", payload)
+        charger.call(b"MeterValues", make())
     await asyncio.sleep(seconds)
-    elapsed = time.perf_counter() - start
-    rate = (tally.answered - start_count) / elapsed
-    await asyncio.sleep(0.3)
+    rate = (tally.answered - begun) / (time.monotonic() - begun_s)
+    await settled(chargers)
+    for charger in chargers:
+        charger.on_answer = None
     return rate
 
 
 async def paced(
-    chargers: list[LoadCharger], payload: bytes, per_s: float, seconds: float
+    chargers: Sequence[LoadCharger],
+    payload: bytes | Callable[[], bytes],
+    per_s: float,
+    seconds: float,
 ) -> list[float]:
-    """Send at a fixed rate, spread over the chargers; return the latencies."""
+    """Send at a fixed rate, by turns, whether answers come or not; return the latencies, sorted."""
+    make = _maker(payload)
     tally = chargers[0]._tally
     tally.latencies_s.clear()
-    for charger in chargers:
-        charger.on_answer = None
-    start = time.perf_counter()
-    total = int(per_s * seconds)
-    for index in range(total):
+    tally.late_s.clear()
+    start = time.monotonic()
+    for index in range(int(per_s * seconds)):
         due = start + index / per_s
-        delay = due - time.perf_counter()
-        if delay > 0:
-            await asyncio.sleep(delay)
-        chargers[index % len(chargers)].call(b"MeterValues", payload)
-    await asyncio.sleep(1.0)
+        now = time.monotonic()
+        if due > now:
+            await asyncio.sleep(due - now)
+            now = time.monotonic()
+        tally.late_s.append(now - due)
+        chargers[index % len(chargers)].call(b"MeterValues", make())
+    await settled(chargers)
     return sorted(tally.latencies_s)
+
+
+class Returning:
+    """Chargers that come back by themselves; each sends a MeterValues once it is booted again.
+
+    Attributes:
+        served_s: charger -> when (monotonic) its MeterValues was answered after its last return.
+    """
+
+    def __init__(
+        self, chargers: Sequence[LoadCharger], host: str, port: int, make: Callable[[], bytes]
+    ) -> None:
+        self._place = (host, port)
+        self._make = make
+        self._chargers = chargers
+        self._dials: set[asyncio.Task[None]] = set()
+        self._chance = random.Random(1)
+        self.served_s: dict[LoadCharger, float] = {}
+        self.dials = 0
+        for charger in chargers:
+            charger.on_lost = self._lost
+            charger.on_booted = self._booted
+            charger.on_answer = self._answered
+
+    def _lost(self, charger: LoadCharger) -> None:
+        self.served_s.pop(charger, None)
+        asyncio.get_running_loop().call_later(
+            self._chance.uniform(0, RETURN_S_MAX), self._dial, charger
+        )
+
+    def _dial(self, charger: LoadCharger) -> None:
+        self.dials += 1
+        task = asyncio.get_running_loop().create_task(self._dialled(charger))
+        self._dials.add(task)
+        task.add_done_callback(self._dials.discard)
+
+    async def _dialled(self, charger: LoadCharger) -> None:
+        try:
+            await charger.dial(*self._place)
+        except OSError:
+            self._lost(charger)
+
+    def _booted(self, charger: LoadCharger) -> None:
+        charger.call(b"MeterValues", self._make())
+
+    def _answered(self, charger: LoadCharger) -> None:
+        self.served_s[charger] = time.monotonic()
+
+    def expect(self) -> None:
+        """From now on only those count as served that come back."""
+        self.served_s.clear()
+
+    async def all_served(self, timeout_s: float) -> list[float]:
+        """Wait until all are served; return when each was (monotonic), sorted. TimeoutError."""
+        end = time.monotonic() + timeout_s
+        while len(self.served_s) < len(self._chargers):
+            if time.monotonic() > end:
+                missing = len(self._chargers) - len(self.served_s)
+                raise TimeoutError(f"{missing} chargers were not served again")
+            await asyncio.sleep(0.005)
+        return sorted(self.served_s.values())

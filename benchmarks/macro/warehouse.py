@@ -1,22 +1,30 @@
 """Journal -> ClickHouse: samples a second, CPU a sample, bytes a sample on disk.
 
-    python -m benchmarks.macro.warehouse [--entries 100000] [--samples 9] [--messages]
+    python -m benchmarks.macro.warehouse [--entries 100000] [--samples 9] [--messages] [--json]
 
 The journal is written first, by the real writer; then one follower puts it into an embedded engine
 in a temporary folder, and after a merge the size on disk is taken. Stops by itself.
+
+As a benchmark of the suite it runs so in a process of its own (the engine is one to a process),
+once with the samples alone and once with the log of messages beside them.
 """
 
 import argparse
 import json
 import random
 import resource
+import subprocess
+import sys
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from actors.warehouse.follower import Follower
+from benchmarks.effort import Effort
+from benchmarks.goals import Figures
 from domain.events import EnergyMeasured, Entry, MessageExchanged, Sample, encode_entry
 from storage.analytical.client import open_client
 from storage.analytical.migrate import migrate
@@ -40,6 +48,29 @@ MEASURANDS = (
     ("SoC", "Percent", ""),
 )
 PERIOD_US = 60_000_000
+ROOT = Path(__file__).parents[2]
+RUN_S_MAX = 150.0
+
+
+def measure(effort: Effort) -> tuple[Figures, dict[str, Any]]:
+    """Return the figures of both runs and what each said."""
+    alone, logged = (run_apart(effort.warehouse_entries, *more) for more in ((), ("--messages",)))
+    figures = alone | {"logged_samples_per_s": logged["samples_per_s"]}
+    return figures, {"alone": alone, "with messages": logged}
+
+
+def run_apart(entries_count: int, *more: str) -> Figures:
+    """Run this file in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.macro.warehouse", "--json", *more]
+    done = subprocess.run(
+        [*command, "--entries", str(entries_count)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        check=True,
+        timeout=RUN_S_MAX,
+    )
+    figures: Figures = json.loads(done.stdout.splitlines()[-1])
+    return figures
 
 
 def entries(count: int, samples: int, chargers: int, *, messages: bool) -> Iterator[Entry]:
@@ -145,10 +176,11 @@ def main() -> None:
     parser.add_argument("--entries", type=int, default=100_000)
     parser.add_argument("--samples", type=int, default=9)
     parser.add_argument("--chargers", type=int, default=2_000)
-    parser.add_argument("--block", type=int, default=20_000, help="entries of a block")
+    parser.add_argument("--block", type=int, help="entries of a block; default: the product's")
     parser.add_argument("--messages", action="store_true", help="a message log entry each, too")
+    parser.add_argument("--json", action="store_true", help="the figures once more, as JSON")
     args = parser.parse_args()
-    settings = WarehouseSettings(block_entries_max=args.block)
+    settings = WarehouseSettings(**({"block_entries_max": args.block} if args.block else {}))
     with tempfile.TemporaryDirectory(prefix="warehouse") as name:
         folder = Path(name)
         (folder / "journal").mkdir()
@@ -183,6 +215,7 @@ def main() -> None:
             f"{1e6 * used / count:.2f} us CPU a sample (merges included), "
             f"{follower.counters.blocks} blocks"
         )
+        figures = {"samples_per_s": count / spent, "sample_cpu_us": 1e6 * used / count}
         print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB")
         for final in ("before merges", "after OPTIMIZE FINAL"):
             for table, rows, size in client.query(
@@ -191,10 +224,13 @@ def main() -> None:
                 "ORDER BY table"
             ).result_rows:
                 print(f"{final}: {table} {rows:,} rows, {size / rows:.2f} bytes a row")
+                figures[f"{table.removesuffix('s')}_bytes"] = size / rows
             client.command(f"OPTIMIZE TABLE {settings.database}.samples FINAL")
             client.command(f"OPTIMIZE TABLE {settings.database}.samples_hourly FINAL")
         follower.close()
         client.close()
+    if args.json:
+        print(json.dumps(figures))
 
 
 if __name__ == "__main__":

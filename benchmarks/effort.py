@@ -1,0 +1,42 @@
+"""How much a run measures: a full one, or a quick one that shows only that everything works."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Sizes of all benchmarks; seconds unless said otherwise."""
+
+    windows: int = 5
+    window_s: float = 3.0
+    warm_up_s: float = 2.0
+    paced_s: float = 15.0
+    storm_chargers: int = 5_000
+    scale_chargers: int = 20_000
+    scale_middle: int = 1_000
+    scale_windows: int = 3
+    scale_window_s: float = 5.0
+    scale_per_s: float = 2_000.0
+    recovery_chargers: int = 1_000
+    recovery_rounds: int = 3
+    warehouse_entries: int = 150_000
+    settle_s: float = 2.0
+
+
+FULL = Effort()
+QUICK = Effort(
+    windows=3,
+    window_s=0.7,
+    warm_up_s=0.3,
+    paced_s=2.0,
+    storm_chargers=500,
+    scale_chargers=1_500,
+    scale_middle=500,
+    scale_windows=2,
+    scale_window_s=1.0,
+    scale_per_s=500.0,
+    recovery_chargers=200,
+    recovery_rounds=1,
+    warehouse_entries=10_000,
+    settle_s=0.5,
+)

@@ -1,0 +1,223 @@
+"""The load generator as a process of its own, led line by line.
+
+Its standard input takes commands, one JSON object a line: {"do": name, ...}; each is answered by
+one line on its standard output: what was done and the CPU it took, {"cpu_s", "wall_s", ...}.
+"""
+
+import argparse
+import asyncio
+import gc
+import json
+import os
+import resource
+import select
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import uvloop
+
+from benchmarks.load import (
+    LoadCharger,
+    Payloads,
+    Returning,
+    Tally,
+    closed_loop,
+    connect_all,
+    paced,
+)
+
+ROOT = Path(__file__).parents[1]
+SAMPLES = 4
+COMMAND_S_MAX = 180.0
+SOURCES = ("127.0.0.2", "127.0.0.3")
+
+
+class GeneratorFailed(RuntimeError):
+    """A command failed; the text says why."""
+
+
+class Generator:
+    """A generator process, from the side of who leads it.
+
+    Args:
+        host: of the server under load.
+        port: of the server under load.
+        prefix: of the chargers' identities.
+    """
+
+    def __init__(self, port: int, host: str = "127.0.0.1", prefix: str = "BENCH") -> None:
+        command = [sys.executable, "-m", "benchmarks.generator", host, str(port), prefix]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def do(self, command: str, timeout_s: float = COMMAND_S_MAX, **details: object) -> Any:  # noqa: ANN401 - JSON
+        """Run one command to its end; return what it says. GeneratorFailed, TimeoutError."""
+        process = self._process
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write(json.dumps({"do": command, **details}).encode() + b"\n")
+        process.stdin.flush()
+        if not select.select([process.stdout], [], [], timeout_s)[0]:
+            raise TimeoutError(f"generator: {command} takes longer than {timeout_s} s")
+        line = process.stdout.readline()
+        if not line:
+            raise GeneratorFailed(f"{command}: the generator ended: {process.wait()}")
+        answer = json.loads(line)
+        if "failed" in answer:
+            raise GeneratorFailed(f"{command}: {answer['failed']}")
+        return answer
+
+    def close(self) -> None:
+        """End the process; its connections are reset."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+def quantiles_ms(sorted_s: Sequence[float]) -> dict[str, float]:
+    """p50, p99, p99.9 and the greatest of sorted seconds, in milliseconds."""
+    last = len(sorted_s) - 1
+    return {
+        name: round(sorted_s[min(last, int(len(sorted_s) * share))] * 1e3, 3)
+        for name, share in (("p50_ms", 0.5), ("p99_ms", 0.99), ("p999_ms", 0.999), ("max_ms", 1))
+    }
+
+
+class Fleet:
+    """The commands: one method each."""
+
+    def __init__(self, host: str, port: int, prefix: str) -> None:
+        self._host, self._port, self._prefix = host, port, prefix
+        self._tally = Tally()
+        self._chargers: list[LoadCharger] = []
+        self._payloads = Payloads(SAMPLES)
+        self._returning: Returning | None = None
+
+    async def run(self, do: str, **details: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
+        commands: dict[str, Callable[..., Awaitable[dict[str, Any]]]] = {
+            "grow": self.grow,
+            "shrink": self.shrink,
+            "closed": self.closed,
+            "paced": self.paced,
+            "each": self.each,
+            "returning": self.returning,
+            "served": self.served,
+        }
+        before = (self._tally.answered, self._tally.errors, self._tally.lost)
+        cpu_s, wall_s = time.process_time(), time.monotonic()
+        answer = await commands[do](**details)
+        return {
+            "connected": sum(charger.transport is not None for charger in self._chargers),
+            "answered": self._tally.answered - before[0],
+            "errors": self._tally.errors - before[1],
+            "lost": self._tally.lost - before[2],
+            "cpu_s": time.process_time() - cpu_s,
+            "wall_s": time.monotonic() - wall_s,
+        } | answer
+
+    async def grow(self, to: int, at_once: int = 128) -> dict[str, Any]:
+        """Connect and boot until there are so many."""
+        have = len(self._chargers)
+        fresh = await connect_all(
+            self._host,
+            self._port,
+            to - have,
+            self._tally,
+            self._prefix,
+            at_once,
+            SOURCES,
+            have,
+        )
+        self._chargers += fresh
+        gc.collect()
+        gc.freeze()
+        return {}
+
+    async def shrink(self, to: int) -> dict[str, Any]:
+        """Reset the connections of the last ones."""
+        leaving, self._chargers = self._chargers[to:], self._chargers[:to]
+        for charger in leaving:
+            if charger.transport is not None:
+                charger.transport.abort()
+        while any(charger.transport is not None for charger in leaving):
+            await asyncio.sleep(0.01)
+        return {}
+
+    async def closed(self, seconds: float) -> dict[str, Any]:
+        """All chargers send one MeterValues after the other."""
+        self._tally.latencies_s.clear()
+        rate = await closed_loop(self._chargers, self._payloads, seconds)
+        return {"per_s": rate} | quantiles_ms(sorted(self._tally.latencies_s))
+
+    async def paced(self, per_s: float, seconds: float) -> dict[str, Any]:
+        """So many MeterValues a second, spread over all chargers."""
+        latencies = await paced(self._chargers, self._payloads, per_s, seconds)
+        late = quantiles_ms(sorted(self._tally.late_s))
+        return quantiles_ms(latencies) | {"late_p99_ms": late["p99_ms"]}
+
+    async def each(self, messages: int, per_s: float) -> dict[str, Any]:
+        """Every charger sends so many MeterValues."""
+        await paced(self._chargers, self._payloads, per_s, messages * len(self._chargers) / per_s)
+        return {}
+
+    async def returning(self) -> dict[str, Any]:
+        """From now on whoever loses its connection comes back; count who is served again."""
+        if self._returning is None:
+            self._returning = Returning(self._chargers, self._host, self._port, self._payloads)
+        self._returning.expect()
+        return {}
+
+    async def served(self, since_s: float, timeout_s: float) -> dict[str, Any]:
+        """Wait until all are served again; seconds after `since_s` (monotonic, of this machine)."""
+        assert self._returning is not None
+        times = [when - since_s for when in await self._returning.all_served(timeout_s)]
+        return {
+            "first_s": times[0],
+            "median_s": statistics.median(times),
+            "last_s": times[-1],
+            "dials": self._returning.dials,
+        }
+
+
+async def obey(fleet: Fleet) -> None:
+    """Read commands until the input ends."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(
+        lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+    )
+    while line := await reader.readline():
+        try:
+            answer = await fleet.run(**json.loads(line))
+        except Exception as error:
+            answer = {"failed": f"{type(error).__name__}: {error}"}
+        os.write(1, json.dumps(answer).encode() + b"\n")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("host")
+    parser.add_argument("port", type=int)
+    parser.add_argument("prefix")
+    options = parser.parse_args()
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    uvloop.run(obey(Fleet(options.host, options.port, options.prefix)))
+
+
+if __name__ == "__main__":
+    main()

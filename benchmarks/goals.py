@@ -1,0 +1,91 @@
+"""What is measured, row by row: the figure, its unit, and what the spine was built for.
+
+A benchmark returns figures by key; a row says how to show one and what it should reach. Goals are
+for one machine of 2 cores that runs the node and the generator. A missed goal fails nothing.
+"""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+Figures: TypeAlias = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure of a benchmark.
+
+    Attributes:
+        label: for the table.
+        unit: follows the value.
+        at_most, at_least: the goal; both None: shown without judgement.
+        digits: after the point.
+    """
+
+    benchmark: str
+    key: str
+    label: str
+    unit: str = ""
+    at_most: float | None = None
+    at_least: float | None = None
+    digits: int = 0
+
+    def shown(self, value: float) -> str:
+        return f"{value:,.{self.digits}f} {self.unit}".strip()
+
+    @property
+    def goal(self) -> str:
+        """The goal as text, empty when there is none."""
+        for sign, limit in (("≤", self.at_most), ("≥", self.at_least)):
+            if limit is not None:
+                return f"{sign} {limit:,.{self.digits}f} {self.unit}".strip()
+        return ""
+
+    def reached(self, value: float) -> bool | None:
+        """Whether the goal is reached; None: there is none."""
+        if self.at_most is not None:
+            return value <= self.at_most
+        if self.at_least is not None:
+            return value >= self.at_least
+        return None
+
+
+ROWS = (
+    Row("gateway", "cpu_us", "gateway CPU per MeterValues of 4 samples", "µs", at_most=60),
+    Row("gateway", "per_s", "MeterValues answered, durable, whole node", "/s", at_least=14_000),
+    Row("gateway", "node_cpu_us", "CPU of all other processes per MeterValues", "µs"),
+    Row("gateway", "generator_cpu_us", "CPU of the generator per MeterValues", "µs"),
+    Row("gateway", "catch_up_s", "ledger and warehouse behind after the load", "s", digits=1),
+    Row("gateway", "p50_ms", "answer at 1,000/s, half of them within", "ms", digits=1),
+    Row("gateway", "p99_ms", "answer at 1,000/s, 99 % within", "ms", at_most=10, digits=1),
+    Row("gateway", "p999_ms", "answer at 1,000/s, 99.9 % within", "ms", digits=1),
+    Row("gateway", "late_p99_ms", "of that the generator's own delay, 99 % within", "ms", digits=1),
+    Row("gateway", "connects_per_s", "connect + BootNotification", "/s", at_least=2_500),
+    Row("gateway", "connect_cpu_us", "gateway CPU per connect + BootNotification", "µs"),
+    Row("gateway", "enrols_per_s", "the same, of chargers never seen before", "/s"),
+    Row("gateway", "charger_kb", "memory of a connected charger", "KB", at_most=20, digits=1),
+    Row("gateway", "busy_charger_kb", "the same, after 10 MeterValues each", "KB", digits=1),
+    Row("gateway", "node_mb", "memory of an idle node, all processes", "MB"),
+    Row("scale", "chargers", "chargers in one gateway (limit: open files)", at_least=19_500),
+    Row("scale", "cpu_us_100", "CPU per message, paced, 100 connected", "µs", digits=1),
+    Row("scale", "cpu_us_1000", "CPU per message, paced, 1,000 connected", "µs", digits=1),
+    Row("scale", "cpu_us_all", "CPU per message, paced, all connected", "µs", digits=1),
+    Row("scale", "uneven_pct", "greatest difference of the three", "%", at_most=15, digits=1),
+    Row("scale", "idle_pct", "a core, for all of them being silent", "%", digits=1),
+    Row("scale", "charger_kb", "memory of a charger, all connected", "KB", at_most=20, digits=1),
+    Row("warehouse", "samples_per_s", "samples into ClickHouse", "/s", at_least=100_000),
+    Row("warehouse", "logged_samples_per_s", "the same, the messages' log beside them", "/s"),
+    Row("warehouse", "sample_cpu_us", "CPU per sample, merges included", "µs", digits=2),
+    Row("warehouse", "sample_bytes", "a sample on disk", "bytes", at_most=3, digits=2),
+    Row("recovery", "killed_s", "kill -9, 1,000 chargers served again", "s", at_most=2, digits=2),
+    Row("recovery", "found_s", "hung gateway found", "s", at_most=3, digits=2),
+    Row("recovery", "hung_s", "hung gateway, 1,000 chargers served again", "s", digits=2),
+    Row("peer", "peer_cpu_us", "CPU per MeterValues, ocpp's central system", "µs"),
+    Row("peer", "cpu_us", "CPU per MeterValues, our gateway, same run", "µs"),
+    Row("peer", "ratio", "ocpp's CPU in ours", "times", digits=1),
+    Row("peer", "peer_per_s", "answered, ocpp's central system, nothing kept", "/s"),
+    Row("peer", "per_s", "answered, our node, durable", "/s"),
+)
+
+
+def rows_of(benchmark: str) -> tuple[Row, ...]:
+    return tuple(row for row in ROWS if row.benchmark == benchmark)
