@@ -49,10 +49,10 @@ def run(name: str, effort: Effort, *, record: bool) -> bool:
         print(f"{name}: failed: {type(error).__name__}: {error}", flush=True)
         return False
     result = Result(name, date, here, figures, details)
-    last = read(name)
+    last = read(name) if effort is FULL else None
     since = f", compared with {last.date[:10]}" if last else ""
     print(f"{name}: {time.monotonic() - begun:.0f} s, load at start {busy}{since}")
-    print(compared(result, last), flush=True)
+    print(compared(result, last, judged=effort is FULL), flush=True)
     if record:
         print(f"  recorded in {write(result).relative_to(ROOT)}", flush=True)
     return True

@@ -182,10 +182,10 @@ class Fleet:
         self._returning.expect()
         return {}
 
-    async def served(self, since_s: float, timeout_s: float) -> dict[str, Any]:
+    async def served(self, since_s: float, patience_s: float) -> dict[str, Any]:
         """Wait until all are served again; seconds after `since_s` (monotonic, of this machine)."""
         assert self._returning is not None
-        times = [when - since_s for when in await self._returning.all_served(timeout_s)]
+        times = [when - since_s for when in await self._returning.all_served(patience_s)]
         return {
             "first_s": times[0],
             "median_s": statistics.median(times),

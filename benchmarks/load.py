@@ -40,7 +40,7 @@ ANSWER_S_MAX = 10.0
 
 
 def frame(text: bytes) -> bytes:
-    """One masked text frame of at most 65,535 bytes; with a zero mask the payload stays as it is."""
+    """One masked text frame of at most 65,535 bytes; a zero mask leaves the payload as it is."""
     size = len(text)
     if size < 126:
         return bytes((0x81, 0x80 | size, 0, 0, 0, 0)) + text

@@ -57,14 +57,17 @@ def _rounded(value: Any) -> Any:  # noqa: ANN401 - JSON
     return value
 
 
-def compared(result: Result, last: Result | None) -> str:
-    """The figures of a run as text: value, goal, whether it is reached, change since `last`."""
+def compared(result: Result, last: Result | None, *, judged: bool = True) -> str:
+    """The figures of a run as text: value, goal, whether it is reached, change since `last`.
+
+    `judged`: a quick run is not, its loads are too small.
+    """
     lines = []
     for row in rows_of(result.name):
         value = result.figures.get(row.key)
         if value is None:
             continue
-        verdict = {True: "reached", False: "MISSED", None: ""}[row.reached(value)]
+        verdict = {True: "reached", False: "MISSED", None: ""}[row.reached(value) if judged else None]
         before = last.figures.get(row.key) if last else None
         change = f"{100 * (value / before - 1):+.0f} %" if before else ""
         lines.append(

@@ -44,7 +44,7 @@ def strike(node: Node, generator: Generator, number: signal.Signals) -> dict[str
     struck_s = time.monotonic()
     os.kill(pid, number)
     dead_s = wait_for_death(pid, FOUND_S_MAX) - struck_s
-    served: dict[str, float] = generator.do("served", since_s=struck_s, timeout_s=SERVED_S_MAX)
+    served: dict[str, float] = generator.do("served", since_s=struck_s, patience_s=SERVED_S_MAX)
     node.wait_until_up()
     time.sleep(PAUSE_S)
     return {"dead_s": dead_s} | served
