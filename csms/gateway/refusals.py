@@ -47,6 +47,9 @@ REFUSALS: Mapping[str, Refusal] = {
     "held_elsewhere": Refusal(
         1008, "", "The charger is connected from another address, and that connection lives."
     ),
+    "outrun": Refusal(
+        1008, "", "A newer connection of the same charger came before this one was let in."
+    ),
     "takeover_storm": Refusal(
         1008, "", "The charger was taken over too often from different addresses."
     ),

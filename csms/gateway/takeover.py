@@ -3,10 +3,15 @@
 The newest authenticated connection wins at once when it comes from the same address, else only
 after the old one has failed a ping (CWE-613: "most recent displaces the legitimate one"). An old
 one that lives keeps the charger and the newcomer is refused.
+
+While one gateway asks the others, one of them may be asking too, for the same charger. So a claim
+is known from its begin to its end, and of two claims the newer wins: a connection is either
+claimed for or open, and whoever asks is told of both.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from csms.gateway.attempts import Quota
 from csms.gateway.connection import Connection
@@ -15,9 +20,19 @@ from csms.gateway.settings import GatewaySettings
 from domain.errors import CsmsError
 from supervisor.links import LinkClient
 
-ABSENT, YIELDED, KEPT = "absent", "yielded", "kept"
+ABSENT, YIELDED, KEPT, STORM = "absent", "yielded", "kept", "storm"
+REASONS = {KEPT: "held_elsewhere", STORM: "takeover_storm"}
+"""Verdicts that refuse a newcomer -> key of REFUSALS."""
 REPLACED = 1008
 """Close code of a connection that a newer one has replaced."""
+
+
+@dataclass(slots=True, eq=False)
+class _Claim:
+    """A connection that waits for the others' word. `lost`: a newer one was faster."""
+
+    generation: int
+    lost: bool = False
 
 
 class Takeover:
@@ -35,20 +50,45 @@ class Takeover:
         self._find = find
         self._now_us = now_us
         self._quota = Quota(settings.takeovers_per_min, settings.attempts_kept_max)
+        self._claims: dict[str, _Claim] = {}
 
     def is_free(self, charger: str) -> bool:
         """Return whether nobody has to be asked: no other gateway, and not connected here."""
         return not self._peers and self._find(charger) is None
 
     async def claim(self, charger: str, generation: int, connection: Connection) -> str:
-        """Return "" when `connection` may have the charger, else the reason why not."""
-        answers = await asyncio.gather(
-            self.challenge(charger, generation, connection.remote),
-            *(self._ask(peer, charger, generation, connection.remote) for peer in self._peers),
-        )
-        if KEPT in answers:
-            return "held_elsewhere"
-        return ""
+        """Return "" when `connection` may have the charger, else the reason why not.
+
+        The caller must open the connection before it waits for anything else.
+        """
+        if not self._outruns(charger, generation):
+            return "outrun"
+        key = charger.casefold()
+        claim = self._claims[key] = _Claim(generation)
+        try:
+            answers = await asyncio.gather(
+                self._challenge_open(charger, generation, connection.remote),
+                *(self._ask(peer, charger, generation, connection.remote) for peer in self._peers),
+            )
+        finally:
+            if self._claims.get(key) is claim:
+                del self._claims[key]
+        if claim.lost:
+            return "outrun"
+        return next((REASONS[answer] for answer in answers if answer in REASONS), "")
+
+    def _outruns(self, charger: str, generation: int) -> bool:
+        """Return whether a newcomer is newer than the one that is being claimed for here, if any.
+
+        The older one has lost then.
+        """
+        rival = self._claims.get(charger.casefold())
+        if rival is None:
+            return True
+        if rival.generation >= generation:
+            return False
+        rival.lost = True
+        return True
 
     async def _ask(self, peer: LinkClient, charger: str, generation: int, remote: str) -> str:
         if not peer.is_up:
@@ -66,7 +106,16 @@ class Takeover:
         return str(answer["verdict"]) if isinstance(answer, dict) else ABSENT
 
     async def challenge(self, charger: str, generation: int, remote: str) -> str:
-        """Return whether the connection that we hold, if any, gives way to a newer one."""
+        """Return whether what we have of a charger, if anything, gives way to a newer connection.
+
+        Asked by the other gateways.
+        """
+        if not self._outruns(charger, generation):
+            return KEPT
+        return await self._challenge_open(charger, generation, remote)
+
+    async def _challenge_open(self, charger: str, generation: int, remote: str) -> str:
+        """Return whether the connection that is open here, if any, gives way to a newer one."""
         line = self._find(charger)
         if line is None:
             return ABSENT
@@ -74,7 +123,7 @@ class Takeover:
             return KEPT
         if line.connection.remote != remote:
             if not self._quota.take(charger.casefold(), self._now_us()):
-                return KEPT
+                return STORM
             if await self._lives(line):
                 return KEPT
         line.fence(REPLACED, "replaced by a newer connection")

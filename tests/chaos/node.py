@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from supervisor.child import State, TreeStatus
+from supervisor.links import LinkClient, LinkSettings
 from supervisor.status import read_status
 from supervisor.sweep import Mark, holders, sweep
 
@@ -105,6 +106,22 @@ class Node:
         status = self.status()
         assert status is not None
         return status
+
+    def wait_up(self) -> None:
+        """`up()` for those without a loop."""
+        asyncio.run(self.up())
+
+    async def ask(self, process: str, method: str, body: Any) -> Any:
+        """Ask a process over its link, as the others of the node do."""
+        client = LinkClient(self.run_dir / f"{process}.sock", {}, LinkSettings())
+        async with client:
+            await client.connected(10.0)
+            return await client.ask(method, body, 10.0)
+
+    async def owners(self, charger: str) -> list[str]:
+        """Return the gateways that say they have this charger."""
+        answers = [await self.ask(name, "presence", {"chargers": [charger]}) for name in GATEWAYS]
+        return [name for name, answer in zip(GATEWAYS, answers, strict=True) if charger in answer]
 
     def tree(self) -> dict[str, Any]:
         """What main says of its tree."""

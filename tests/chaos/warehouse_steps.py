@@ -1,6 +1,6 @@
 """Steps of a warehouse on an embedded engine, each in a process of its own.
 
-    python -m tests.chaos.warehouse_steps DATA prepare|plan|one|all
+python -m tests.chaos.warehouse_steps DATA prepare|plan|one|all
 """
 
 import sys
