@@ -7,7 +7,7 @@ upgrade, so a charger that is not let in never costs an actor or a row.
 import base64
 import binascii
 from collections.abc import Callable, Collection, Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple, TypeAlias
 
 from websockets.datastructures import MultipleValuesError
@@ -119,7 +119,9 @@ def choose(offered: Collection[str], spoken: Sequence[str]) -> str:
 def _covering(
     remote: str, networks: Collection[IPv4Network | IPv6Network]
 ) -> IPv4Network | IPv6Network | None:
-    address = ip_address(remote)
+    address: IPv4Address | IPv6Address = ip_address(remote)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped  # a listener on :: sees IPv4 peers like this
     return next((network for network in networks if address in network), None)
 
 

@@ -22,7 +22,7 @@ class Attempts:
 
     def allowed(self, address: str, identity: str, now_us: int) -> bool:
         """Return whether a password may be checked now."""
-        pair = (address, identity)
+        pair = (address, identity.casefold())
         failures, until_us = self._pairs.get(pair, (0, 0))
         if failures >= self._settings.failures_burst and now_us < until_us:
             return False
@@ -33,8 +33,11 @@ class Attempts:
 
     def failed(self, address: str, identity: str, now_us: int) -> None:
         """Note a failed sign-in."""
-        pair = (address, identity)
-        failures = self._pairs.get(pair, (0, 0))[0] + 1
+        pair = (address, identity.casefold())
+        failures, until_us = self._pairs.get(pair, (0, now_us))
+        if now_us - until_us > self._settings.lockout_s_max * 1e6:
+            failures = 0  # long ago
+        failures += 1
         over = failures - self._settings.failures_burst
         wait_s = min(2.0 ** min(max(over, 0), 20), self._settings.lockout_s_max)
         self._pairs[pair] = (failures, now_us + round(wait_s * 1e6))
@@ -48,7 +51,7 @@ class Attempts:
 
     def succeeded(self, address: str, identity: str) -> None:
         """Note a sign-in: the pair starts afresh and is let through when its address is limited."""
-        pair = (address, identity)
+        pair = (address, identity.casefold())
         self._pairs.pop(pair, None)
         self._proved[pair] = None
         self._proved.move_to_end(pair)

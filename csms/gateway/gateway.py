@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http import HTTPStatus
 
 import msgspec
 from websockets.http11 import Request
@@ -21,7 +22,7 @@ from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
 from csms.gateway.line import ChargerLine
 from csms.gateway.meters import Meters
-from csms.gateway.refusals import REFUSALS
+from csms.gateway.refusals import REFUSALS, Refusal
 from csms.gateway.settings import GatewaySettings
 from csms.gateway.takeover import Takeover
 from domain.answers import (
@@ -99,7 +100,8 @@ class Gateway:
         self._accept_unknown = tuple(
             ipaddress.ip_network(text, strict=False) for text in dict.fromkeys(parts.accept_unknown)
         )
-        self._handshakes: dict[Connection, None] = {}
+        self._handshakes: dict[Connection, float] = {}
+        """Unfinished ones, and when their request came (loop time; 0: not yet)."""
         self._by_address: dict[str, int] = {}
         self.connections: dict[Connection, None] = {}
         self._attempts = Attempts(parts.settings)
@@ -107,6 +109,7 @@ class Gateway:
         self._verified: OrderedDict[bytes, None] = OrderedDict()
         self._poison: OrderedDict[bytes, int] = OrderedDict()
         self._threads = ThreadPoolExecutor(parts.settings.argon2_threads, "argon2")
+        self._free_threads = asyncio.Semaphore(parts.settings.argon2_threads)
         self._tasks: set[asyncio.Task[None]] = set()
         self._last_generation = 0
 
@@ -122,7 +125,7 @@ class Gateway:
         ):
             self.meters.refused("full")
             return False
-        self._handshakes[connection] = None
+        self._handshakes[connection] = 0.0
         self._by_address[connection.remote] = here + 1
         self.connections[connection] = None
         return True
@@ -156,6 +159,8 @@ class Gateway:
 
     def handshake(self, connection: Connection, request: Request) -> None:
         """Decide over a parsed handshake; the answer may come later."""
+        if connection in self._handshakes:
+            self._handshakes[connection] = self.loop.time()
         if self.refusing or len(self.lines) >= self.settings.connections_max:
             self._refuse(connection, request, Denied(self.refusing or "full", ""))
             return
@@ -163,21 +168,22 @@ class Gateway:
             request, connection.remote, self.directory.charger, self._spoken, self._accept_unknown
         )
         if isinstance(verdict, Denied):
-            if verdict.reason in ("unknown_charger", "wrong_username"):
-                self._check_limit(connection, request, verdict)
-                return
-            self._refuse(connection, request, verdict)
+            if REFUSALS[verdict.reason].status == HTTPStatus.UNAUTHORIZED:
+                self._fail(connection, request, verdict)
+            else:
+                self._refuse(connection, request, verdict)
         elif isinstance(verdict, Admitted):
             self._admit(connection, request, verdict)
         else:
             self._check_password(connection, request, verdict)
 
-    def _check_limit(self, connection: Connection, request: Request, denied: Denied) -> None:
+    def _fail(self, connection: Connection, request: Request, denied: Denied) -> None:
         """Count a failed sign-in, so that guessing identities is limited like guessing keys."""
         now_us = self.now_us()
-        if not self._attempts.allowed(connection.remote, denied.identity, now_us):
+        if self._attempts.allowed(connection.remote, denied.identity, now_us):
+            self._attempts.failed(connection.remote, denied.identity, now_us)
+        else:
             denied = Denied("too_many_attempts", denied.identity, denied.reason)
-        self._attempts.failed(connection.remote, denied.identity, now_us)
         self._refuse(connection, request, denied)
 
     def _check_password(
@@ -203,9 +209,16 @@ class Gateway:
     async def _check_slowly(
         self, connection: Connection, request: Request, needed: PasswordNeeded, proof: bytes
     ) -> None:
-        fits = await self.loop.run_in_executor(
-            self._threads, verify, needed.credential, needed.password
-        )
+        record = needed.admitted.record
+        async with self._free_threads:
+            if connection not in self._handshakes:
+                return  # it gave up meanwhile
+            if not self._attempts.allowed(connection.remote, record.id, self.now_us()):
+                self._refuse(connection, request, Denied("too_many_attempts", record.id))
+                return
+            fits = await self.loop.run_in_executor(
+                self._threads, verify, needed.credential, needed.password
+            )
         if fits:
             self._verified[proof] = None
             if len(self._verified) > VERIFIED_KEPT_MAX:
@@ -216,6 +229,8 @@ class Gateway:
         self, connection: Connection, request: Request, needed: PasswordNeeded, *, fits: bool
     ) -> None:
         record = needed.admitted.record
+        if fits and connection not in self.connections:
+            return  # it gave up meanwhile, and must not become a line that nothing closes
         if fits:
             self._attempts.succeeded(connection.remote, record.id)
             self._admit(connection, request, needed.admitted)
@@ -225,8 +240,18 @@ class Gateway:
 
     def _refuse(self, connection: Connection, request: Request, denied: Denied) -> None:
         refusal = REFUSALS[denied.reason]
-        self._handshake_over(connection)
         self._record_refusal(connection, denied, refusal.status, request)
+        step_s = self.settings.refusal_delay_ms / 1e3
+        if refusal.status == HTTPStatus.UNAUTHORIZED and step_s:
+            # Its time must not say whether a slow password was checked. Until then it counts as
+            # an unfinished handshake, with their limits.
+            passed_s = self.loop.time() - self._handshakes.get(connection, 0.0)
+            self.loop.call_later(step_s - passed_s % step_s, self._reject, connection, refusal)
+        else:
+            self._reject(connection, refusal)
+
+    def _reject(self, connection: Connection, refusal: Refusal) -> None:
+        self._handshake_over(connection)
         connection.reject(refusal.status, refusal.body)
 
     def _record_refusal(
@@ -236,7 +261,8 @@ class Gateway:
         if self.refusing or not self._refusals.take("", self.now_us()):
             return
         event = ConnectionRefused(
-            connection.path[:1_000],
+            # Some chargers are set up with a password in the query.
+            connection.path.partition("?")[0][:1_000],
             connection.remote,
             status,
             denied.reason,
@@ -284,7 +310,11 @@ class Gateway:
         request: Request,
     ) -> None:
         record = admitted.record
-        reason = await self.takeover.claim(record.id, generation, connection)
+        try:
+            reason = await self.takeover.claim(record.id, generation, connection)
+        except Exception:
+            connection.close(1011, "internal error")
+            raise
         current = self.lines.get(record.id.casefold())
         if not reason and current is not None and current.generation > generation:
             reason = "held_elsewhere"  # an even newer one was faster

@@ -111,6 +111,13 @@ class GatewaySettings(BaseModel):
         description="Failed sign-ins of one address, all identities together; beyond it that "
         "address gets 429 without a check, except for identities that signed in from it before.",
     )
+    refusal_delay_ms: float = Field(
+        200.0,
+        ge=0,
+        le=2_000,
+        description="Every 401 is sent so long after its request (or a multiple of it), so that "
+        "its time does not tell known identities from unknown ones. 0: at once.",
+    )
     attempts_kept_max: int = Field(
         100_000, ge=100, description="Remembered addresses and pairs; the oldest are forgotten."
     )
