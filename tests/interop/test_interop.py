@@ -386,3 +386,24 @@ async def test_a_strict_charger_is_told_what_was_wrong(
         await peer.call("MakeCoffee", {"cups": 2})
     assert refused.value.code == "NotImplemented"
     assert await peer.call("StatusNotification", status(1, "Available")) == {}
+
+
+async def test_a_peer_notices_what_does_not_fit_the_schema(
+    node: NodeUnderTest, peer: Peer, identity: str
+) -> None:
+    await boot(peer, node, identity)
+    await peer.reply("UnlockConnector", Reply({"status": "Unlocked"}))
+    body = {"action": "UnlockConnector", "payload": {"connectorId": "one"}}
+    path = f"/chargers/{identity}/calls?wait=30"
+    code, refused = await ask(node, "POST", path, body)
+    assert (code, refused["type"]) == (422, "urn:csms:problem:schema")
+    assert peer.called == []
+    code, ended = await ask(node, "POST", path, body | {"force": True})
+    assert (code, ended["outcome"], ended["error_code"]) == (
+        200,
+        "error",
+        "TypeConstraintViolation",
+    )
+    assert ended["warnings"]
+    assert len(peer.violations) == 1
+    peer.violations.clear()
