@@ -10,6 +10,7 @@ Drain: the gateways have drained before; what is in the journals goes in, if the
 import asyncio
 import contextlib
 import logging
+import os
 from functools import partial
 from typing import TypeVar
 
@@ -345,4 +346,5 @@ def _field(body: Body, name: str, kind: type[T]) -> T:
 
 async def run(ctx: ProcessContext) -> None:
     """Entry of the process; see the module."""
+    os.nice(ctx.settings.config.ledger.nice)
     await LedgerProcess(ctx).serve()

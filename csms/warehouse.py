@@ -16,6 +16,7 @@ process ends all the same, nothing is lost.
 import asyncio
 import contextlib
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
@@ -264,4 +265,5 @@ def _place(record: ChargerRecord) -> tuple[str, str]:
 
 async def run(ctx: ProcessContext) -> None:
     """Entry of the process; see the module."""
+    os.nice(ctx.settings.config.warehouse.nice)
     await WarehouseProcess(ctx).serve()

@@ -10,6 +10,13 @@ class LedgerSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    nice: int = Field(
+        default=5,
+        ge=0,
+        le=19,
+        description="Added to the process's niceness: on a busy machine the gateways, who have "
+        "chargers waiting, go first, and the ledger catches up later.",
+    )
     poll_busy_ms: int = Field(
         default=100,
         gt=0,

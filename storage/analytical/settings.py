@@ -8,6 +8,13 @@ class WarehouseSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    nice: int = Field(
+        default=5,
+        ge=0,
+        le=19,
+        description="Added to the process's niceness: on a busy machine the gateways, who have "
+        "chargers waiting, go first, and the warehouse catches up later.",
+    )
     dsn: str = Field(
         default="",
         description="Where the engine is: `chdb:///path` (embedded), `clickhouse://user:password@"
