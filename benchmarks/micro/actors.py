@@ -65,7 +65,7 @@ class Question:
 class Plain(Actor):
     count = 0
 
-    def receiveMessage(self, message: Any, sender: Any) -> None:  # noqa: N802
+    def receiveMessage(self, message: Any, sender: Any) -> None:
         if type(message) is Note:
             self.count += 1
         elif type(message) is Question:
@@ -75,10 +75,10 @@ class Plain(Actor):
 class Dispatching(ActorTypeDispatcher):
     count = 0
 
-    def receiveMsg_Note(self, _message: Note, _sender: Any) -> None:  # noqa: N802
+    def receiveMsg_Note(self, _message: Note, _sender: Any) -> None:
         self.count += 1
 
-    def receiveMsg_Question(self, message: Question, sender: Any) -> None:  # noqa: N802
+    def receiveMsg_Question(self, message: Question, sender: Any) -> None:
         self.send(sender, message)
 
 

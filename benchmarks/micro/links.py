@@ -46,7 +46,7 @@ class LoadSeen(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Echo(Actor):  # type: ignore[misc]
-    def receiveMessage(self, message: object, sender: ActorAddress) -> None:  # noqa: N802
+    def receiveMessage(self, message: object, sender: ActorAddress) -> None:
         self.send(sender, message)
 
 

@@ -481,7 +481,7 @@ class Gateway:
             if line.generation % slices != turn:
                 continue
             silent_us = now_us - connection.last_seen_us
-            if silent_us > dead_us:
+            if silent_us > dead_us and connection.pinged_us > connection.last_seen_us:
                 connection.close_reason = "silent"
                 connection.abort()
             elif silent_us > ping_us and connection.pinged_us < now_us - ping_us:

@@ -154,12 +154,14 @@ class GatewayProcess:
             sock=self._ctx.sockets["chargers"],
             backlog=config.listen.backlog,
         )
+        # A connection is looked at every `slices` seconds: often enough for its ping.
+        slices = max(1, min(BEAT_SLICES, int(config.gateway.ping_s / BEAT_S)))
         turn = 0
         while not self._ctx.draining.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ctx.draining.wait(), BEAT_S)
-            turn = (turn + 1) % BEAT_SLICES
-            gateway.beat(BEAT_SLICES, turn)
+            turn = (turn + 1) % slices
+            gateway.beat(slices, turn)
             self._report()
         await self._drain(listener)
 

@@ -111,6 +111,18 @@ class Node:
         """`up()` for those without a loop."""
         asyncio.run(self.up())
 
+    def make_key(self) -> str:
+        """Return an API key of an administrator."""
+        command = ["key", "create", "--role", "admin", "--data", str(self.data)]
+        done = subprocess.run(
+            [sys.executable, "-m", "csms", *command],
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=True,
+        )
+        return done.stdout.decode().strip()
+
     async def ask(self, process: str, method: str, body: Any) -> Any:
         """Ask a process over its link, as the others of the node do."""
         client = LinkClient(self.run_dir / f"{process}.sock", {}, LinkSettings())
