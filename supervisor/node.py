@@ -107,7 +107,7 @@ class NodeSupervisor(ActorTypeDispatcher):  # type: ignore[misc]
         logs.install("supervisor", logs.LogSettings(level="WARNING"))
         self._begun: BeginTree | None = None
 
-    def receiveMessage(self, message: object, sender: object) -> ThespianWatch | None:  # noqa: N802
+    def receiveMessage(self, message: object, sender: object) -> ThespianWatch | None:
         """Thespian would run a failing handler again: end instead, main boots a new tree."""
         try:
             super().receiveMessage(message, sender)
@@ -117,7 +117,7 @@ class NodeSupervisor(ActorTypeDispatcher):  # type: ignore[misc]
         # A watch holds for one return only.
         return ThespianWatch([self._main_fd]) if self._begun else None
 
-    def receiveMsg_BeginTree(self, begin: BeginTree, sender: ActorAddress) -> None:  # noqa: N802
+    def receiveMsg_BeginTree(self, begin: BeginTree, sender: ActorAddress) -> None:
         """Start the children."""
         name_process("csms supervisor")
         logs.install("supervisor", begin.log)
@@ -140,18 +140,18 @@ class NodeSupervisor(ActorTypeDispatcher):  # type: ignore[misc]
             ),
         )
 
-    def receiveMsg_DrainTree(self, _drain: DrainTree, sender: ActorAddress) -> None:  # noqa: N802
+    def receiveMsg_DrainTree(self, _drain: DrainTree, sender: ActorAddress) -> None:
         """Begin the end."""
         self.send(sender, TreeDraining())
         LOG.info("draining")
         self._do(self._supervision.drain(*self._now()))
 
-    def receiveMsg_ProcessAnswer(self, answer: ProcessAnswer, _sender: ActorAddress) -> None:  # noqa: N802
+    def receiveMsg_ProcessAnswer(self, answer: ProcessAnswer, _sender: ActorAddress) -> None:
         """A child lives."""
         info = json.loads(answer.info)
         self._supervision.ponged(answer.name, answer.pid, answer.number, info, *self._now())
 
-    def receiveMsg_ChildActorExited(self, exited: Any, _sender: ActorAddress) -> None:  # noqa: ANN401, N802
+    def receiveMsg_ChildActorExited(self, exited: Any, _sender: ActorAddress) -> None:  # noqa: ANN401
         """Thespian saw a child's end: look which one's."""
         for name, (address, process) in list(self._processes.items()):
             if address == exited.childAddress:
@@ -162,7 +162,7 @@ class NodeSupervisor(ActorTypeDispatcher):  # type: ignore[misc]
                     process.join()
                 self._gone(name)
 
-    def receiveMsg_WakeupMessage(self, _wakeup: object, _sender: ActorAddress) -> None:  # noqa: N802
+    def receiveMsg_WakeupMessage(self, _wakeup: object, _sender: ActorAddress) -> None:
         """Every `ping_s`: look after everyone."""
         self._tell_main(BEAT)
         # Thespian reports a death only if the child had registered; this sees the others too.
@@ -172,7 +172,7 @@ class NodeSupervisor(ActorTypeDispatcher):  # type: ignore[misc]
         self._do(self._supervision.tick(self._now()[0]))
         self._tick_later()
 
-    def receiveMsg_WatchMessage(self, _ready: object, _sender: ActorAddress) -> None:  # noqa: N802
+    def receiveMsg_WatchMessage(self, _ready: object, _sender: ActorAddress) -> None:
         """The only descriptor that is watched is main's pidfd: main is dead."""
         self._end_without_main()
 

@@ -136,7 +136,7 @@ class LoopProcess(ActorTypeDispatcher):  # type: ignore[misc]
         logs.install("starting", logs.LogSettings(level="WARNING"))
         self._loop: _LoopThread | None = None
 
-    def receiveMessage(self, message: object, sender: object) -> ThespianWatch | None:  # noqa: N802
+    def receiveMessage(self, message: object, sender: object) -> ThespianWatch | None:
         """Thespian would run a failing handler again and keep the state: end the process."""
         try:
             super().receiveMessage(message, sender)
@@ -146,7 +146,7 @@ class LoopProcess(ActorTypeDispatcher):  # type: ignore[misc]
         # A watch holds for one return only.
         return ThespianWatch([self._loop.wake_fd]) if self._loop else None
 
-    def receiveMsg_StartProcess(self, start: StartProcess, sender: object) -> None:  # noqa: N802
+    def receiveMsg_StartProcess(self, start: StartProcess, sender: object) -> None:
         """Become what the row says."""
         if os.getppid() != start.supervisor_pid:
             os._exit(1)
@@ -156,24 +156,24 @@ class LoopProcess(ActorTypeDispatcher):  # type: ignore[misc]
         self._loop = _LoopThread(start)
         self._loop.begin()
 
-    def receiveMsg_PingProcess(self, ping: PingProcess, _sender: object) -> None:  # noqa: N802
+    def receiveMsg_PingProcess(self, ping: PingProcess, _sender: object) -> None:
         """Pass it to the loop."""
         if self._loop:
             self._loop.ask(ping.number)
 
-    def receiveMsg_DrainProcess(self, _drain: DrainProcess, _sender: object) -> None:  # noqa: N802
+    def receiveMsg_DrainProcess(self, _drain: DrainProcess, _sender: object) -> None:
         """Pass it to the loop; a process that was never started just ends."""
         if self._loop is None:
             os._exit(0)
         self._loop.drain()
 
-    def receiveMsg_WatchMessage(self, _ready: object, _sender: object) -> None:  # noqa: N802
+    def receiveMsg_WatchMessage(self, _ready: object, _sender: object) -> None:
         """The loop has answers."""
         if self._loop:
             for answer in self._loop.take_answers():
                 self.send(self._supervisor, answer)
 
-    def receiveMsg_ActorExitRequest(self, _request: object, _sender: object) -> NoReturn:  # noqa: N802
+    def receiveMsg_ActorExitRequest(self, _request: object, _sender: object) -> NoReturn:
         """Thespian is shut down from outside: not our way to stop, but then do stop at once."""
         os._exit(LOOP_ENDED)
 

@@ -1,6 +1,6 @@
 """Actors and helpers that the tests of AsyncioBase share."""
 
-# ruff: noqa: N802  # Thespian names the methods of actors
+# Thespian names the methods of actors
 import asyncio
 from collections.abc import Callable, Iterator
 from typing import Any

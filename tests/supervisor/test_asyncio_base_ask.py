@@ -1,6 +1,6 @@
 """Law 8 and the timers."""
 
-# ruff: noqa: N802  # Thespian names the methods of actors
+# Thespian names the methods of actors
 import asyncio
 from datetime import timedelta
 from typing import Any

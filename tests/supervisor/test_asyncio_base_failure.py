@@ -1,6 +1,6 @@
 """Law 6: what a crash does."""
 
-# ruff: noqa: N802  # Thespian names the methods of actors
+# Thespian names the methods of actors
 import asyncio
 from collections.abc import Callable
 from typing import Any

@@ -1,6 +1,6 @@
 """Law 7 and the beginning of an actor: create, names, stop, dead letters, shutdown."""
 
-# ruff: noqa: N802  # Thespian names the methods of actors
+# Thespian names the methods of actors
 import asyncio
 from collections.abc import Callable
 from typing import Any

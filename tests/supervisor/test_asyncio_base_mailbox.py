@@ -1,6 +1,6 @@
 """Laws 1 to 5: turns, idle actors, order, suspension, limits."""
 
-# ruff: noqa: N802  # Thespian names the methods of actors
+# Thespian names the methods of actors
 import asyncio
 import socket
 from typing import Any

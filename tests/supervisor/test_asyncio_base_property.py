@@ -1,6 +1,6 @@
 """Any mix of tells, crashes, waits, stops: law 3, 4 and 5 hold for every message."""
 
-# ruff: noqa: N802  # Thespian names the methods of actors
+# Thespian names the methods of actors
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping

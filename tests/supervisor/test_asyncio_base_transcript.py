@@ -1,6 +1,6 @@
 """The same actor classes and the same script on simpleSystemBase and on AsyncioBase."""
 
-# ruff: noqa: N802  # Thespian names the methods of actors
+# Thespian names the methods of actors
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any

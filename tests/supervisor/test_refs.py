@@ -58,7 +58,7 @@ class Host(Actor):  # type: ignore[misc]
     async def hang(self) -> None:
         await asyncio.Event().wait()
 
-    def receiveMessage(self, message: object, sender: ActorAddress) -> object:  # noqa: N802
+    def receiveMessage(self, message: object, sender: ActorAddress) -> object:
         match message:
             case Greeting("nothing"):
                 pass
@@ -89,7 +89,7 @@ class Guest(Actor):  # type: ignore[misc]
         self.host = host
         self.kept: list[tuple[object, ActorAddress]] = []
 
-    def receiveMessage(self, message: object, sender: ActorAddress) -> None:  # noqa: N802
+    def receiveMessage(self, message: object, sender: ActorAddress) -> None:
         if isinstance(message, Greeting | Crash | Hang | Secret):
             self.send(self.host, message)
         else:
@@ -100,7 +100,7 @@ class Undertaker(Actor):  # type: ignore[misc]
     def __init__(self) -> None:
         self.buried: list[object] = []
 
-    def receiveMessage(self, message: object, sender: ActorAddress) -> None:  # noqa: N802
+    def receiveMessage(self, message: object, sender: ActorAddress) -> None:
         if isinstance(message, DeadEnvelope):
             self.buried.append(message.deadMessage)
 
