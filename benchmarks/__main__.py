@@ -90,7 +90,10 @@ def main() -> int:
         return 0
     if options.readme:
         readme = ROOT / "README.md"
-        readme.write_text(put_between_marks(readme.read_text(), table()))
+        try:
+            readme.write_text(put_between_marks(readme.read_text(), table()))
+        except (FileNotFoundError, ValueError) as error:
+            parser.error(f"README.md: {error}")
         return 0
     effort = QUICK if options.quick else FULL
     ended = [

@@ -20,6 +20,7 @@ class Effort:
     recovery_chargers: int = 1_000
     recovery_rounds: int = 3
     warehouse_entries: int = 150_000
+    warehouse_log: bool = True
     settle_s: float = 2.0
 
 
@@ -38,5 +39,6 @@ QUICK = Effort(
     recovery_chargers=200,
     recovery_rounds=1,
     warehouse_entries=10_000,
+    warehouse_log=False,
     settle_s=0.5,
 )

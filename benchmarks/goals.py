@@ -73,7 +73,7 @@ ROWS = (
     Row("scale", "idle_pct", "a core, for all of them being silent", "%", digits=1),
     Row("scale", "charger_kb", "memory of a charger, all connected", "KB", at_most=20, digits=1),
     Row("warehouse", "samples_per_s", "samples into ClickHouse", "/s", at_least=100_000),
-    Row("warehouse", "logged_samples_per_s", "the same, the messages' log beside them", "/s"),
+    Row("warehouse", "logged_samples_per_s", "the same, with the log of messages", "/s"),
     Row("warehouse", "sample_cpu_us", "CPU per sample, merges included", "µs", digits=2),
     Row("warehouse", "sample_bytes", "a sample on disk", "bytes", at_most=3, digits=2),
     Row("recovery", "killed_s", "kill -9, 1,000 chargers served again", "s", at_most=2, digits=2),

@@ -67,7 +67,9 @@ def compared(result: Result, last: Result | None, *, judged: bool = True) -> str
         value = result.figures.get(row.key)
         if value is None:
             continue
-        verdict = {True: "reached", False: "MISSED", None: ""}[row.reached(value) if judged else None]
+        verdict = {True: "reached", False: "MISSED", None: ""}[
+            row.reached(value) if judged else None
+        ]
         before = last.figures.get(row.key) if last else None
         change = f"{100 * (value / before - 1):+.0f} %" if before else ""
         lines.append(
