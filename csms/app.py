@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import socket
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +18,9 @@ from supervisor.child import Child
 from supervisor.logs import LogSettings
 
 log = logging.getLogger(__name__)
+
+THREAD_S = 5.0
+"""How long a thread of the start may take to end; then the start fails."""
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,10 @@ def serve(
     except Unavailable as error:
         # Chargers are served all the same; the ledger waits for the database and migrates it.
         log.warning("the relational store is away: %s", error)
+    for thread in threading.enumerate():
+        # The database driver's may still be ending, and nothing can be forked beside a thread.
+        if thread is not threading.current_thread():
+            thread.join(THREAD_S)
     sockets = open_sockets(config)
     try:
         node.share(sockets)

@@ -327,4 +327,6 @@ def raise_descriptor_limit(wanted: int) -> None:
 
 async def run(ctx: ProcessContext) -> None:
     """Serve chargers until the node drains."""
+    # It has a line for each handshake that is refused: thousands a second when all are.
+    logging.getLogger("websockets.server").setLevel(logging.WARNING)
     await GatewayProcess(ctx).serve()

@@ -177,12 +177,15 @@ class Node:
             return []
         return holders(Mark(None, lock.st_dev, lock.st_ino))
 
-    def close(self) -> None:
+    def kill_all(self) -> None:
         for main in self.mains:
             if main.poll() is None:
                 main.kill()
             main.wait()
         sweep(self.processes)
+
+    def close(self) -> None:
+        self.kill_all()
         shutil.rmtree(self.data, ignore_errors=True)
 
 
