@@ -50,8 +50,9 @@ REPAIRS: Final = (
     Repair(
         "repaired:not_finite",
         re.compile(
-            rb"(?P<kept>)(?P<fault>-?(?:NaN|Infinity|\d+(?:\.\d+)?[eE]\+?0*"
-            rb"(?:\d{4,}|[4-9]\d\d|3[1-9]\d)))|" + STRING,
+            # From its first digit only, and without going back: linear over endless digits.
+            rb"(?P<kept>)(?P<fault>-?(?:NaN|Infinity|(?<![\d.])\d++(?:\.\d++)?[eE]\+?0*+"
+            rb"(?:\d{4,}+|[4-9]\d\d|3[1-9]\d)))|" + STRING,
             re.DOTALL,
         ),
         _fault_becomes(b"null"),

@@ -304,9 +304,7 @@ class ChargerLine:
             CommandAnswered(
                 event.uid, Outcome.ACCEPTED if accepted else Outcome.REJECTED, event.payload
             ),
-            response=(
-                redact(event.payload, event.text) if row.secret_response else event.text
-            ).decode(),
+            response=redact(event.payload, event.text).decode(),
             flags=flags,
         )
 
@@ -443,14 +441,13 @@ class ChargerLine:
         if events:
             self._keep_always(events)
 
-    def _without_secrets(self, event: CommandFinished) -> CommandFinished:
-        row = self.version.outbound[event.action]
-        payload, response = event.payload, event.response
-        if row.secret_request:
-            payload = _redacted(payload)
-        if row.secret_response and response:
-            response = _redacted(response)
-        return msgspec.structs.replace(event, payload=payload, response=response)
+    @staticmethod
+    def _without_secrets(event: CommandFinished) -> CommandFinished:
+        return msgspec.structs.replace(
+            event,
+            payload=_redacted(event.payload),
+            response=_redacted(event.response) if event.response else "",
+        )
 
     def send(self, effect: Send) -> None:
         """Send a call and arm its timeout."""

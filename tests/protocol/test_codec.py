@@ -387,3 +387,18 @@ def test_a_number_that_is_none_becomes_null_so_that_the_rest_is_kept(number: str
     assert isinstance(frame, CallReceived)
     assert frame.payload == {"a": None, "b": "NaN 1e999"}
     assert frame.flags == ("repaired:not_finite",)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"9" * 1_000_000, b"9." * 300_000, b"1e" + b"0" * 1_000_000, b"-" * 1_000_000],
+    ids=["endless_digits", "dots", "zeros", "signs"],
+)
+def test_mending_takes_linear_time(text: bytes) -> None:
+    # Quadratic time would take hours here: the test's own limit of time fails it.
+    assert repair(b'{"a":' + text + b"}")[1] == []
+
+
+@pytest.mark.parametrize("number", [b"1e0000", b"1.5e300", b"1e308", b"12"])
+def test_a_finite_number_is_never_mended(number: bytes) -> None:
+    assert repair(b'{"a":' + number + b"}") == (b'{"a":' + number + b"}", [])
