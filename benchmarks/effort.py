@@ -17,6 +17,7 @@ class Effort:
     scale_windows: int = 3
     scale_window_s: float = 5.0
     scale_per_s: float = 2_000.0
+    drop_s: float = 8.0
     recovery_chargers: int = 1_000
     recovery_rounds: int = 3
     warehouse_entries: int = 150_000
@@ -36,6 +37,7 @@ QUICK = Effort(
     scale_windows=2,
     scale_window_s=1.0,
     scale_per_s=500.0,
+    drop_s=2.0,
     recovery_chargers=200,
     recovery_rounds=1,
     warehouse_entries=10_000,

@@ -90,7 +90,9 @@ class Generator:
 
 
 def quantiles_ms(sorted_s: Sequence[float]) -> dict[str, float]:
-    """p50, p99, p99.9 and the greatest of sorted seconds, in milliseconds."""
+    """p50, p99, p99.9 and the greatest of sorted seconds, in milliseconds. ValueError: none."""
+    if not sorted_s:
+        raise ValueError("no answer came at all")
     last = len(sorted_s) - 1
     return {
         name: round(sorted_s[min(last, int(len(sorted_s) * share))] * 1e3, 3)

@@ -72,6 +72,7 @@ ROWS = (
     Row("scale", "uneven_pct", "greatest difference of the three", "%", at_most=15, digits=1),
     Row("scale", "idle_pct", "a core, for all of them being silent", "%", digits=1),
     Row("scale", "charger_kb", "memory of a charger, all connected", "KB", at_most=20, digits=1),
+    Row("scale", "drop_s", "all lost at once: gateway silent for", "s", at_most=3, digits=2),
     Row("warehouse", "samples_per_s", "samples into ClickHouse", "/s", at_least=100_000),
     Row("warehouse", "logged_samples_per_s", "the same, with the log of messages", "/s"),
     Row("warehouse", "sample_cpu_us", "CPU per sample, merges included", "µs", digits=2),

@@ -8,13 +8,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from benchmarks.processes import Meter, total_pss
 from supervisor.child import State, TreeStatus
-from supervisor.links import LinkClient, LinkSettings
+from supervisor.links import LinkClient, LinkError, LinkSettings
 from supervisor.status import read_status
 from supervisor.sweep import Mark, holders, sweep
 
@@ -22,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 UP_S_MAX = 60.0
 STOP_S_MAX = 60.0
 CAUGHT_UP_S_MAX = 60.0
+PROBE_S = 0.02
 READERS = ("ledger", "warehouse")
 ENVIRONMENT = {"CSMS_SUPERVISOR__RESTARTS_MAX": "1000"}
 """Benchmarks kill on purpose: the supervisor must not give up over that."""
@@ -119,6 +121,35 @@ class Node:
                 raise NodeFailed(f"ledger and warehouse do not catch up: {lag}")
             time.sleep(0.1)
         return time.monotonic() - begun
+
+    @contextlib.contextmanager
+    def watched(self, name: str) -> Iterator[list[float]]:
+        """Ask a process over its link all the time; the list gets the longest silence, at the end.
+
+        Silence is the time between two answers, restarts in between included.
+        """
+        longest: list[float] = []
+        done = threading.Event()
+        thread = threading.Thread(target=lambda: longest.append(asyncio.run(probe())))
+
+        async def probe() -> float:
+            async with LinkClient(self.run_dir / f"{name}.sock", {}, LinkSettings()) as client:
+                heard_s, silence_s = time.monotonic(), 0.0
+                while not done.is_set():
+                    with contextlib.suppress(LinkError):
+                        await client.connected(1)
+                        await client.ask("presence", {"chargers": []}, 60)
+                        now_s = time.monotonic()
+                        silence_s, heard_s = max(silence_s, now_s - heard_s), now_s
+                    await asyncio.sleep(PROBE_S)
+                return max(silence_s, time.monotonic() - heard_s)
+
+        thread.start()
+        try:
+            yield longest
+        finally:
+            done.set()
+            thread.join()
 
     def _processes(self) -> list[int]:
         """All living processes of this folder's tree, also those whose parent died."""

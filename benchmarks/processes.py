@@ -18,9 +18,12 @@ def cpu_s(pid: int) -> float:
     The kernel's own nanoseconds: /proc/PID/stat has the same sum in ticks of 10 ms.
 
     Raises:
-        OSError: there is no such process.
+        ProcessLookupError: there is no such process.
     """
-    return time.clock_gettime_ns((~pid << 3) | _SCHEDULED) / 1e9
+    try:
+        return time.clock_gettime_ns((~pid << 3) | _SCHEDULED) / 1e9
+    except OSError as error:
+        raise ProcessLookupError(f"process {pid} has ended") from error
 
 
 @dataclass(frozen=True)

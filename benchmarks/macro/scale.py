@@ -4,6 +4,9 @@ The rate is the same in every stage and spread over all that are connected. The 
 repeated at the end, so that what drifted meanwhile (files grow, caches fill) is not taken for an
 effect of the number: the base is the mean of the two.
 
+In between all connections are reset at once, as when a network fails: the gateway's loop is asked
+all the time, and its longest silence is shown.
+
 All are 20,000, or what the limit of open files leaves: a socket each in the gateway.
 """
 
@@ -15,7 +18,7 @@ from typing import Any
 from benchmarks.effort import Effort
 from benchmarks.generator import Generator
 from benchmarks.goals import Figures
-from benchmarks.node import Node, running_node
+from benchmarks.node import PROBE_S, Node, running_node
 from benchmarks.processes import cpu_s, memory
 
 GATEWAY = "gw0"
@@ -45,7 +48,8 @@ def measure(effort: Effort) -> tuple[Figures, dict[str, Any]]:
         time.sleep(effort.settle_s)
         full = memory(pid).rss
         idle_pct = idle(pid, effort)
-        generator.do("shrink", to=FEW)
+        drop_s = drop(node, generator, effort)
+        generator.do("grow", to=FEW)
         node.catch_up()
         stages["few again"] = stage(node, generator, effort)
     cost = {
@@ -61,6 +65,7 @@ def measure(effort: Effort) -> tuple[Figures, dict[str, Any]]:
         "cpu_us_all": cost["all"],
         "uneven_pct": 100 * uneven,
         "idle_pct": idle_pct,
+        "drop_s": drop_s,
         "charger_kb": (full - empty) / everyone / 1e3,
     }
     return figures, {"stages": stages, "median_cpu_us": cost, "last_grow": grown}
@@ -83,6 +88,19 @@ def paced_window(node: Node, generator: Generator, effort: Effort) -> dict[str, 
         "p50_ms": window["p50_ms"],
         "p99_ms": window["p99_ms"],
     }
+
+
+def drop(node: Node, generator: Generator, effort: Effort) -> float:
+    """Reset all connections at once; return the longest silence of the gateway, seconds.
+
+    Silent for longer than the supervisor's patience it counts as hung, and is killed.
+    """
+    with node.watched(GATEWAY) as longest:
+        time.sleep(2 * PROBE_S)
+        generator.do("shrink", to=0)
+        time.sleep(effort.drop_s)
+    node.wait_until_up()
+    return longest[0]
 
 
 def idle(pid: int, effort: Effort) -> float:
