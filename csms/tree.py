@@ -10,10 +10,19 @@ from csms.config import Config
 from csms.settings import ProcessSettings
 from supervisor.child import Child
 
+DRAIN_GRACE_S = 15.0
+"""For what is left after the last close: the journal's last commit, and a busy machine."""
+
 
 def gateway_names(config: Config) -> tuple[str, ...]:
     """Return the names of the gateway processes, gw0 and on."""
     return tuple(f"gw{number}" for number in range(config.listen.gateways))
+
+
+def drain_s(config: Config) -> float:
+    """Return how long a gateway may take to drain: every connection closed at the set rate."""
+    gateway = config.gateway
+    return gateway.connections_max / gateway.close_per_s + DRAIN_GRACE_S
 
 
 def node_tree(config: Config, secret: bytes) -> Sequence[Child]:
@@ -31,7 +40,7 @@ def node_tree(config: Config, secret: bytes) -> Sequence[Child]:
                 name,
                 "csms.gateway.process:run",
                 stage=0,
-                shutdown_s=15.0,
+                shutdown_s=drain_s(config),
                 hang_s=3.0,
                 settings=settings,
             )

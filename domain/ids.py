@@ -1,6 +1,7 @@
 """Names of things. All are plain strings or integers at run time; the types keep them apart."""
 
-from typing import NewType
+import re
+from typing import Final, NewType
 
 TenantId = NewType("TenantId", str)
 SiteId = NewType("SiteId", str)
@@ -15,3 +16,5 @@ Generation = NewType("Generation", int)
 DEFAULT_TENANT = TenantId("default")
 CHARGER_ID_LENGTH_MAX = 48
 """OCPP 2.0.1 part 4, section 3.1.1; 1.6 has no limit of its own."""
+CHARGER_NAME: Final = re.compile(r"[^\x00-\x20\x7f/:?#%\\]+")
+"""Identities that a record may have; 2.0.1 part 4 section 3.1.1 forbids the colon."""

@@ -80,6 +80,16 @@ class Backplane:
             return False
         return True
 
+    async def caught_up(self, charger: str) -> bool:
+        """Let the ledger read what the journals have now; return whether it has."""
+        try:
+            await self._links["ledger"].ask(
+                "activate", {"chargers": [charger]}, self._settings.sync_deadline_s
+            )
+        except LinkError:
+            return False
+        return True
+
     async def presence(self, chargers: Sequence[str] | None) -> Presence:
         """Return who is connected, of `chargers` or of all. Never raises."""
         if chargers is not None and not chargers:

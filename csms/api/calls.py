@@ -61,7 +61,7 @@ async def call(
     settings = services.settings
     if wait > settings.call_wait_s_max:
         raise Problem(422, "invalid", f"wait: must be at most {settings.call_wait_s_max:g} s")
-    record = await services.registry.get_charger(charger)
+    record = await services.charger(charger)
     check_tenant(principal, record.tenant, "charger", charger)
     presence = await services.backplane.presence([record.id])
     connection = presence.chargers.get(record.id)

@@ -66,7 +66,7 @@ async def change_charger(
 ) -> ChargerView:
     """Change the fields that are sent. A new password ends the validity of the old one."""
     services = services_of(request)
-    record = await services.registry.get_charger(charger)
+    record = await services.charger(charger)
     check_tenant(principal, record.tenant, "charger", charger)
     if body.password is not None and body.generate_password:
         raise InvalidInput("generate_password", "cannot be combined with password")
@@ -88,7 +88,7 @@ async def delete_charger(request: Request, charger: str, principal: Admin) -> Re
     204: the gateways know. 202: they will, as soon as the ledger is back.
     """
     services = services_of(request)
-    record = await services.registry.get_charger(charger)
+    record = await services.charger(charger)
     check_tenant(principal, record.tenant, "charger", charger)
     await services.registry.delete_charger(charger)
     known = await services.backplane.sync()
@@ -121,10 +121,9 @@ async def view_charger(services: Services, charger: str) -> ChargerView:
     Raises:
         NotFound: there is none.
     """
-    row, record, presence = await asyncio.gather(
-        reads.charger(services.engine, charger),
-        services.registry.get_charger(charger),
-        services.backplane.presence([charger]),
+    record = await services.charger(charger)
+    row, presence = await asyncio.gather(
+        reads.charger(services.engine, charger), services.backplane.presence([charger])
     )
     return ChargerView.model_validate(
         with_presence(row, services, presence.chargers.get(charger), complete=presence.complete)

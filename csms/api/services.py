@@ -10,6 +10,8 @@ from starlette.requests import Request
 from csms.api.backplane import Backplane
 from csms.api.recent import RecentCommands
 from csms.api.settings import ApiSettings
+from domain.errors import NotFound
+from domain.records import ChargerRecord
 from storage.relational.registry import Registry
 from supervisor.clock import Clock
 
@@ -31,6 +33,21 @@ class Services:
     def url_of(self, charger: str) -> str:
         """Return the URL that a charger connects to."""
         return self.charger_urls + quote(charger, safe="")
+
+    async def charger(self, charger: str) -> ChargerRecord:
+        """Return a charger's record, also of one that was enrolled a moment ago.
+
+        Raises:
+            NotFound: there is none.
+        """
+        try:
+            return await self.registry.get_charger(charger)
+        except NotFound:
+            # Its enrolment is in a gateway's journal, and perhaps not read yet.
+            presence = await self.backplane.presence([charger])
+            if charger not in presence.chargers or not await self.backplane.caught_up(charger):
+                raise
+        return await self.registry.get_charger(charger)
 
 
 def services_of(request: Request) -> Services:

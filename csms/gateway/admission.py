@@ -14,6 +14,7 @@ from websockets.datastructures import MultipleValuesError
 from websockets.http11 import Request
 
 from csms.gateway.identity import NoIdentity, identity
+from domain.ids import CHARGER_NAME
 from domain.records import ChargerRecord, Credential
 
 PROFILES_PLAIN = (0, 1)
@@ -78,6 +79,8 @@ def examine(
         network = _covering(remote, accept_unknown)
         if network is None:
             return Denied("unknown_charger", name)
+        if not CHARGER_NAME.fullmatch(name):
+            return Denied("no_identity", name, "no record can have this identity")
         record = ChargerRecord(id=name, security_profile=0, networks=(str(network),))
         return Admitted(record, choose(offered, spoken), network=str(network))
     if record.security_profile not in PROFILES_PLAIN:

@@ -22,6 +22,7 @@ from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
 from csms.gateway.line import ChargerLine
 from csms.gateway.meters import Meters
+from csms.gateway.no_journal import NoJournal
 from csms.gateway.refusals import REFUSALS, Refusal
 from csms.gateway.settings import GatewaySettings
 from csms.gateway.takeover import Takeover
@@ -68,7 +69,7 @@ class Parts:
     accept_unknown: tuple[str, ...]
     versions: Mapping[str, Version]
     base: AsyncioBase
-    journal: JournalWriter
+    journal: JournalWriter | NoJournal
     directory: Directory
     meters: Meters
 
@@ -88,6 +89,8 @@ class Gateway:
         self.directory = parts.directory
         self.meters = parts.meters
         self.websockets_logger = logging.getLogger("websockets.server")
+        # It writes a line a connection, without the charger's name; ours are in the journal.
+        self.websockets_logger.setLevel(logging.WARNING)
         self.lines: dict[str, ChargerLine] = {}
         self.activation: Activation
         self.takeover: Takeover
@@ -473,7 +476,10 @@ class Gateway:
             self.base.tell(line.address, message)
 
     def beat(self, slices: int, turn: int) -> None:
-        """Ping the silent and abort the dead among one slice of the connections."""
+        """Ping the silent and abort the dead among one slice of the connections.
+
+        Nobody is dead who was not pinged since his last frame.
+        """
         now_us = self.now_us()
         ping_us, dead_us = self.settings.ping_s * 1e6, self.settings.dead_s * 1e6
         for line in list(self.lines.values()):

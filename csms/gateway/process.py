@@ -11,6 +11,7 @@ import contextlib
 import logging
 import resource
 import secrets
+import sqlite3
 from pathlib import Path
 
 import msgspec
@@ -20,10 +21,12 @@ from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
 from csms.gateway.gateway import Gateway, Parts, decode_command
 from csms.gateway.metrics import GatewayMetrics
+from csms.gateway.no_journal import NoJournal
 from csms.gateway.numbering import Numbering
 from csms.gateway.takeover import Takeover
 from csms.settings import ProcessSettings
 from domain.errors import CsmsError, JournalFailed, Unavailable
+from domain.events import Entry, encode_entry
 from domain.records import Changes
 from protocol.limits import SessionLimits
 from protocol.versions import VERSIONS
@@ -40,6 +43,8 @@ _result = msgspec.msgpack.Encoder()
 BEAT_SLICES = 10
 BEAT_S = 1.0
 DRAIN_WAIT_S = 5.0
+PROBE_RECORDS = 1_000
+"""Empty entries that must fit before chargers are let in again: one alone may fit by chance."""
 SPARE_DESCRIPTORS = 512
 """Descriptors that are not sockets of chargers: journal, links, logs, the reserve for accept()."""
 
@@ -90,22 +95,19 @@ class GatewayProcess:
         self._has_records = asyncio.Event()
         self._journal_path = config.paths.journal / f"{ctx.name}.db"
         self._meters = GatewayMetrics(Telemetry())
-        self._gateway = self._build(self._open_journal())
-        self._failing: asyncio.Task[None] | None = None
+        self._reopening: asyncio.Task[None] | None = None
+        self._broken: JournalFailed | None = None
+        self._gateway = self._build(NoJournal())
 
     def _open_journal(self) -> JournalWriter:
         return JournalWriter(
             self._journal_path,
             self._config.journal,
             deliver_in(self._loop),
-            self._journal_failing,
+            self._journal_failed,
         )
 
-    def _journal_failing(self, error: JournalFailed) -> None:
-        """Runs in the journal's thread."""
-        self._loop.call_soon_threadsafe(self._journal_failed, error)
-
-    def _build(self, journal: JournalWriter) -> Gateway:
+    def _build(self, journal: JournalWriter | NoJournal) -> Gateway:
         config = self._config
         gateway = Gateway(
             Parts(
@@ -148,7 +150,7 @@ class GatewayProcess:
             await peer.start()
         self._numbering.start()
         await self._wait_for_records()
-        gateway.refusing = ""
+        await self._start_journal()
         listener = await self._loop.create_server(
             lambda: Connection(gateway),
             sock=self._ctx.sockets["chargers"],
@@ -160,6 +162,8 @@ class GatewayProcess:
         while not self._ctx.draining.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ctx.draining.wait(), BEAT_S)
+            if self._broken is not None:
+                raise self._broken
             turn = (turn + 1) % slices
             gateway.beat(slices, turn)
             self._report()
@@ -175,8 +179,8 @@ class GatewayProcess:
             await asyncio.sleep(0.02)
         await asyncio.sleep(0)  # let the actors of the last connections say what was lost
         await asyncio.sleep(0.05)
-        if self._failing is not None:
-            self._failing.cancel()
+        if self._reopening is not None:
+            self._reopening.cancel()
         with contextlib.suppress(JournalFailed):
             await self._loop.run_in_executor(None, gateway.journal.close)
         gateway.stop()
@@ -249,30 +253,61 @@ class GatewayProcess:
         if body["uuid"] == journal.uuid:
             journal.passed(str(body["reader"]), int(body["lsn"]))
 
+    async def _start_journal(self) -> None:
+        try:
+            self._gateway.journal = await self._loop.run_in_executor(None, self._open_journal)
+            self._gateway.refusing = ""
+        except (CsmsError, OSError) as error:
+            self._wait_for_journal(str(error))
+
     def _journal_failed(self, error: JournalFailed) -> None:
-        """Nothing can be kept: say so to every charger, so that it keeps its queue."""
-        if self._failing is None:
-            log.error("the journal failed: %s", error)
-            self._gateway.refusing = "journal_failed"
-            self._gateway.close_all_now(1013, "try again later")
-            self._failing = self._loop.create_task(self._reopen())
+        """Nothing can be kept: say so to every charger, so that it keeps its queue.
+
+        A full disk may be cleared, so the journal is tried again. After an I/O error, a failed
+        fsync above all, the kernel may have dropped what was written: the process ends.
+        """
+        if self._reopening is None:
+            if getattr(error.__cause__, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_IOERR:
+                self._broken = error
+            self._wait_for_journal(str(error))
+
+    def _wait_for_journal(self, why: str) -> None:
+        log.error("the journal failed: %s", why)
+        self._gateway.refusing = "journal_failed"
+        self._gateway.close_all_now(1013, "try again later")
+        self._reopening = self._loop.create_task(self._reopen())
 
     async def _reopen(self) -> None:
-        """Try until a record can be committed again (a full disk was cleared)."""
+        """Try until records can be committed again."""
+        gateway = self._gateway
         while True:
             await asyncio.sleep(self._config.gateway.journal_retry_s)
             with contextlib.suppress(JournalFailed, Unavailable, OSError):
-                await self._loop.run_in_executor(None, self._gateway.journal.close)
+                await self._loop.run_in_executor(None, gateway.journal.close)
+            gateway.journal = NoJournal()
             try:
                 journal = await self._loop.run_in_executor(None, self._open_journal)
             except (CsmsError, OSError) as error:
                 log.warning("the journal cannot be opened: %s", error)
                 continue
-            self._gateway.journal = journal
-            self._failing = None
-            self._gateway.refusing = ""
-            log.warning("the journal works again")
-            return
+            gateway.journal = journal
+            if await self._commits(journal):
+                self._reopening = None
+                gateway.refusing = ""
+                log.warning("the journal works again")
+                return
+            log.warning("the journal still cannot commit: %s", journal.failed)
+
+    async def _commits(self, journal: JournalWriter) -> bool:
+        """Return whether a group of empty entries can be committed."""
+        committed = asyncio.Event()
+        probe = encode_entry(Entry("", 0, self._ctx.clock.now_us(), ()))
+        with contextlib.suppress(JournalFailed, Unavailable):
+            for _ in range(PROBE_RECORDS):
+                journal.append(probe, committed.set)
+            while not committed.is_set() and journal.failed is None:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)  # the writer's thread sets one or the other
+        return committed.is_set() and journal.failed is None
 
     # what others ask
 

@@ -23,7 +23,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import InvalidInput, NotFound
-from domain.ids import CHARGER_ID_LENGTH_MAX, DEFAULT_TENANT
+from domain.ids import CHARGER_ID_LENGTH_MAX, CHARGER_NAME, DEFAULT_TENANT
 from domain.records import ChargerRecord, Credential, TokenRecord
 from storage.relational import credentials, revisions
 from storage.relational.engine import reading, upsert, writing
@@ -35,8 +35,6 @@ TEXT_LENGTH_MAX: Final = 255
 TOKEN_LENGTH_MAX: Final = 36
 """20 in OCPP 1.6 (IdToken), 36 in 2.0.1."""
 NAME: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
-CHARGER_NAME: Final = re.compile(r"[^\x00-\x20\x7f/:?#%\\]+")
-"""A path segment; 2.0.1 part 4 section 3.1.1 forbids the colon."""
 REGISTRATIONS: Final = ("Accepted", "Pending", "Rejected")
 TOKEN_STATUSES: Final = ("Accepted", "Blocked")
 REPLY_DELAY_MS_MAX: Final = 10_000

@@ -283,7 +283,7 @@ async def test_an_unexpected_error_of_a_handler_is_logged_where_it_happened_and_
         raise KeyError(body)
 
     async def broken_later(_link: Link, _body: Body) -> Body:
-        raise ValueError("\ud800" + "x" * 10_000)
+        raise ValueError("\ufffe" + "x" * 10_000)
 
     handlers: dict[str, Handler] = {"broken": broken, "later": broken_later, "echo": echo}
     async with joined(path, handlers) as (server, client):
