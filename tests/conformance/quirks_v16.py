@@ -110,6 +110,9 @@ VALUE = "/meterValue/*/sampledValue/*/value"
 GATEWAY = "csms/gateway"
 CHARGER = "actors/charger"
 ON_SOCKETS = "tests/csms/gateway/test_gateway.py::"
+QUIRKY = "tests/csms/gateway/test_quirks.py::"
+SOCKETS = "tests/csms/gateway/test_sockets.py::"
+ACTOR = "tests/actors/charger/"
 
 QUIRKS: tuple[Quirk, ...] = (
     Quirk(
@@ -455,10 +458,14 @@ ELSEWHERE: tuple[Elsewhere, ...] = (
         number=1,
         what="no Sec-WebSocket-Protocol",
         where=GATEWAY,
-        test=ON_SOCKETS
-        + "test_without_a_common_subprotocol_the_handshake_completes_and_then_closes",
+        test=QUIRKY + "test_q1_a_charger_whose_record_names_a_version_may_offer_none",
     ),
-    Elsewhere(number=2, what="no Connection: Upgrade", where=GATEWAY),
+    Elsewhere(
+        number=2,
+        what="no Connection: Upgrade",
+        where=GATEWAY,
+        test=QUIRKY + "test_q2_a_request_without_connection_upgrade_is_refused",
+    ),
     Elsewhere(
         number=3,
         what="identity percent-encoded or in another case",
@@ -477,38 +484,118 @@ ELSEWHERE: tuple[Elsewhere, ...] = (
         where=GATEWAY,
         test=ON_SOCKETS + "test_a_generated_key_fits_as_text_and_as_bytes",
     ),
-    Elsewhere(number=6, what="another version on the next connection", where=GATEWAY),
-    Elsewhere(number=7, what="no pong", where=GATEWAY),
+    Elsewhere(
+        number=6,
+        what="another version on the next connection",
+        where=GATEWAY,
+        test=QUIRKY + "test_q6_each_connection_has_the_version_that_it_agreed_on",
+    ),
+    Elsewhere(
+        number=7,
+        what="no pong",
+        where=GATEWAY,
+        test=SOCKETS + "test_a_charger_that_never_sends_a_pong_stays_as_long_as_it_talks",
+    ),
     Elsewhere(
         number=8,
         what="connect, close, connect within milliseconds",
         where=GATEWAY,
-        test=ON_SOCKETS + "test_a_newcomer_from_the_same_address_replaces_the_old_connection",
+        test=QUIRKY + "test_q8_connect_close_connect_within_milliseconds_leaves_no_ghost",
     ),
-    Elsewhere(number=9, what="heartbeats come, CALLs are ignored", where=GATEWAY),
-    Elsewhere(number=10, what="drops the link when answered too fast", where=GATEWAY),
-    Elsewhere(number=11, what="broken by a CALL before BootNotification", where=CHARGER),
-    Elsewhere(number=12, what="no BootNotification on reconnect", where=CHARGER),
-    Elsewhere(number=13, what="boot loops", where=CHARGER),
-    Elsewhere(number=14, what="TriggerMessage ignored or rejected", where=CHARGER),
+    Elsewhere(
+        number=9,
+        what="heartbeats come, CALLs are ignored",
+        where=GATEWAY,
+        test=QUIRKY + "test_q9_a_charger_that_talks_but_ignores_calls_is_sent_away",
+    ),
+    Elsewhere(
+        number=10,
+        what="drops the link when answered too fast",
+        where=GATEWAY,
+        test=QUIRKY + "test_q10_a_charger_that_wants_slow_answers_gets_them_in_order",
+    ),
+    Elsewhere(
+        number=11,
+        what="broken by a CALL before BootNotification",
+        where=CHARGER,
+        test=QUIRKY + "test_q11_no_call_comes_before_the_answer_to_the_boot",
+    ),
+    Elsewhere(
+        number=12,
+        what="no BootNotification on reconnect",
+        where=CHARGER,
+        test=QUIRKY + "test_q12_a_charger_that_does_not_boot_again_is_served_and_gets_commands",
+    ),
+    Elsewhere(
+        number=13,
+        what="boot loops",
+        where=CHARGER,
+        test=ACTOR + "test_boot.py::test_a_boot_loop_is_answered_every_time_and_sends_nothing_else",
+    ),
+    Elsewhere(
+        number=14,
+        what="TriggerMessage ignored or rejected",
+        where=CHARGER,
+        test=QUIRKY + "test_q14_a_rejected_trigger_ends_as_rejected_and_nothing_depends_on_it",
+    ),
     Elsewhere(
         number=29,
         what="configuration keys in lower case",
         where="protocol",
         test="tests/protocol/test_redact.py::test_only_the_secret_values_of_get_configuration_are_hidden",
     ),
-    Elsewhere(number=35, what="many first statuses at once", where=CHARGER),
-    Elsewhere(number=36, what="clock wrong until the boot is answered", where=CHARGER),
+    Elsewhere(
+        number=35,
+        what="many first statuses at once",
+        where=CHARGER,
+        test=QUIRKY + "test_q35_many_first_statuses_at_once_are_all_kept_and_answered",
+    ),
+    Elsewhere(
+        number=36,
+        what="clock wrong until the boot is answered",
+        where=CHARGER,
+        test="tests/csms/gateway/test_offset.py::"
+        "test_a_clock_that_is_ahead_is_flagged_until_it_is_known_and_again_after_a_boot",
+    ),
     Elsewhere(
         number=43,
         what="a start again, under another id",
         where=CHARGER,
         test=ON_SOCKETS + "test_the_same_start_sent_again_gets_the_same_number",
     ),
-    Elsewhere(number=48, what="a stop again, after a reboot", where=CHARGER),
-    Elsewhere(number=49, what="a stop without its start", where=CHARGER),
+    Elsewhere(
+        number=48,
+        what="a stop again, after a reboot",
+        where=CHARGER,
+        test=ACTOR
+        + "test_transactions.py::test_a_stop_that_comes_again_is_kept_again_and_releases_nothing",
+    ),
+    Elsewhere(
+        number=49,
+        what="a stop without its start",
+        where=CHARGER,
+        test=ACTOR + "test_transactions.py::test_a_stop_without_its_start_is_kept_for_the_ledger",
+    ),
     Elsewhere(number=50, what="every second Updated event is dropped (2.x only)", where="protocol"),
-    Elsewhere(number=51, what="a meter that counts from the session's start", where=CHARGER),
-    Elsewhere(number=53, what="RemoteStart and StartTransaction cross", where=CHARGER),
-    Elsewhere(number=54, what="Available while a transaction is open", where=CHARGER),
+    Elsewhere(
+        number=51,
+        what="a meter that counts from the session's start",
+        where=CHARGER,
+        test=ACTOR
+        + "test_transactions.py::test_a_meter_that_counts_from_the_sessions_start_is_flagged_once_and_kept",
+    ),
+    Elsewhere(
+        number=53,
+        what="RemoteStart and StartTransaction cross",
+        where=CHARGER,
+        test=ACTOR
+        + "test_outbox.py::test_a_start_that_crosses_its_remote_start_is_answered_meanwhile",
+    ),
+    Elsewhere(
+        number=54,
+        what="Available while a transaction is open",
+        where=CHARGER,
+        test=ACTOR
+        + "test_transactions.py::test_a_connector_that_becomes_available_has_lost_its_stop",
+    ),
 )
