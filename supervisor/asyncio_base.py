@@ -264,7 +264,7 @@ class AsyncioBase:
         if near is None:
             asks = self._far_asks
         elif near.state == DEAD:
-            self._bury(near, message)
+            self.bury(near, message)
             raise ActorDead(near.label)
         else:
             asks = near.asks = near.asks or set()
@@ -375,7 +375,7 @@ class AsyncioBase:
         box = to.box
         if box is None:
             if to.state == DEAD:
-                self._bury(to, message)
+                self.bury(to, message)
                 return
             to.box = (message, sender)
             to.state = READY
@@ -687,7 +687,7 @@ class AsyncioBase:
         for reply in cell.asks or ():
             reply.fail(ActorDead(cell.label))
         for message, _ in [box] if isinstance(box, tuple) else box or ():
-            self._bury(cell, message)
+            self.bury(cell, message)
         parent, cell.parent = cell.parent, None
         if parent is not None and parent.state != DEAD:
             cast("dict[Address, None]", parent.children).pop(cell, None)
@@ -707,7 +707,7 @@ class AsyncioBase:
     def _deliver_elsewhere(self, to: ActorAddress, message: object, sender: ActorAddress) -> None:
         if isinstance(to, ReplyAddress):
             if not to.answer(message):
-                self._bury(to, message)
+                self.bury(to, message)
         elif to is self.outside:
             pass
         elif self.route is not None:
@@ -721,7 +721,7 @@ class AsyncioBase:
         except Exception as error:  # noqa: BLE001  # whatever a route raises
             self.on_telemetry(BounceLost(cell.label, error))
 
-    def _bury(self, to: ActorAddress, message: object) -> None:
+    def bury(self, to: ActorAddress, message: object) -> None:
         """Count a dead letter and show it to those who handle them, as far as they keep up."""
         if isinstance(message, DeadEnvelope | ChildActorExited):
             return

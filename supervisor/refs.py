@@ -302,7 +302,7 @@ class ActorPort:
             if isinstance(sender, Address) and not isinstance(message, PoisonMessage):
                 self.base.deliver(sender, PoisonMessage(message, str(error)), self.base.outside)
             else:
-                self._bury(to, message)
+                self.base.bury(to, message)
         else:
             self.stats.tells_out += 1
 
@@ -371,7 +371,7 @@ class ActorPort:
         address = self._find(name)
         if address is None:
             self.stats.unknown_actors += 1
-            self._bury(FarAddress(link, str(name)[:100]), message)
+            self.base.bury(FarAddress(link, str(name)[:100]), message)
             return
         self.base.deliver(address, message, answerable)
 
@@ -399,9 +399,6 @@ class ActorPort:
             raise RemoteFailed(ActorCrashed.__name__, last_line) from error
         except TimeoutError as error:
             raise RemoteFailed(TimeoutError.__name__, str(error)) from error
-
-    def _bury(self, to: ActorAddress, message: object) -> None:
-        self.base._bury(to, message)  # noqa: SLF001  # the dead letters of this process
 
 
 _NEAR_ERRORS: Mapping[str, Callable[[str, str], Exception]] = {
