@@ -22,7 +22,11 @@ from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
-from websockets.speedups import apply_mask
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # a wheel without the C extension: slower, and right
+    from websockets.utils import apply_mask
 
 if TYPE_CHECKING:  # the two know each other; only one of them can be imported first
     from csms.gateway.gateway import Gateway
