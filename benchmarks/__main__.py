@@ -11,6 +11,7 @@ in docs/performance.md.
 """
 
 import argparse
+import signal
 import subprocess
 import sys
 import time
@@ -95,6 +96,8 @@ def main() -> int:
         except (FileNotFoundError, ValueError) as error:
             parser.error(f"README.md: {error}")
         return 0
+    # So that whoever ends us with SIGTERM (timeout, make) also ends the node that we started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     effort = QUICK if options.quick else FULL
     ended = [
         run_part(name) if name in PARTS else run(name, effort, record=options.record)

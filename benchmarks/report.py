@@ -11,6 +11,10 @@ from benchmarks.goals import ROWS, Figures, rows_of
 
 FOLDER = Path(__file__).parent / "results"
 BEGIN, END = "<!-- numbers:begin -->", "<!-- numbers:end -->"
+HOW = (
+    "[How each figure is measured](docs/performance.md); all windows are in "
+    "[benchmarks/results](benchmarks/results)."
+)
 MARKS = {True: "yes", False: "**no**", None: ""}
 
 
@@ -89,7 +93,7 @@ def markdown(results: Iterable[Result]) -> str:
             continue
         cells = (row.label, row.shown(value), row.goal, MARKS[row.reached(value)])
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", *_places(known.values())])
+    return "\n".join([*lines, "", *_places(known.values()), "", HOW])
 
 
 def _places(results: Iterable[Result]) -> list[str]:
