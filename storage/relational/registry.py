@@ -366,6 +366,11 @@ def check_charger(record: ChargerRecord) -> None:
         except ValueError as error:
             raise InvalidInput("networks", f"{network!r} is no network: {error}") from error
     _check(
+        record.networks or record.security_profile != 0,
+        "networks",
+        "profile 0 needs at least one network",
+    )
+    _check(
         record.registration in REGISTRATIONS,
         "registration",
         f"must be one of {', '.join(REGISTRATIONS)}",

@@ -66,6 +66,7 @@ async def test_wrong_values_are_named(api: Api) -> None:
         ({"id": "CP1", "site": "nowhere"}, "site"),
         ({"id": "CP1", "networks": ["10.0.0.0/99"]}, "networks"),
         ({"id": "CP1", "security_profile": 9}, "security_profile"),
+        ({"id": "CP1", "security_profile": 0}, "networks"),
         ({"id": "CP1", "time_zone": "Mars/Olympus"}, "time_zone"),
     ):
         status, problem = await api.ask("POST", "/api/v1/chargers", body)

@@ -77,6 +77,14 @@ def test_a_charger_that_does_not_exist_has_its_own_exit_code(tmp_path: Path) -> 
     assert "NOBODY" in result.output
 
 
+def test_a_charger_that_nobody_could_let_in_is_not_added(tmp_path: Path) -> None:
+    add = ("charger", "add", "OLD1", "--data", str(tmp_path), "--security-profile", "0")
+    result = csms(*add)
+    assert result.exit_code == 2
+    assert "networks: profile 0 needs at least one network" in result.output
+    assert csms(*add, "--network", "10.0.0.0/8").exit_code == 0
+
+
 def test_tokens_have_a_limit_of_concurrent_transactions(tmp_path: Path) -> None:
     for tag, *options in (("ONE",), ("MANY", "--max-active", "0")):
         assert csms("token", "add", tag, "--data", str(tmp_path), *options).exit_code == 0

@@ -125,6 +125,17 @@ class TestChargers:
             await registry.create_charger(record)
         assert caught.value.field == field
 
+    async def test_a_charger_without_authentication_needs_a_network(
+        self, registry: Registry
+    ) -> None:
+        open_to_nobody = ChargerRecord("A", security_profile=0)
+        with pytest.raises(InvalidInput, match="networks: profile 0 needs at least one network"):
+            await registry.create_charger(open_to_nobody)
+        record = msgspec.structs.replace(open_to_nobody, networks=("10.0.0.0/8",))
+        assert (await registry.create_charger(record)).networks == ("10.0.0.0/8",)
+        with pytest.raises(InvalidInput, match="networks"):
+            await registry.update_charger("A", {"networks": []})
+
     @pytest.mark.parametrize(
         ("changes", "field"),
         [
