@@ -8,6 +8,18 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Network = IPv4Network | IPv6Network
 
+GATEWAYS_MAX = 27
+"""A tree has 30 processes at most, and ledger, warehouse and api are three of them."""
+
+
+def _gateways(count: int) -> int:
+    if count > GATEWAYS_MAX:
+        raise ValueError(
+            f"must be at most {GATEWAYS_MAX}: a node has 30 processes at most, and three of them "
+            "are the ledger, the warehouse and the api"
+        )
+    return count
+
 
 def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Return every network once; one that is not loopback must have been said twice."""
@@ -41,8 +53,10 @@ class ListenSettings(BaseModel):
         le=65_535,
         description="Connections waiting to be accepted; more are dropped.",
     )
-    gateways: int = Field(
-        default=1, ge=1, le=64, description="Gateway processes; each serves up to 20,000 chargers."
+    gateways: Annotated[int, AfterValidator(_gateways)] = Field(
+        default=1,
+        ge=1,
+        description="Gateway processes, 27 at most; each serves up to 20,000 chargers.",
     )
     accept_unknown: Annotated[tuple[str, ...], AfterValidator(_networks)] = Field(
         default=(),

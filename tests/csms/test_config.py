@@ -4,8 +4,11 @@ from pathlib import Path
 import pytest
 
 from csms.config import Config, load_config, setting_names
+from csms.listen import GATEWAYS_MAX
 from csms.toml_text import to_toml
+from csms.tree import node_tree
 from domain.errors import ConfigError
+from supervisor.child import CHILDREN_MAX, check_tree
 
 
 def problems(tmp_path: Path, toml: str = "", environ: dict[str, str] | None = None) -> list[str]:
@@ -57,6 +60,7 @@ def test_relative_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.Monk
         ("[lisen]\nport = 1", ["lisen", "did you mean listen?", "csms.toml"]),
         ("port = 1", ["port", "did you mean"]),
         ("[listen]\ngateways = 0", ["listen.gateways", "1", "0"]),
+        ("[listen]\ngateways = 28", ["listen.gateways", "27", "30 processes", "28"]),
         ("[listen]\naccept_unknown = ['10.0.0.0/8']", ["10.0.0.0/8", "say it twice"]),
         ("[listen]\naccept_unknown = ['nonsense']", ["listen.accept_unknown", "nonsense"]),
         ("[api]\nport = 8887", ["api.port", "differ", "8887"]),
@@ -117,3 +121,10 @@ def test_every_setting_has_a_description() -> None:
             model = model.model_fields[part].annotation  # type: ignore[attr-defined]
         info = model.model_fields[name.split(".")[-1]]  # type: ignore[attr-defined]
         assert info.description, name
+
+
+def test_a_tree_takes_as_many_gateways_as_can_be_set() -> None:
+    config = load_config(environ={}, overrides={"listen.gateways": GATEWAYS_MAX})
+    tree = node_tree(config, b"")
+    check_tree(tree)
+    assert len(tree) == CHILDREN_MAX
