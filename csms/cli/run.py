@@ -14,6 +14,7 @@ import typer
 from rich.console import Console
 
 from csms.cli.errors import fail
+from csms.cli.invocation import own_command
 from csms.cli.options import ConfigOption, DataOption, address
 from csms.cli.show import table
 from csms.config import Config, load_config
@@ -90,6 +91,7 @@ def _run_node(config: Config, started: Any, extra: Any = ()) -> None:  # noqa: A
 
 def _say_started(config: Config, places: Any) -> None:  # noqa: ANN401 - csms.app.Addresses
     data = shlex.quote(str(config.data))
+    csms = _again()
     lines = [
         f"chargers  {places.chargers}" + "{id}",
         f"api       {places.api}/api/v1    what it can do: {places.api}/api/docs",
@@ -101,12 +103,16 @@ def _say_started(config: Config, places: Any) -> None:  # noqa: ANN401 - csms.ap
     lines += [
         "",
         "Try in another terminal:",
-        f"  csms charger add CP1 --data {data}",
-        f"  csms key create --role admin --data {data}",
-        f'  csms sql --data {data} "{MESSAGES_QUERY}"',
+        f"  {csms} charger add CP1 --data {data}",
+        f"  {csms} key create --role admin --data {data}",
+        f'  {csms} sql --data {data} "{MESSAGES_QUERY}"',
         "Stop with ctrl-C.",
     ]
     _say(lines)
+
+
+def _again() -> str:
+    return own_command(sys.argv[0], sys.executable, Path.cwd())
 
 
 def _say(lines: list[str]) -> None:
@@ -175,7 +181,7 @@ def _say_demo(config: Config, places: Any, prepared: Any) -> None:  # noqa: ANN4
             f"  curl -s {auth} '{places.api}/api/v1/transactions?state=open'",
             f"  curl -s {auth} '{places.api}/api/v1/messages?charger={first}&limit=5'",
             f"  curl -s {auth} -H 'Content-Type: application/json' -d '{body}' '{calls}'",
-            f'  csms sql --data {data} "{POWER_QUERY}"',
+            f'  {_again()} sql --data {data} "{POWER_QUERY}"',
             "Stop with ctrl-C.",
         ]
     )

@@ -120,6 +120,11 @@ async def test_the_demo_shows_charging_and_leaves_nothing_behind(tmp_path: Path)
         key = re.findall(r"^key +(\S+)", said, re.MULTILINE)[0]
         api = re.findall(r"http://[\d.:]+", said)[0]
         headers = {"Authorization": f"Bearer {key}"}
+        pasted = re.findall(r"^  (.* sql --data .*)$", said, re.MULTILINE)[0]
+        answer = await asyncio.to_thread(
+            subprocess.run, ["/bin/sh", "-c", pasted], env={"PATH": "/usr/bin:/bin"}, check=False
+        )
+        assert answer.returncode == 0
         async with aiohttp.ClientSession(api, headers=headers) as session, asyncio.timeout(60):
             while True:
                 async with session.get("/api/v1/chargers") as response:
