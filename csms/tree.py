@@ -41,7 +41,7 @@ def node_tree(config: Config, secret: bytes) -> Sequence[Child]:
                 "csms.gateway.process:run",
                 stage=0,
                 shutdown_s=drain_s(config),
-                hang_s=3.0,
+                hang_s=2.5,
                 settings=settings,
             )
             for name in gateways

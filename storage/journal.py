@@ -102,6 +102,12 @@ class JournalSettings(BaseModel):
         description="Unused space inside the file; above it an idle journal gives pages back to "
         "the file system.",
     )
+    room_bytes_min: int = Field(
+        default=256 * 1024,
+        ge=0,
+        description="Room that must be left when the journal is opened, else it fails as on a full "
+        "disk. Without it a gateway would let its chargers in for the few records that still fit.",
+    )
     size_bytes_max: int = Field(
         default=0,
         ge=0,
@@ -336,10 +342,20 @@ class JournalWriter:
         if self._settings.size_bytes_max:
             (page,) = db.execute("PRAGMA page_size").fetchone()
             db.execute(f"PRAGMA max_page_count={max(1, self._settings.size_bytes_max // page)}")
+        self._make_room(db)
         self._inserts = {
             rows: f"INSERT INTO entries VALUES {','.join(['(?,?,?)'] * rows)}"  # noqa: S608
             for rows in _CHUNKS
         }
+
+    def _make_room(self, db: sqlite3.Connection) -> None:
+        """Write a large record and delete it: its pages stay in the file, free."""
+        if self._settings.room_bytes_min:
+            db.execute(
+                "INSERT OR REPLACE INTO entries VALUES (0, 0, zeroblob(?))",
+                (self._settings.room_bytes_min,),
+            )
+            db.execute("DELETE FROM entries WHERE lsn = 0")
 
     # ---- the writer thread ----------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import ipaddress
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -51,6 +51,8 @@ from supervisor.clock import Clock
 
 log = logging.getLogger(__name__)
 
+LINES_CLOSED_AT_ONCE = 50
+"""About 5 ms of work."""
 POISON_KEPT_MAX = 1_000
 VERIFIED_KEPT_MAX = 50_000
 UNKNOWN_ACTION = "other"
@@ -98,6 +100,7 @@ class Gateway:
         """A key of REFUSALS while nobody is let in, else empty."""
         self.paused = 0
         self._frames_ended = [0, 0]
+        self._ended: deque[ChargerLine] = deque()
         self._versions = parts.versions
         self._spoken = tuple(parts.versions)
         self._accept_unknown = tuple(
@@ -151,7 +154,25 @@ class Gateway:
         line, connection.line = connection.line, None
         if line is not None:
             self._forget(line)
-            line.close()
+            if not self._ended:
+                self.loop.call_soon(self._close_lines)
+            self._ended.append(line)
+
+    @property
+    def ending(self) -> bool:
+        """Whether a connection, or what has to be said of its end, is still there."""
+        return bool(self.connections or self._ended)
+
+    def _close_lines(self) -> None:
+        """Close some of the lines whose connections have gone.
+
+        In slices: when a whole fleet goes at once (a router restarts), the loop must still answer
+        the supervisor's ping, and whoever is left.
+        """
+        for _ in range(min(LINES_CLOSED_AT_ONCE, len(self._ended))):
+            self._ended.popleft().close()
+        if self._ended:
+            self.loop.call_soon(self._close_lines)
 
     def _forget(self, line: ChargerLine) -> None:
         key = line.charger.casefold()
@@ -519,6 +540,8 @@ class Gateway:
 
     def stop(self) -> None:
         """Give back threads; the connections are closed already."""
+        while self._ended:
+            self._ended.popleft().close()
         self._threads.shutdown(wait=False, cancel_futures=True)
         for task in self._tasks:
             task.cancel()

@@ -26,7 +26,6 @@ from csms.gateway.numbering import Numbering
 from csms.gateway.takeover import Takeover
 from csms.settings import ProcessSettings
 from domain.errors import CsmsError, JournalFailed, Unavailable
-from domain.events import Entry, encode_entry
 from domain.records import Changes
 from protocol.limits import SessionLimits
 from protocol.versions import VERSIONS
@@ -43,8 +42,6 @@ _result = msgspec.msgpack.Encoder()
 BEAT_SLICES = 10
 BEAT_S = 1.0
 DRAIN_WAIT_S = 5.0
-PROBE_RECORDS = 1_000
-"""Empty entries that must fit before chargers are let in again: one alone may fit by chance."""
 SPARE_DESCRIPTORS = 512
 """Descriptors that are not sockets of chargers: journal, links, logs, the reserve for accept()."""
 
@@ -175,7 +172,7 @@ class GatewayProcess:
         listener.close()
         await gateway.close_all(1012, "service restart", self._config.gateway.close_per_s)
         deadline = self._loop.time() + DRAIN_WAIT_S
-        while gateway.connections and self._loop.time() < deadline:  # noqa: ASYNC110
+        while gateway.ending and self._loop.time() < deadline:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         await asyncio.sleep(0)  # let the actors of the last connections say what was lost
         await asyncio.sleep(0.05)
@@ -278,7 +275,7 @@ class GatewayProcess:
         self._reopening = self._loop.create_task(self._reopen())
 
     async def _reopen(self) -> None:
-        """Try until records can be committed again."""
+        """Try until it can be opened: that takes room for more than a few records."""
         gateway = self._gateway
         while True:
             await asyncio.sleep(self._config.gateway.journal_retry_s)
@@ -291,23 +288,10 @@ class GatewayProcess:
                 log.warning("the journal cannot be opened: %s", error)
                 continue
             gateway.journal = journal
-            if await self._commits(journal):
-                self._reopening = None
-                gateway.refusing = ""
-                log.warning("the journal works again")
-                return
-            log.warning("the journal still cannot commit: %s", journal.failed)
-
-    async def _commits(self, journal: JournalWriter) -> bool:
-        """Return whether a group of empty entries can be committed."""
-        committed = asyncio.Event()
-        probe = encode_entry(Entry("", 0, self._ctx.clock.now_us(), ()))
-        with contextlib.suppress(JournalFailed, Unavailable):
-            for _ in range(PROBE_RECORDS):
-                journal.append(probe, committed.set)
-            while not committed.is_set() and journal.failed is None:  # noqa: ASYNC110
-                await asyncio.sleep(0.01)  # the writer's thread sets one or the other
-        return committed.is_set() and journal.failed is None
+            self._reopening = None
+            gateway.refusing = ""
+            log.warning("the journal works again")
+            return
 
     # what others ask
 

@@ -17,7 +17,7 @@ INT16 = pa.uint16()
 INT64 = pa.int64()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Table:
     """One table: its name, its columns, and which of them tell a row from all others."""
 
