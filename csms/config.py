@@ -29,6 +29,7 @@ from csms.listen import ListenSettings
 from csms.paths import LONGEST_SOCKET_NAME, SOCKET_PATH_BYTES_MAX, DataPaths
 from csms.simulator.settings import SimulatorSettings
 from domain.errors import ConfigError
+from protocol.reading import ReadingLimits
 from storage.analytical.settings import WarehouseSettings
 from storage.journal import JournalSettings
 from storage.relational.engine import RelationalSettings
@@ -71,6 +72,7 @@ class Config(BaseModel):
     api: ApiSettings = _section(ApiSettings)
     gateway: GatewaySettings = _section(GatewaySettings)
     charger: ChargerSettings = _section(ChargerSettings)
+    reading: ReadingLimits = _section(ReadingLimits)
     journal: JournalSettings = _section(JournalSettings)
     relational: RelationalSettings = _section(RelationalSettings)
     ledger: LedgerSettings = _section(LedgerSettings)

@@ -43,6 +43,7 @@ from domain.errors import JournalFailed, Unavailable
 from domain.events import ConnectionRefused, Entry, Event, encode_entry
 from domain.records import ChargerRecord
 from protocol.limits import SessionLimits
+from protocol.reading import ReadingLimits
 from protocol.version import Version
 from storage.journal import JournalWriter
 from storage.relational.credentials import is_slow, verify
@@ -68,6 +69,7 @@ class Parts:
     settings: GatewaySettings
     charger_settings: ChargerSettings
     session_limits: SessionLimits
+    reading_limits: ReadingLimits
     accept_unknown: tuple[str, ...]
     versions: Mapping[str, Version]
     base: AsyncioBase
@@ -86,6 +88,7 @@ class Gateway:
         self.settings = parts.settings
         self.charger_settings = parts.charger_settings
         self.session_limits = parts.session_limits
+        self.reading_limits = parts.reading_limits
         self.base = parts.base
         self.journal = parts.journal
         self.directory = parts.directory

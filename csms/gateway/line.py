@@ -187,7 +187,9 @@ class ChargerLine:
                 event, now_us, ErrorCode.NOT_IMPLEMENTED, f"unknown action {event.action}"[:255]
             )
             return
-        reading = Reading(now_us, self.record.time_zone, self.offset_us)
+        reading = Reading(
+            now_us, self.record.time_zone, self.offset_us, self._gateway.reading_limits
+        )
         if row.read_exact is not None:
             exact = row.read_exact(event.text, reading)
             if exact is not None:

@@ -118,6 +118,7 @@ class GatewayProcess:
                     unanswered_calls_max=config.gateway.session_calls_max,
                     recent_calls_max=config.gateway.recent_calls_max,
                 ),
+                reading_limits=config.reading,
                 accept_unknown=config.listen.accept_unknown,
                 versions=VERSIONS,
                 base=self._base,

@@ -22,6 +22,7 @@ from domain.errors import Unavailable
 from domain.events import Entry, Event, decode_entry
 from domain.records import Changes, ChargerRecord, TokenRecord
 from protocol.limits import SessionLimits
+from protocol.reading import ReadingLimits
 from protocol.versions import VERSIONS
 from storage.journal import JournalSettings, JournalWriter, deliver_in
 from storage.journal_reader import JournalReader
@@ -123,6 +124,7 @@ async def gateway_running(
     journal_settings: JournalSettings | None = None,
     ask_ledger=None,
     session_limits: SessionLimits | None = None,
+    reading_limits: ReadingLimits | None = None,
 ) -> AsyncIterator[Harness]:
     loop = asyncio.get_running_loop()
     base = AsyncioBase()
@@ -144,6 +146,7 @@ async def gateway_running(
             settings=settings or GatewaySettings(),
             charger_settings=charger_settings or ChargerSettings(activation_wait_ms=200),
             session_limits=session_limits or SessionLimits(),
+            reading_limits=reading_limits or ReadingLimits(),
             accept_unknown=accept_unknown,
             versions=VERSIONS,
             base=base,
