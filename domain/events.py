@@ -66,7 +66,6 @@ class HeartbeatReceived(Fact, frozen=True, array_like=True, tag=True, gc=False):
     """The charger lives."""
 
 
-
 class ConnectorStatusReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
     """A connector (or the charger, 0) changed its status."""
 
@@ -242,7 +241,8 @@ class MessageExchanged(Fact, frozen=True, array_like=True, tag=True, gc=False):
     error_text: str = ""
     started_us: int = 0
     latency_us: int = 0
-    """Our own calls: sent until answered. The charger's: read until given to the journal."""
+    """Our own calls: sent until answered. The charger's: read until given to the journal, to which
+    the message log (`ocpp_messages`) adds the wait for the commit."""
     flags: tuple[str, ...] = ()
 
 

@@ -59,6 +59,11 @@ class JournalRow(Protocol):
         ...
 
     @property
+    def committed_us(self) -> int:
+        """When the commit that holds it began."""
+        ...
+
+    @property
     def blob(self) -> bytes:
         """An encoded domain.events.Entry."""
         ...
@@ -172,6 +177,7 @@ def build(
     count = 0
     for row in journal:
         count += 1
+        builder.committed_us = row.committed_us
         builder.add(row.lsn, row.blob)
     blocks: list[Block] = [
         SampleBlock(partition, part, columns, start, min(start + rows_max, len(columns.ts_us)))
@@ -231,6 +237,8 @@ class _Builder:
         self.sample_columns: dict[int, SampleColumns] = {}
         self._book = SeriesBook()
         self.rejects: list[Reject] = []
+        self.committed_us = 0
+        """Of the row of the journal that is being added."""
         self._places = places
         self._window = window
         self._months: dict[int, int] = {}
@@ -353,6 +361,11 @@ def _energy(
 def _message(
     to: _Builder, lsn: int, entry: Entry, place: tuple[str, str], event: MessageExchanged
 ) -> None:
+    latency_us = event.latency_us
+    if event.incoming and event.outcome == "result" and event.started_us:
+        # The event was written before its commit, so it cannot say how long it waited for that.
+        # A clock that went back meanwhile must not make it shorter.
+        latency_us = max(latency_us, to.committed_us - event.started_us)
     to.put(
         MESSAGES,
         entry.received_us,
@@ -368,7 +381,7 @@ def _message(
             event.outcome,
             event.error_code,
             event.error_text,
-            max(0, event.latency_us),
+            max(0, latency_us),
             event.flags,
             lsn,
         ),

@@ -42,7 +42,7 @@ CREATE TABLE IF NOT EXISTS ${database}.ocpp_messages${on_cluster}
     outcome      LowCardinality(String) COMMENT 'result, error, timeout, lost, late, malformed or unmatched',
     error_code   LowCardinality(String) COMMENT 'Code of the CALLERROR, or empty',
     error_text   String CODEC(ZSTD(1)) COMMENT 'Description of the CALLERROR, or empty',
-    latency_us   UInt64 CODEC(ZSTD(1)) COMMENT 'out: sent until answered; in: read until durable. Microseconds',
+    latency_us   UInt64 CODEC(ZSTD(1)) COMMENT 'Microseconds. out: sent until answered; in: read until its commit began, the fsync not included; 0: not answered by a result',
     flags        Array(LowCardinality(String)) CODEC(ZSTD(1)) COMMENT 'Where the payload violates its schema'
 )
 ENGINE = ${replicated}MergeTree

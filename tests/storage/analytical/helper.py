@@ -46,6 +46,7 @@ KEEP = dict.fromkeys(("samples_days", "hourly_days", "messages_days", "history_d
 class Row(msgspec.Struct):
     lsn: int
     blob: bytes
+    committed_us: int = 0
 
 
 def entry(charger: str, *events: Event, at_us: int = T0, generation: int = 1) -> Entry:

@@ -11,10 +11,12 @@ from domain.events import (
     ConnectionRefused,
     Event,
     HeartbeatReceived,
+    MessageExchanged,
     Sample,
     TimeQuality,
     TransactionEndedProvisionally,
     TransactionStopped,
+    encode_entry,
 )
 from storage.analytical.rows import (
     _HANDLERS,
@@ -234,3 +236,22 @@ def test_whatever_is_sent_no_sample_is_lost_and_building_again_gives_the_same(
     assert all(to_arrow(block)[1] == [] for block in blocks)
     again = built(*entries, rows_max=rows_max)
     assert [(b.name, b.rows) for b in again] == [(b.name, b.rows) for b in blocks]
+
+
+@pytest.mark.parametrize(
+    ("exchange", "latency_us"),
+    [
+        (exchanged(started_us=T0, latency_us=300), 12_000),
+        (exchanged(started_us=T0 + 20_000, latency_us=300), 300),
+        (exchanged(started_us=0, latency_us=300), 300),
+        (exchanged(started_us=T0, latency_us=0, outcome="error"), 0),
+        (exchanged(started_us=T0, latency_us=300, incoming=False), 300),
+    ],
+    ids=["answered", "clock went back", "start unknown", "not answered by us", "our own call"],
+)
+def test_what_a_charger_asked_took_until_its_commit_began(
+    exchange: MessageExchanged, latency_us: int
+) -> None:
+    journal = [Row(1, encode_entry(entry("c1", exchange)), T0 + 12_000)]
+    (block,) = build(journal, {}, WINDOW, 1_000).blocks
+    assert dicts(block)[0]["latency_us"] == latency_us
