@@ -23,7 +23,7 @@ import threading
 import uuid as uuids
 from asyncio import AbstractEventLoop
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
@@ -158,6 +158,10 @@ class JournalWriter:
     is called in the writer thread, once a group, and must hand the callables to the loop thread;
     `on_failure(error)` travels the same way, so both run in the loop thread.
 
+    Args:
+        passed: what readers have reported before, reader -> (uuid, lsn): a journal that is full of
+            what every reader has passed is emptied by it, which nobody else could do.
+
     Raises:
         Unavailable: another process writes this journal.
         JournalFailed: the file cannot be opened, or has an unknown format.
@@ -171,6 +175,7 @@ class JournalWriter:
         on_failure: Callable[[JournalFailed], None],
         *,
         now_us: Callable[[], int] | None = None,
+        passed: Mapping[str, tuple[str, int]] | None = None,
     ) -> None:
         self.path = Path(path)
         self._settings = settings
@@ -186,6 +191,7 @@ class JournalWriter:
         self._records_in = self._bytes_in = 0
         self._records_out = self._bytes_out = self._groups = 0
         self._passed: dict[str, int] = {}
+        self._told = dict(passed or {})
 
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = self._take_lock()
@@ -342,7 +348,17 @@ class JournalWriter:
         if self._settings.size_bytes_max:
             (page,) = db.execute("PRAGMA page_size").fetchone()
             db.execute(f"PRAGMA max_page_count={max(1, self._settings.size_bytes_max // page)}")
-        self._make_room(db)
+        self._db = db
+        for reader, (uuid, lsn) in self._told.items():
+            self.passed(reader, lsn, uuid)
+        try:
+            self._make_room(db)
+        except sqlite3.Error:
+            if not self._prune_step():
+                raise
+            while self._prune_step():
+                pass
+            self._make_room(db)
         self._inserts = {
             rows: f"INSERT INTO entries VALUES {','.join(['(?,?,?)'] * rows)}"  # noqa: S608
             for rows in _CHUNKS

@@ -94,6 +94,8 @@ class GatewayProcess:
         self._meters = GatewayMetrics(Telemetry())
         self._reopening: asyncio.Task[None] | None = None
         self._broken: JournalFailed | None = None
+        self._told: dict[str, tuple[str, int]] = {}
+        """How far each reader of the journal said it is: (uuid, lsn)."""
         self._gateway = self._build(NoJournal())
 
     def _open_journal(self) -> JournalWriter:
@@ -102,6 +104,7 @@ class GatewayProcess:
             self._config.journal,
             deliver_in(self._loop),
             self._journal_failed,
+            passed=self._told,
         )
 
     def _build(self, journal: JournalWriter | NoJournal) -> Gateway:
@@ -247,9 +250,11 @@ class GatewayProcess:
     def _passed(self, link: Link, body: object) -> None:
         del link
         assert isinstance(body, dict)
+        reader, uuid, lsn = str(body["reader"]), str(body["uuid"]), int(body["lsn"])
+        self._told[reader] = (uuid, lsn)
         journal = self._gateway.journal
-        if body["uuid"] == journal.uuid:
-            journal.passed(str(body["reader"]), int(body["lsn"]))
+        if uuid == journal.uuid:
+            journal.passed(reader, lsn)
 
     async def _start_journal(self) -> None:
         try:

@@ -16,7 +16,7 @@ from typing import Any
 
 import msgspec
 
-from tests.chaos.books import Books, Message, Sample, Session, Status
+from tests.chaos.books import Books, Sample, Session, Status
 from tests.chaos.node import ROOT
 
 STATEMENTS = (
@@ -60,19 +60,28 @@ async def audit(data: Path, books: Books) -> Report:
 
 def _audit(data: Path, books: Books) -> Report:
     report = Report()
-    _quarantines(data, report)
     database = sqlite3.connect(f"file:{data / 'csms.db'}?mode=ro", uri=True)
     database.row_factory = sqlite3.Row
     try:
-        transactions(
-            _rows(database, "transactions"),
-            _rows(database, "transaction_aliases"),
-            _rows(database, "transaction_stops"),
-            books,
-            report,
+        tables = ("transactions", "transaction_aliases", "transaction_stops", "quarantine")
+        rows, aliases, stops, quarantine = (
+            database.execute(f"SELECT * FROM {table}").fetchall() for table in tables
         )
     finally:
         database.close()
+    for row in quarantine:
+        report.lose(f"the ledger did not understand: {row['reason']}")
+    transactions(rows, aliases, stops, books, report)
+    warehouse(data, books, report)
+    return report
+
+
+def warehouse(data: Path, books: Books, report: Report) -> None:
+    """Compare the embedded engine with the books."""
+    plans = sqlite3.connect(f"file:{data / 'warehouse' / 'plan.db'}?mode=ro", uri=True)
+    for row in plans.execute("SELECT reason FROM quarantine"):
+        report.lose(f"the warehouse did not understand: {row[0]}")
+    plans.close()
     samples, statuses, messages, events, connections, raw = dump(data, *STATEMENTS)
     report.checked["sample rows before merge"] = raw[0][0]
     _samples(samples, books, report)
@@ -82,7 +91,6 @@ def _audit(data: Path, books: Books) -> Report:
     for charger, count in connections:
         if count > books.attempts[charger]:
             report.double(f"connections of {charger}: {count} > {books.attempts[charger]}")
-    return report
 
 
 def dump(data: Path, *statements: str) -> list[list[list[Any]]]:
@@ -97,18 +105,6 @@ def dump(data: Path, *statements: str) -> list[list[list[Any]]]:
     assert done.returncode == 0, done.stderr.decode()[-2_000:]
     tables: list[list[list[Any]]] = msgspec.msgpack.decode(done.stdout)
     return tables
-
-
-def _rows(database: sqlite3.Connection, table: str) -> list[sqlite3.Row]:
-    return database.execute(f"SELECT * FROM {table}").fetchall()
-
-
-def _quarantines(data: Path, report: Report) -> None:
-    for path in (data / "csms.db", data / "warehouse" / "plan.db"):
-        database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-        for row in database.execute("SELECT reason FROM quarantine LIMIT 5"):
-            report.lose(f"in quarantine of {path.name}: {row[0]}")
-        database.close()
 
 
 def transactions(
@@ -244,6 +240,3 @@ def _events(rows: list[list[Any]], books: Books, report: Report) -> None:
                 report.lose(
                     f"warehouse has no stop {session.key} number {session.number}: {stopped}"
                 )
-
-
-__all__ = ["Message", "Report", "audit", "dump", "transactions"]

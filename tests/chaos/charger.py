@@ -292,9 +292,15 @@ class Fleet:
     """Chargers that run as tasks."""
 
     def __init__(
-        self, count: int, url: str, seed: int, pace: Pace | None = None, prefix: str = "CP"
+        self,
+        count: int,
+        url: str,
+        seed: int,
+        pace: Pace | None = None,
+        prefix: str = "CP",
+        books: Books | None = None,
     ) -> None:
-        self.books = Books()
+        self.books = books or Books()
         self.chargers = [
             Charger(f"{prefix}{number:04d}", url, self.books, seed, pace) for number in range(count)
         ]

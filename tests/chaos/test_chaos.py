@@ -49,7 +49,7 @@ async def torment(kills: int, seed: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(int(os.environ.get("CHAOS_KILLS", "50")) * 6)
 async def test_fifty_kills_lose_and_double_nothing() -> None:
     await torment(int(os.environ.get("CHAOS_KILLS", "50")), int(os.environ.get("CHAOS_SEED", "1")))
 
