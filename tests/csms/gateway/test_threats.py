@@ -280,6 +280,21 @@ async def test_a_replaced_connection_gets_no_command_and_its_words_do_not_count(
         assert booted[-1] == owner
 
 
+async def test_what_a_fenced_connection_says_is_neither_kept_nor_counted_nor_answered(
+    tmp_path,
+) -> None:
+    async with gateway_running(tmp_path) as node, node.charger("CP1") as socket:
+        await boot(socket)
+        line = node.gateway.line("CP1")
+        line.fenced = True
+        await socket.send(json.dumps([2, "x", "StartTransaction", START]))
+        await node.until(lambda: line.session.unanswered == 1)
+        await asyncio.sleep(0.3)  # longer than the ledger is waited for
+        assert line.session.unanswered == 1
+        assert not node.gateway.directory._running
+        assert not node.events(TransactionStarted)
+
+
 def reset(node, name: str = "c1", action: str = "Reset", **payload: object) -> Command:
     deadline_us = node.gateway.now_us() + 5_000_000
     return Command(name, "CP1", action, payload or {"type": "Soft"}, deadline_us)
@@ -340,7 +355,7 @@ async def test_held_refusals_count_as_unfinished_handshakes(tmp_path) -> None:
         assert not node.gateway._by_address
 
 
-async def test_who_leaves_during_a_slow_check_leaves_no_line_behind(tmp_path) -> None:
+async def test_who_leaves_during_a_slow_check_leaves_no_line_behind(tmp_path, caplog) -> None:
     async with gateway_running(
         tmp_path, accept_unknown=(), chargers=(chosen("CP1", PASSWORD),)
     ) as node:
@@ -358,6 +373,7 @@ async def test_who_leaves_during_a_slow_check_leaves_no_line_behind(tmp_path) ->
         await node.until(lambda: not node.gateway.connections)
         assert not node.gateway.lines
         assert node.gateway.base.stats.actors == 0
+        assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
 # T6 other chargers' transactions (CVE-2026-28230)
@@ -497,7 +513,7 @@ async def test_a_neighbour_is_served_during_a_flood(tmp_path) -> None:
     settings = GatewaySettings(frames_per_s=500, frames_burst=500)
     async with (
         gateway_running(tmp_path, settings=settings) as node,
-        node.charger("LOUD") as loud,
+        node.charger("LOUD", close_timeout=0.1) as loud,
         node.charger("QUIET") as quiet,
     ):
         stopping = False
