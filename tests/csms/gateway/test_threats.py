@@ -523,6 +523,7 @@ async def test_a_neighbour_is_served_during_a_flood(tmp_path) -> None:
             while not stopping:
                 await loud.send(json.dumps([2, str(index), "Heartbeat", {}]))
                 index += 1
+                await asyncio.sleep(0)  # one loop serves all three here
 
         async def swallow() -> None:
             async for _ in loud:
@@ -533,6 +534,7 @@ async def test_a_neighbour_is_served_during_a_flood(tmp_path) -> None:
         for index in range(20):
             assert (await call(quiet, "Heartbeat", {}, str(index)))[0] == 3
         stopping = True
+        loud.transport.abort()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
