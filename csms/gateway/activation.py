@@ -6,7 +6,7 @@ handshake nor the answer to BootNotification waits for it.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
@@ -14,13 +14,19 @@ from actors.charger.messages import Activated
 from domain.errors import CsmsError
 from domain.known import KnownCharger
 
-if TYPE_CHECKING:
-    from csms.gateway.line import ChargerLine
-
 _decoder = msgspec.msgpack.Decoder(list[KnownCharger])
 
 
-class Activation:
+class Asker(Protocol):
+    """Who wants to know."""
+
+    charger: str
+
+
+A = TypeVar("A", bound=Asker)
+
+
+class Activation(Generic[A]):
     """Collects chargers for a few milliseconds, asks once, tells each actor.
 
     Args:
@@ -33,7 +39,7 @@ class Activation:
         self,
         loop: asyncio.AbstractEventLoop,
         ask: Callable[[list[str]], Awaitable[bytes]],
-        tell: Callable[["ChargerLine", Activated], None],
+        tell: Callable[[A, Activated], None],
         batch_max: int,
         pause_s: float,
     ) -> None:
@@ -42,12 +48,12 @@ class Activation:
         self._tell = tell
         self._batch_max = batch_max
         self._pause_s = pause_s
-        self._waiting: list[ChargerLine] = []
+        self._waiting: list[A] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._armed = False
         self.failures = 0
 
-    def ask(self, line: "ChargerLine") -> None:
+    def ask(self, line: A) -> None:
         """Ask for one charger; its actor is told, sooner or later."""
         self._waiting.append(line)
         if not self._armed:
@@ -62,7 +68,7 @@ class Activation:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _round(self, lines: list["ChargerLine"]) -> None:
+    async def _round(self, lines: list[A]) -> None:
         known: dict[str, KnownCharger] = {}
         failed = False
         try:

@@ -13,8 +13,10 @@ meanwhile waits in a bounded backlog.
 """
 
 import asyncio
+import logging
 from collections import deque
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable
+from typing import Protocol, cast
 
 from websockets.exceptions import ConnectionClosed, InvalidState
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
@@ -28,9 +30,7 @@ try:
 except ImportError:  # a wheel without the C extension: slower, and right
     from websockets.utils import apply_mask
 
-if TYPE_CHECKING:  # the two know each other; only one of them can be imported first
-    from csms.gateway.gateway import Gateway
-    from csms.gateway.line import ChargerLine
+from csms.gateway.settings import GatewaySettings
 
 DEFLATE = (
     ServerPerMessageDeflateFactory(
@@ -56,6 +56,44 @@ CLOSE_S = 2.0
 def no_mismatch(protocol: ServerProtocol, subprotocols: object) -> None:
     """Leave the choice of the subprotocol to admission: a mismatch must not become HTTP 400."""
     del protocol, subprotocols
+
+
+class Receiver(Protocol):
+    """Who takes the messages of an open connection."""
+
+    @property
+    def unanswered(self) -> int:
+        """Return how many calls wait for their answers."""
+
+    def receive(self, text: bytes, now_us: int) -> None:
+        """Take one message."""
+
+
+class Host(Protocol):
+    """What a connection asks of the gateway that it belongs to."""
+
+    settings: GatewaySettings
+    loop: asyncio.AbstractEventLoop
+    now_us: Callable[[], int]
+    websockets_logger: logging.Logger
+    paused: int
+
+    def opening(self, connection: "Connection") -> bool:
+        """Count a new socket; False when it must be closed at once."""
+
+    def handshake(self, connection: "Connection", request: Request) -> None:
+        """Decide over a parsed handshake."""
+
+    def handshake_failed(
+        self, connection: "Connection", detail: str, reason: str = "bad_request"
+    ) -> None:
+        """The request was none, or did not come in time."""
+
+    def congested(self) -> bool:
+        """Return whether sockets must not be read."""
+
+    def closed(self, connection: "Connection") -> None:
+        """A socket is gone."""
 
 
 class Connection(asyncio.Protocol):
@@ -87,7 +125,7 @@ class Connection(asyncio.Protocol):
         "remote",
     )
 
-    def __init__(self, gateway: "Gateway") -> None:
+    def __init__(self, gateway: Host) -> None:
         settings = gateway.settings
         self._gateway = gateway
         self._transport: asyncio.Transport | None = None
@@ -108,7 +146,7 @@ class Connection(asyncio.Protocol):
         self._resume_at: asyncio.TimerHandle | None = None
         self._budget_at = settings.frames_burst
         self._budget_us = 0
-        self.line: ChargerLine | None = None
+        self.line: Receiver | None = None
         self.remote = ""
         self.path = ""
         self.accepted_us = 0
@@ -254,7 +292,7 @@ class Connection(asyncio.Protocol):
         line.receive(text, self.last_seen_us)
         if (
             self.frames_in >= self._budget_at
-            or line.session.unanswered > self._gateway.settings.unanswered_max
+            or line.unanswered > self._gateway.settings.unanswered_max
             or self._gateway.congested()
         ):
             self._consider_pause()
@@ -283,7 +321,7 @@ class Connection(asyncio.Protocol):
         if pause_s > 0:
             self._pause()
             self._resume_at = self._gateway.loop.call_later(pause_s, self._budget_earned)
-        elif self.line.session.unanswered > settings.unanswered_max:
+        elif self.line.unanswered > settings.unanswered_max:
             self._pause()
 
     def _pause(self) -> None:
@@ -302,14 +340,14 @@ class Connection(asyncio.Protocol):
         if self._backlog is None or line is None or self._resume_at is not None:
             return
         limit = self._gateway.settings.unanswered_max
-        if line.session.unanswered > limit // 2:
+        if line.unanswered > limit // 2:
             return
         backlog = self._backlog
         while backlog:
             text = backlog.popleft()
             self._backlog_bytes -= len(text)
             line.receive(text, self._gateway.now_us())
-            if line.session.unanswered > limit and backlog:
+            if line.unanswered > limit and backlog:
                 return
         self._backlog = None
         if self._transport is not None and not self._transport.is_closing():

@@ -97,7 +97,7 @@ class Gateway:
         # It writes a line a connection, without the charger's name; ours are in the journal.
         self.websockets_logger.setLevel(logging.WARNING)
         self.lines: dict[str, ChargerLine] = {}
-        self.activation: Activation
+        self.activation: Activation[ChargerLine]
         self.takeover: Takeover
         self.refusing = "starting"
         """A key of REFUSALS while nobody is let in, else empty."""
@@ -112,7 +112,8 @@ class Gateway:
         self._handshakes: dict[Connection, float] = {}
         """Unfinished ones, and when their request came (loop time; 0: not yet)."""
         self._by_address: dict[str, int] = {}
-        self.connections: dict[Connection, None] = {}
+        self.connections: dict[Connection, ChargerLine | None] = {}
+        """Open sockets, and the lines of those that were let in."""
         self._attempts = Attempts(parts.settings)
         self._refusals = Quota(parts.settings.refusals_per_min, 1)
         self._verified: OrderedDict[bytes, None] = OrderedDict()
@@ -151,10 +152,10 @@ class Gateway:
     def closed(self, connection: Connection) -> None:
         """A socket is gone."""
         self._handshake_over(connection)
-        self.connections.pop(connection, None)
+        line = self.connections.pop(connection, None)
         self._frames_ended[0] += connection.frames_in
         self._frames_ended[1] += connection.frames_out
-        line, connection.line = connection.line, None
+        connection.line = None
         if line is not None:
             self._forget(line)
             if not self._ended:
@@ -368,7 +369,7 @@ class Gateway:
             self.directory.put(record)
         line = ChargerLine(self, connection, record, version, generation)
         self.lines[key] = line
-        connection.line = line
+        connection.line = self.connections[connection] = line
         spread = int.from_bytes(hashlib.blake2s(key.encode(), digest_size=2).digest(), "big")
         line.open(spread / 65_536, network)
         connection.answered()

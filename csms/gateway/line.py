@@ -9,7 +9,7 @@ and to the actor as one message.
 import asyncio
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import msgspec
 from thespian.actors import ActorExitRequest
@@ -24,9 +24,13 @@ from actors.charger.messages import (
     Said,
     Tick,
 )
+from actors.charger.settings import ChargerSettings
 from actors.charger.shell import ChargerActor
+from csms.gateway.activation import Activation
 from csms.gateway.connection import Connection
+from csms.gateway.directory import Directory
 from csms.gateway.offset import ClockOffset
+from domain.answers import Answer
 from domain.commands import CommandResult, Outcome
 from domain.errors import JournalFailed, Unavailable
 from domain.events import (
@@ -55,16 +59,67 @@ from protocol.events import (
     ResultReceived,
     UnmatchedAnswer,
 )
+from protocol.limits import SessionLimits
 from protocol.redact import redact, redact_unreadable
 from protocol.session import Role, Session
-from protocol.version import Reading, Version
-
-if TYPE_CHECKING:  # the two know each other; only one of them can be imported first
-    from csms.gateway.gateway import Gateway
+from protocol.version import Reading, ReadingLimits, Version
+from supervisor.asyncio_base import AsyncioBase
 
 _to_json = msgspec.json.Encoder().encode
 _CLOCK_QUALITIES = frozenset({TimeQuality.OK, TimeQuality.SKEWED})
 """Of times that tell how a charger's clock stands."""
+
+
+class Journal(Protocol):
+    """Where entries are kept; storage.journal has one."""
+
+    def append(self, blob: bytes, done: Callable[[], None] | None = None) -> None:
+        """Keep `blob`; call `done` when it is durable."""
+
+
+class House(Protocol):
+    """What the lines of one gateway share."""
+
+    name: str
+    loop: asyncio.AbstractEventLoop
+    now_us: Callable[[], int]
+    base: AsyncioBase
+    directory: Directory
+    charger_settings: ChargerSettings
+    session_limits: SessionLimits
+    reading_limits: ReadingLimits
+    activation: "Activation[ChargerLine]"
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of now."""
+
+    def keep(self, charger: str, generation: int, events: tuple[Event, ...]) -> None:
+        """Write events that nobody waits for."""
+
+    def acknowledged(self, action: str, latency_us: int) -> None:
+        """Count an answer."""
+
+    def commanded(self, action: str, outcome: str) -> None:
+        """Count the end of a command."""
+
+    def flagged(self, action: str, flags: tuple[str, ...]) -> None:
+        """Count violations."""
+
+    def unmatched(self) -> None:
+        """Count an answer to no open call."""
+
+    def actor_failed(self, charger: str, error: BaseException) -> None:
+        """Note a crash."""
+
+    def is_poison(self, charger: str, action: str, text: bytes) -> bool:
+        """Return whether this very message crashed the actor too often."""
+
+    def note_poison(self, charger: str, action: str, text: bytes) -> None:
+        """Count a crash on a message."""
+
+    def last_resort(self, action: str) -> Answer:
+        """Return an answer for a message that no actor survives."""
 
 
 class ChargerLine:
@@ -91,7 +146,7 @@ class ChargerLine:
 
     def __init__(
         self,
-        gateway: "Gateway",
+        gateway: House,
         connection: Connection,
         record: ChargerRecord,
         version: Version,
@@ -166,6 +221,11 @@ class ChargerLine:
         gateway.base.tell(self.address, ActorExitRequest())
 
     # from the connection
+
+    @property
+    def unanswered(self) -> int:
+        """Return how many calls of the charger wait for their answers."""
+        return self.session.unanswered
 
     def receive(self, text: bytes, now_us: int) -> None:
         """Take one message of the charger."""

@@ -13,6 +13,9 @@ class GatewayMetrics:
     def __init__(self, telemetry: Telemetry) -> None:
         self.telemetry = telemetry
         self._acks: dict[str, Histogram] = {}
+        self.committed = telemetry.histogram("csms_journal_commit_seconds").observe
+        """For the journal's writer thread, which alone may call it."""
+        self._unmatched = telemetry.counter("csms_unmatched_answers_total")
 
     def refused(self, reason: str) -> None:
         """Count a connection that was not let in."""
@@ -40,7 +43,7 @@ class GatewayMetrics:
 
     def unmatched(self) -> None:
         """Count an answer to no open call."""
-        self.telemetry.counter("csms_unmatched_answers_total").add()
+        self._unmatched.add()
 
     def watch(self, gateway: Gateway) -> None:
         """Read these from the gateway whenever the page is read."""
@@ -58,6 +61,7 @@ class GatewayMetrics:
             "csms_frames_total",
             lambda: dict(zip((("in",), ("out",)), map(float, gateway.frames()), strict=True)),
         )
+        telemetry.watch("csms_records_revision", lambda: {(): float(gateway.directory.revision)})
         telemetry.watch("csms_mailbox_depth_max", lambda: {(): float(base.stats.mailbox_depth_max)})
         telemetry.watch("csms_restarts_total", lambda: {("actor",): float(base.stats.restarts)})
         telemetry.watch("csms_journal_bytes_total", lambda: {(): float(journal().bytes)})

@@ -76,6 +76,7 @@ class GatewayProcess:
                 "claim": self._claim,
                 "command": self._command,
                 "presence": self._presence,
+                "refusing": self._refusing,
                 "metrics": self._metrics,
                 "disconnect": self._disconnect,
             },
@@ -96,7 +97,14 @@ class GatewayProcess:
         self._broken: JournalFailed | None = None
         self._told: dict[str, tuple[str, int]] = {}
         """How far each reader of the journal said it is: (uuid, lsn)."""
+        self._watch_links()
         self._gateway = self._build(NoJournal())
+
+    def _watch_links(self) -> None:
+        telemetry = self._meters.telemetry
+        telemetry.watch_links("server", self._server.stats)
+        for client in (self._ledger, *self._peers):
+            telemetry.watch_links(client.path.stem, client.stats)
 
     def _open_journal(self) -> JournalWriter:
         return JournalWriter(
@@ -105,6 +113,7 @@ class GatewayProcess:
             deliver_in(self._loop),
             self._journal_failed,
             passed=self._told,
+            on_commit=self._meters.committed,
         )
 
     def _build(self, journal: JournalWriter | NoJournal) -> Gateway:
@@ -327,6 +336,11 @@ class GatewayProcess:
         del link
         assert isinstance(body, dict)
         return self._gateway.presence(body.get("chargers"))
+
+    def _refusing(self, link: Link, body: object) -> dict[str, str]:
+        """Say why nobody is let in now; an empty reason: chargers are let in."""
+        del link, body
+        return {"reason": self._gateway.refusing}
 
     def _disconnect(self, link: Link, body: object) -> dict[str, bool]:
         del link
