@@ -25,6 +25,7 @@ from asyncio import AbstractEventLoop
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Final, NamedTuple, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -161,6 +162,8 @@ class JournalWriter:
     Args:
         passed: what readers have reported before, reader -> (uuid, lsn): a journal that is full of
             what every reader has passed is emptied by it, which nobody else could do.
+        on_commit: called in the writer thread with the seconds that each commit took, fsync
+            included. Must not raise.
 
     Raises:
         Unavailable: another process writes this journal.
@@ -176,11 +179,13 @@ class JournalWriter:
         *,
         now_us: Callable[[], int] | None = None,
         passed: Mapping[str, tuple[str, int]] | None = None,
+        on_commit: Callable[[float], None] = lambda _took_s: None,
     ) -> None:
         self.path = Path(path)
         self._settings = settings
         self._deliver = deliver
         self._on_failure = on_failure
+        self._on_commit = on_commit
         self._now_us = now_us or Clock().now_us
         self._queue: deque[tuple[bytes, Done | None]] = deque()
         self._wake = threading.Event()
@@ -416,6 +421,7 @@ class JournalWriter:
             size += len(blob)
             values += (lsn, committed_us, blob)
         execute = self._db.execute
+        began_s = perf_counter()
         execute("BEGIN IMMEDIATE")
         at = 0
         for rows in _CHUNKS:
@@ -423,6 +429,7 @@ class JournalWriter:
                 execute(self._inserts[rows], values[at : at + 3 * rows])
                 at += 3 * rows
         execute("COMMIT")
+        self._on_commit(perf_counter() - began_s)
         self.last_lsn = lsn
         self._records_out += len(group)
         self._bytes_out += size

@@ -1,13 +1,13 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from domain.errors import JournalFailed, Unavailable
-from storage.journal import JournalSettings, JournalWriter, deliver_in
+from storage.journal import Done, JournalSettings, JournalWriter, deliver_in
 from storage.journal_reader import JournalReader
 from tests.storage.journal_kit import Kit, wait_until
 
@@ -66,6 +66,30 @@ class TestAppend:
         kit.append_and_wait(*[b"x" * 500] * 20)
         assert max(kit.group_sizes) <= 2
         kit.writer.close()
+
+    def test_how_long_a_commit_took_is_told_before_its_callbacks(self, tmp_path: Path) -> None:
+        took_s: list[float] = []
+        seen: list[int] = []
+
+        def deliver(dones: Sequence[Done]) -> None:
+            seen.append(len(took_s))
+
+        def fail(error: JournalFailed) -> None:
+            raise error
+
+        path = tmp_path / "a.db"
+        writer = JournalWriter(path, JournalSettings(), deliver, fail, on_commit=took_s.append)
+        blocker = sqlite3.connect(path, isolation_level=None)
+        blocker.execute("BEGIN IMMEDIATE")
+        writer.append(b"x", lambda: None)
+        wait_until(lambda: not writer._queue, "the writer has not begun")
+        threading.Event().wait(0.2)
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        wait_until(lambda: bool(seen), "nothing was committed")
+        writer.close()
+        assert seen == [1]
+        assert took_s[0] > 0.05
 
     def test_a_record_needs_no_callback(self, kit: Kit) -> None:
         kit.writer.append(b"quiet")
