@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import logging
 import os
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
@@ -38,6 +39,7 @@ from storage.analytical.sink import Sink
 from supervisor.link_frames import Body
 from supervisor.links import Link, LinkClient, LinkError, LinkServer, RemoteFailed
 from supervisor.process import ProcessContext
+from supervisor.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +72,9 @@ class WarehouseProcess:
         )
         self._console = Console(self._dsn, config.warehouse)
         self._statements = 0
-        self._statements_total = 0
+        self._telemetry = Telemetry()
+        self._statements_total = self._telemetry.counter("csms_sql_statements_total")
+        self._lags: dict[tuple[str, ...], float] = {}
         self._revision = 0
         self._schema_ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -105,6 +109,7 @@ class WarehouseProcess:
             },
             config.links,
         )
+        self._watch()
 
     async def serve(self) -> None:
         """Follow, answer, drain."""
@@ -209,7 +214,7 @@ class WarehouseProcess:
         if self._statements >= settings.sql_threads + settings.sql_waiting_max:
             raise RemoteFailed("Unavailable", "too many statements are running; try later")
         self._statements += 1
-        self._statements_total += 1
+        self._statements_total.add()
         try:
             if body.get("fresh"):
                 await self._warehouse.catch_up(settings.sql_fresh_s_max)
@@ -237,26 +242,38 @@ class WarehouseProcess:
         return await self._warehouse.lag()
 
     async def _metrics(self, link: Link, body: Body) -> Body:
+        """{} -> Prometheus text."""
         del link, body
-        counters = self._warehouse.follower.counters
-        lines = []
-        for name, kind, value in (
-            ("blocks_total", "counter", counters.blocks),
-            ("entries_total", "counter", counters.entries),
-            ("rows_total", "counter", counters.rows),
-            ("quarantined_total", "counter", counters.quarantined),
-            ("failures_total", "counter", counters.failures),
-            ("statements_total", "counter", self._statements_total),
-            ("statements_open", "gauge", self._statements),
-        ):
-            lines.append(f"# TYPE csms_warehouse_{name} {kind}")
-            lines.append(f"csms_warehouse_{name} {value}")
-        lines.append("# TYPE csms_warehouse_lag_entries gauge")
-        for name, lag in (await self._warehouse.lag()).items():
-            lines.append(
-                f'csms_warehouse_lag_entries{{journal="{name}"}} {max(0, lag["last"] - lag["lsn"])}'
-            )
-        return "\n".join(lines) + "\n"
+        lags = await self._warehouse.lag()
+        self._lags = {
+            (READER, name): float(max(0, lag["last"] - lag["lsn"])) for name, lag in lags.items()
+        }
+        return self._telemetry.render()
+
+    def _watch(self) -> None:
+        telemetry, counters = self._telemetry, self._warehouse.follower.counters
+        values: Mapping[str, Callable[[], float]] = {
+            "csms_warehouse_blocks_total": lambda: counters.blocks,
+            "csms_warehouse_records_total": lambda: counters.entries,
+            "csms_warehouse_rows_total": lambda: counters.rows,
+            "csms_warehouse_failures_total": lambda: counters.failures,
+            "csms_quarantined_total": lambda: counters.quarantined,
+            "csms_records_revision": lambda: self._revision,
+            "csms_store_away": lambda: bool(
+                self._warehouse.away or not self._schema_ready.is_set()
+            ),
+            "csms_sql_statements_open": lambda: self._statements,
+        }
+        for name, read in values.items():
+            telemetry.watch(name, partial(_one, read))
+        telemetry.watch("csms_projection_lag_records", lambda: self._lags)
+        telemetry.watch_links("server", self._server.stats)
+        for name, client in {"ledger": self._ledger, **self._gateways}.items():
+            telemetry.watch_links(name, client.stats)
+
+
+def _one(read: Callable[[], float]) -> dict[tuple[str, ...], float]:
+    return {(): float(read())}
 
 
 def _place(record: ChargerRecord) -> tuple[str, str]:

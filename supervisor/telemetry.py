@@ -67,6 +67,7 @@ class Row:
 
 
 METRICS: tuple[Row, ...] = (
+    Row("csms_up", Kind.GAUGE, ("what",), "1: the process of this name answers the api."),
     Row("csms_connections", Kind.GAUGE, ("subprotocol",), "Chargers connected now."),
     Row("csms_frames_total", Kind.COUNTER, ("direction",), "WebSocket frames, in or out."),
     Row(
@@ -111,13 +112,14 @@ METRICS: tuple[Row, ...] = (
         "csms_restarts_total",
         Kind.COUNTER,
         ("what",),
-        "Restarts after a crash: of actors, or of the process that has this name.",
+        'Restarts: "actor" are those of chargers\' actors after a crash, told by their gateway; '
+        "the others those of the process that has this name, told by the api.",
     ),
     Row(
         "csms_journal_commit_seconds",
         Kind.HISTOGRAM,
         (),
-        "One commit of the journal, fsync included.",
+        "One commit of a group of records of the journal, fsync included.",
         LATENCY_S,
     ),
     Row("csms_journal_queue_records", Kind.GAUGE, (), "Records that wait for a commit now."),
@@ -128,6 +130,58 @@ METRICS: tuple[Row, ...] = (
         ("reader", "journal"),
         "Journal records that the ledger or the warehouse has not taken over yet.",
     ),
+    Row(
+        "csms_quarantined_total",
+        Kind.COUNTER,
+        (),
+        "Journal records, or rows made of them, that the ledger or the warehouse could not take "
+        "over and has put aside.",
+    ),
+    Row(
+        "csms_store_away",
+        Kind.GAUGE,
+        (),
+        "1: the relational store did not answer the ledger, or the analytical one the warehouse, "
+        "at the last try.",
+    ),
+    Row(
+        "csms_records_revision",
+        Kind.GAUGE,
+        (),
+        "Up to which change the process knows the records of chargers, tokens and sites.",
+    ),
+    Row(
+        "csms_activations_total",
+        Kind.COUNTER,
+        (),
+        "Chargers of which a gateway asked the ledger what is known.",
+    ),
+    Row(
+        "csms_warehouse_blocks_total",
+        Kind.COUNTER,
+        (),
+        "Blocks of journal records written to the analytical store.",
+    ),
+    Row(
+        "csms_warehouse_records_total",
+        Kind.COUNTER,
+        (),
+        "Journal records written to the analytical store.",
+    ),
+    Row(
+        "csms_warehouse_rows_total",
+        Kind.COUNTER,
+        (),
+        "Rows of tables written to the analytical store.",
+    ),
+    Row(
+        "csms_warehouse_failures_total",
+        Kind.COUNTER,
+        (),
+        "Blocks that could not be written at once; they are tried again.",
+    ),
+    Row("csms_sql_statements_total", Kind.COUNTER, (), "Statements of analysts so far."),
+    Row("csms_sql_statements_open", Kind.GAUGE, (), "Statements of analysts, running or waiting."),
     Row(
         "csms_link_frames_total",
         Kind.COUNTER,

@@ -37,6 +37,8 @@ class Warehouse:
         on_moved: Callable[[Position], None],
     ) -> None:
         self.follower = follower
+        self.away = ""
+        """Why the last step could not write; empty: it could."""
         self._thread = thread
         self._folder = folder
         self._settings = settings
@@ -69,6 +71,7 @@ class Warehouse:
                     partial(self.follower.step, hurry=leaving or self._waiting > 0)
                 )
             except Unavailable as error:
+                self.away = str(error)
                 if leaving:
                     log.warning("left without writing everything: %s", error)
                     return
@@ -76,6 +79,7 @@ class Warehouse:
                 await self._pause(pause_ms, draining)
                 pause_ms = min(pause_ms * 2, self._settings.retry_ms_max)
                 continue
+            self.away = ""
             pause_ms = self._settings.retry_ms_min
             for problem in step.problems:
                 log.warning("left out for now: %s", problem)

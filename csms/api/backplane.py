@@ -10,7 +10,7 @@ import msgspec
 
 from csms.api.settings import ApiSettings
 from domain.commands import Command, CommandResult
-from supervisor.links import LinkClient, LinkError, LinkSettings, RemoteFailed
+from supervisor.links import LinkClient, LinkError, LinkSettings, LinkStats, RemoteFailed
 
 PROMPT_S = 0.3
 """How long a link may take to come back before its process counts as away."""
@@ -69,6 +69,22 @@ class Backplane:
     def up(self) -> dict[str, bool]:
         """Return which processes are linked now."""
         return {name: link.is_up for name, link in self._links.items()}
+
+    def stats(self) -> dict[str, LinkStats]:
+        """Return what went over the links, by process."""
+        return {name: link.stats for name, link in self._links.items()}
+
+    async def refusing(self) -> dict[str, str]:
+        """Return why each gateway lets nobody in: empty: it does; "down": it does not answer."""
+        deadline_s = self._settings.presence_deadline_s
+        answers = await asyncio.gather(
+            *(link.ask("refusing", {}, deadline_s) for link in self._gateways.values()),
+            return_exceptions=True,
+        )
+        return {
+            name: str(answer["reason"]) if isinstance(answer, dict) else "down"
+            for name, answer in zip(self._gateways, answers, strict=True)
+        }
 
     async def sync(self) -> bool:
         """Let the gateways know what was written; return whether they do."""
@@ -144,18 +160,6 @@ class Backplane:
         )
         named = zip(self._links, answers, strict=True)
         return {name: answer for name, answer in named if isinstance(answer, str)}
-
-    async def lags(self) -> dict[str, dict[str, dict[str, int]]]:
-        """Return how far each projection is: projection -> journal -> {"lsn", "last"}."""
-        names = ("ledger", "warehouse")
-        answers = await asyncio.gather(
-            *(self._ask_now(self._links[name], "lag") for name in names), return_exceptions=True
-        )
-        return {
-            name: answer
-            for name, answer in zip(names, answers, strict=True)
-            if isinstance(answer, dict)
-        }
 
     async def _ask_now(self, link: LinkClient, method: str) -> Any:  # noqa: ANN401 - a body
         await link.connected(PROMPT_S)

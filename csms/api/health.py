@@ -15,20 +15,22 @@ async def health(_request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """200: chargers are served. 503: they are not, and which part is missing.
+    """200: chargers are let in. 503: no gateway lets anybody in, and each says why.
 
-    Without the warehouse or the ledger chargers are still served: these are told, not required.
+    A part is "up", "down", or the reason for which a gateway refuses everybody now, a word of
+    csms.gateway.refusals. Without the warehouse or the ledger chargers are still served: these are
+    told, not required.
     """
     services = services_of(request)
-    up = services.backplane.up()
-    parts = {name: "up" if is_up else "down" for name, is_up in up.items()}
+    gateways = await services.backplane.refusing()
+    parts = {name: "up" if is_up else "down" for name, is_up in services.backplane.up().items()}
+    parts |= {name: reason or "up" for name, reason in gateways.items()}
     try:
         async with reading(services.engine):
             parts["database"] = "up"
     except CsmsError:
         parts["database"] = "down"
-    gateways = [is_up for name, is_up in up.items() if name not in {"ledger", "warehouse"}]
-    serving = any(gateways)
+    serving = "" in gateways.values()
     whole = serving and all(state == "up" for state in parts.values())
     status = "ready" if whole else "degraded" if serving else "unavailable"
     return JSONResponse({"status": status, "parts": parts}, 200 if serving else 503)

@@ -156,8 +156,11 @@ async def test_sites_come_from_the_feed_of_the_ledger(data: Path) -> None:
                 lag: Any = await client.ask("lag", {}, 5)
                 assert lag == {"gw0": {"lsn": 3, "last": 3}}
                 metrics: Any = await client.ask("metrics", {}, 5)
-                assert "csms_warehouse_rows_total 3\n" in metrics
-                assert 'csms_warehouse_lag_entries{journal="gw0"} 0\n' in metrics
+                assert "csms_warehouse_rows_total 3.0\n" in metrics
+                lag_line = 'csms_projection_lag_records{journal="gw0",reader="warehouse"} 0.0\n'
+                assert lag_line in metrics
+                assert "csms_store_away 0.0\n" in metrics
+                assert 'csms_link_frames_total{direction="in",link="ledger"}' in metrics
     journal.close()
 
 

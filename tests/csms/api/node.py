@@ -37,6 +37,7 @@ class Peers:
         default_factory=lambda: {"outcome": "accepted", "response": {"status": "Accepted"}}
     )
     silent: bool = False
+    refusing: dict[str, str] = field(default_factory=dict)
     syncs: int = 0
     queries: list[str] = field(default_factory=list)
     rows: list[list[Any]] = field(default_factory=list)
@@ -77,17 +78,17 @@ class Peers:
     def metrics(self, _link: Link, _body: Any) -> str:
         return "# HELP csms_frames_total Frames.\n# TYPE csms_frames_total counter\ncsms_frames_total 3\n"
 
-    def lag(self, _link: Link, _body: Any) -> Any:
-        return {"gw0": {"lsn": 4, "last": 9}}
-
     def handlers(self, name: str) -> dict[str, Any]:
+        gateway = {
+            "command": self.command,
+            "presence": self.presence,
+            "refusing": lambda _link, _body: {"reason": self.refusing.get(name, "")},
+            "metrics": self.metrics,
+        }
         return {
-            "gw0": {
-                "command": self.command,
-                "presence": self.presence,
-                "metrics": self.metrics,
-            },
-            "ledger": {"sync": self.sync, "lag": self.lag},
+            "gw0": gateway,
+            "gw1": gateway,
+            "ledger": {"sync": self.sync},
             "warehouse": {"sql": self.sql},
         }[name]
 
@@ -144,11 +145,12 @@ async def running_api(
         }
         for server in servers.values():
             await server.start()
+        gateways = tuple(name for name in peers if name.startswith("gw")) or ("gw0",)
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         context = ProcessContext(
             name="api",
-            settings=ProcessSettings(config, secret, ("gw0",)),
+            settings=ProcessSettings(config, secret, gateways),
             run_dir=config.paths.run,
             clock=Clock(),
             draining=asyncio.Event(),

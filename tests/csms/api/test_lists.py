@@ -1,9 +1,10 @@
 import pytest
 
 from csms.api.messages import from_cursor, literal, page_query, to_cursor
-from csms.api.metrics import merge
 from domain.errors import InvalidInput
 from domain.events import ConnectionRefused, Entry, TransactionStarted, TransactionStopped
+from supervisor.child import ChildStatus, State, TreeStatus
+from supervisor.status import write_status
 from tests.csms.api.node import Api, project, running_api
 
 
@@ -75,23 +76,36 @@ async def test_without_any_gateway_the_node_is_not_ready() -> None:
         assert (await api.ask("GET", "/health", role=""))[0] == 200
 
 
-async def test_metrics_name_the_process_and_the_lag(api: Api) -> None:
+@pytest.mark.parametrize("reason", ["journal_failed", "starting", "draining"])
+async def test_a_gateway_that_refuses_everybody_makes_the_node_unavailable(
+    api: Api, reason: str
+) -> None:
+    assert (await api.get("/ready", role=""))["status"] == "ready"
+    api.peers.refusing["gw0"] = reason
+    status, body = await api.ask("GET", "/ready", role="")
+    assert (status, body["status"], body["parts"]["gw0"]) == (503, "unavailable", reason)
+
+
+async def test_a_node_of_which_one_gateway_refuses_is_degraded() -> None:
+    async with running_api(peers=("gw0", "gw1", "ledger", "warehouse")) as api:
+        api.peers.refusing["gw1"] = "journal_failed"
+        body = await api.get("/ready", role="")
+        assert body["status"] == "degraded"
+        assert (body["parts"]["gw0"], body["parts"]["gw1"]) == ("up", "journal_failed")
+
+
+async def test_metrics_name_the_process_and_what_the_api_sees(api: Api) -> None:
+    tree = TreeStatus(1, 2, False, (ChildStatus("gw0", "m:f", 0, State.RUNNING, 3, 4, -9, "", 5),))
+    write_status(api.config.paths.run, tree)
     text = await api.get("/metrics", role="viewer")
     lines = text.splitlines()
     assert 'csms_frames_total{process="gw0"} 3' in lines
-    assert 'csms_projection_lag_entries{process="ledger",journal="gw0"} 5' in lines
-    assert 'csms_up{process="warehouse"} 1' in lines
-
-
-def test_families_of_several_processes_are_put_together() -> None:
-    histogram = (
-        "# HELP ack Seconds.\n# TYPE ack histogram\n"
-        'ack_bucket{le="1"} 2\nack_sum 3\nack_count 2\nnonsense line\n'
+    assert 'csms_up{process="api",what="warehouse"} 1.0' in lines
+    assert 'csms_restarts_total{process="api",what="gw0"} 4.0' in lines
+    assert any(
+        line.startswith('csms_link_frames_total{process="api",direction="out",link="gw0"')
+        for line in lines
     )
-    lines = merge({"gw0": histogram, "gw1": histogram}).splitlines()
-    assert lines[:2] == ["# HELP ack Seconds.", "# TYPE ack histogram"]
-    assert len(lines) == 2 + 2 * 3
-    assert 'ack_bucket{process="gw1",le="1"} 2' in lines
 
 
 @pytest.mark.parametrize("text", ["it's", "\\", "\\'", "'; DROP TABLE x; --", "\0", "ü\n\t"])
