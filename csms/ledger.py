@@ -34,6 +34,7 @@ from supervisor.asyncio_base import AsyncioBase
 from supervisor.link_frames import Body
 from supervisor.links import Link, LinkClient, LinkError, LinkServer
 from supervisor.process import ProcessContext
+from supervisor.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +68,9 @@ class LedgerProcess:
         self._tried = asyncio.Event()
         self._ready = asyncio.Event()
         self._away = ""
-        self._activations = self._poison = 0
+        self._telemetry = Telemetry()
+        self._activations = self._telemetry.counter("csms_activations_total")
+        self._quarantined = self._telemetry.counter("csms_quarantined_total")
         self._mirror = Mirror()
         self._activation = Activation(
             self._catch_up,
@@ -100,6 +103,8 @@ class LedgerProcess:
             config.links,
             on_lost=self._feed.lost,
         )
+        self._lags: dict[tuple[str, ...], float] = {}
+        self._watch()
 
     async def serve(self) -> None:
         """Follow, answer, drain."""
@@ -233,7 +238,7 @@ class LedgerProcess:
         self._ctx.report({"journals": {p.name: p.lsn for p in self._positions.values()}})
 
     def _poisoned(self, poison: Poison) -> None:
-        self._poison += 1
+        self._quarantined.add()
         log.error("record %d is quarantined: %s", poison.row.lsn, poison.reason)
 
     # ---- gateways -------------------------------------------------------------------------
@@ -257,7 +262,7 @@ class LedgerProcess:
         chargers = _field(body, "chargers", list)
         if not all(isinstance(charger, str) for charger in chargers):
             raise InvalidInput("chargers", "must be texts")
-        self._activations += len(chargers)
+        self._activations.add(len(chargers))
         return msgspec.msgpack.encode(await self._activation.ask(chargers))
 
     async def _subscribe(self, link: Link, body: Body) -> Body:
@@ -291,27 +296,31 @@ class LedgerProcess:
         """{} -> {journal: {"lsn", "last"}}."""
         del link, body
         last = await asyncio.to_thread(self._last_lsns)
-        return {
-            name: {"lsn": self._positions[name].lsn if name in self._positions else 0, "last": n}
-            for name, n in last.items()
-        }
+        return {name: {"lsn": self._lsn_of(name), "last": end} for name, end in last.items()}
 
     async def _metrics(self, link: Link, body: Body) -> Body:
         """{} -> Prometheus text."""
         del link, body
-        lines = []
-        for name, kind, value in (
-            ("activations_total", "counter", self._activations),
-            ("quarantined_total", "counter", self._poison),
-            ("revision", "gauge", self._mirror.revision),
-            ("database_away", "gauge", int(bool(self._feed.away or not self._ready.is_set()))),
-        ):
-            lines += [f"# TYPE csms_ledger_{name} {kind}", f"csms_ledger_{name} {value}"]
-        lines.append("# TYPE csms_ledger_lag_entries gauge")
-        for name, last in (await asyncio.to_thread(self._last_lsns)).items():
-            lsn = self._positions[name].lsn if name in self._positions else 0
-            lines.append(f'csms_ledger_lag_entries{{journal="{name}"}} {max(0, last - lsn)}')
-        return "\n".join(lines) + "\n"
+        last = await asyncio.to_thread(self._last_lsns)
+        self._lags = {
+            (READER, name): float(max(0, end - self._lsn_of(name))) for name, end in last.items()
+        }
+        return self._telemetry.render()
+
+    def _watch(self) -> None:
+        telemetry = self._telemetry
+        telemetry.watch("csms_projection_lag_records", lambda: self._lags)
+        telemetry.watch("csms_records_revision", lambda: {(): float(self._mirror.revision)})
+        telemetry.watch(
+            "csms_store_away",
+            lambda: {(): float(bool(self._feed.away or not self._ready.is_set()))},
+        )
+        telemetry.watch_links("server", self._server.stats)
+        for name, client in self._gateways.items():
+            telemetry.watch_links(name, client.stats)
+
+    def _lsn_of(self, journal: str) -> int:
+        return self._positions[journal].lsn if journal in self._positions else 0
 
     async def _check_ready(self) -> None:
         """Return when the store is there; raise Unavailable when it was not at the last try."""
