@@ -234,6 +234,8 @@ class LedgerProcess:
 
     def _moved(self, position: Position) -> None:
         self._positions[position.name] = position
+        if position.fed:
+            self._feed.look()
         self._tell_passed(position)
         self._ctx.report({"journals": {p.name: p.lsn for p in self._positions.values()}})
 

@@ -27,11 +27,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Position:
-    """How far a journal is projected. `name` is the journal's, and its gateway's."""
+    """How far a journal is projected. `name` is the journal's, and its gateway's.
+
+    `fed`: how many changes gateways must hear of the last step has made.
+    """
 
     name: str
     uuid: str
     lsn: int
+    fed: int = 0
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,7 @@ class JournalFollower(Actor):  # type: ignore[misc]  # Thespian has no types
         async with self._turn:
             applied = await self._projector.apply(uuid, rows, self._name)
         self._lsn = applied.lsn
-        self._on_moved(Position(self._name, uuid, applied.lsn))
+        self._on_moved(Position(self._name, uuid, applied.lsn, applied.fed))
         return len(rows)
 
     def _read(self) -> tuple[str, list[Row]]:

@@ -58,7 +58,8 @@ class LedgerSettings(BaseModel):
     feed_poll_ms: int = Field(
         default=500,
         gt=0,
-        description="Wait between two looks for changed records, made by any process.",
+        description="Wait between two looks for changes made by other processes. What comes from "
+        "journals, such as a transaction, is told at once.",
     )
     feed_rows_max: int = Field(
         default=5_000,

@@ -125,11 +125,24 @@ class ProjectorSettings(BaseModel):
 
 
 class Applied(NamedTuple):
-    """What `apply` did: the position now, how many entries counted and how many were poison."""
+    """What `apply` did: the position now, how many entries counted and how many were poison.
+
+    `fed`: how many changes gateways must hear of.
+    """
 
     lsn: int
     entries: int
     quarantined: int
+    fed: int = 0
+
+
+def _sum(first: Applied, then: Applied) -> Applied:
+    return Applied(
+        then.lsn,
+        first.entries + then.entries,
+        first.quarantined + then.quarantined,
+        first.fed + then.fed,
+    )
 
 
 class Poison(NamedTuple):
@@ -452,9 +465,7 @@ class Projector:
         applied = Applied(0, 0, 0)
         for batch in chunks(rows, self._settings.batch_entries_max):
             done = await self._apply_or_split(journal, batch, name)
-            applied = Applied(
-                done.lsn, applied.entries + done.entries, applied.quarantined + done.quarantined
-            )
+            applied = _sum(applied, done)
         return applied
 
     async def _apply_or_split(self, journal: str, rows: Sequence[Row], name: str) -> Applied:
@@ -470,9 +481,7 @@ class Projector:
         half = len(rows) // 2
         first = await self._apply_or_split(journal, rows[:half], name)
         second = await self._apply_or_split(journal, rows[half:], name)
-        return Applied(
-            second.lsn, first.entries + second.entries, first.quarantined + second.quarantined
-        )
+        return _sum(first, second)
 
     async def _apply_batch(
         self, journal: str, rows: Sequence[Row], name: str, refused: str | None
@@ -496,7 +505,7 @@ class Projector:
                     batch.fold(row.lsn, entry)
                 else:
                     poison.append(Poison(row, f"not storable: {refused}"))
-            await self._store(connection, batch)
+            fed = await self._store(connection, batch)
             if poison:
                 await self._put_aside(connection, journal, poison)
             position = {
@@ -509,11 +518,12 @@ class Projector:
             await connection.execute(upsert(connection, journal_positions, columns), [position])
         for put_aside in poison:
             self._on_poison(put_aside)
-        return Applied(rows[-1].lsn, len(rows) - len(poison), len(poison))
+        return Applied(rows[-1].lsn, len(rows) - len(poison), len(poison), fed)
 
     # ---- writing --------------------------------------------------------------------------
 
-    async def _store(self, connection: AsyncConnection, batch: _Batch) -> None:
+    async def _store(self, connection: AsyncConnection, batch: _Batch) -> int:
+        """Store what the batch says; return how many changes gateways must hear of."""
         # Rows are sorted by key, so that two writers of one PostgreSQL never lock crosswise.
         if batch.boots:
             columns = [name for name in _any(batch.boots) if name != "charger"]
@@ -559,8 +569,9 @@ class Projector:
             await _store_meters(connection, batch.meters)
         # The counter's row is locked from here to the commit: last, and not for long.
         feed = book.feed() if book is not None else []
-        if feed or batch.enrolled:
-            await self._number(connection, feed, batch.enrolled)
+        if not feed and not batch.enrolled:
+            return 0
+        return await self._number(connection, feed, batch.enrolled)
 
     async def _book(self, connection: AsyncConnection, batch: _Batch) -> Book:
         """Load what the transaction events need, and apply them."""
@@ -610,8 +621,8 @@ class Projector:
 
     async def _number(
         self, connection: AsyncConnection, feed: list[Transaction], enrolled: Mapping[str, str]
-    ) -> None:
-        """Give what gateways must hear of its numbers in the change feed."""
+    ) -> int:
+        """Give what gateways must hear of its numbers in the change feed; return how many."""
         new: dict[str, str] = {}
         if enrolled:
             known: set[str] = set()
@@ -620,7 +631,7 @@ class Projector:
                 known.update((await connection.execute(query)).scalars())
             new = {name: enrolled[name] for name in sorted(enrolled) if name not in known}
         if not feed and not new:
-            return
+            return 0
         numbers = iter(await revisions.take(connection, revisions.REVISION, len(feed) + len(new)))
         if feed:
             await connection.execute(
@@ -637,6 +648,7 @@ class Projector:
             # A charger whose id differs by case only from another one keeps having no record.
             statement = insert(connection, chargers).on_conflict_do_nothing()
             await connection.execute(statement, rows)
+        return len(feed) + len(new)
 
     async def _trim(self, connection: AsyncConnection, table: Table, added: int) -> None:
         """Keep a growing table at its limit."""

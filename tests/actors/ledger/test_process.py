@@ -220,6 +220,18 @@ class TestFeed:
                 "the slow one never heard",
             )
 
+    async def test_transactions_are_told_without_waiting_for_the_next_poll(
+        self, home: Home
+    ) -> None:
+        home = Home(home.config.data, feed_poll_ms=60_000)
+        async with home.ledger(), FakeGateway(home) as gw0, FakeGateway(home, "gw1") as gw1:
+            await gw1.subscribe()
+            for number in (7, 8):
+                await gw0.keep("A", TransactionStarted(number, number, "T", 0, T0, f"t{number}"))
+                await until(lambda: bool(gw1.changes), "not told")
+                (running,) = gw1.changes.pop().transactions
+                assert running.transaction == number
+
     async def test_transactions_are_told_to_every_gateway(self, home: Home) -> None:
         async with home.ledger(), FakeGateway(home) as gw0, FakeGateway(home, "gw1") as gw1:
             await gw1.subscribe()
