@@ -20,9 +20,12 @@ from csms.simulator.charger import Identity
 from csms.simulator.driver import Fleet, Member
 from csms.simulator.settings import SimulatorSettings
 from supervisor.clock import Clock
+from supervisor.telemetry import METRICS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
 START_S = 40
+NOTHING_TO_COUNT = {"csms_flags_total", "csms_quirks_total"}
+"""Metrics that have no series as long as chargers speak as specified."""
 
 
 @pytest.fixture
@@ -105,6 +108,14 @@ async def test_a_node_serves_chargers_and_drains(data: Path) -> None:
                 assert (await response.json())["items"][0]["charger"] == "SIM1"
             async with session.get("/api/v1/transactions?charger=SIM1") as response:
                 assert (await response.json())["items"]
+            async with session.get(chargers[0].replace("ws:", "http:")) as response:
+                assert response.status == 404
+            async with session.get("/ready") as response:
+                assert (await response.json())["status"] == "ready"
+            async with session.get("/metrics") as response:
+                shown = set(re.findall(r"^# TYPE (\S+)", await response.text(), re.MULTILINE))
+            assert shown - {row.name for row in METRICS} == set()
+            assert {row.name for row in METRICS} - shown - NOTHING_TO_COUNT == set()
         stop.set()
         await running
         process.send_signal(signal.SIGTERM)
