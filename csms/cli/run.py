@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,6 +33,12 @@ GatewaysOption = Annotated[
     int | None, typer.Option("--gateways", metavar="N", help="Gateway processes.")
 ]
 STATUS_S = 5.0
+ENDINGS: Mapping[int, str] = {
+    70: "a process ended again and again, so the node has stopped",
+    71: "the supervisor of the processes ended again and again, so the node has stopped",
+    73: "stopped, but a process was killed because it was not done in time",
+}
+"""supervisor.boot.ExitCode -> what a terminal is told; it is not imported here, being slow."""
 MESSAGES_QUERY = "SELECT charger, action, count() FROM ocpp_messages GROUP BY 1, 2"
 POWER_QUERY = (
     "SELECT site, charger, max(value) AS watts FROM samples "
@@ -86,7 +93,16 @@ def _run_node(config: Config, started: Any, extra: Any = ()) -> None:  # noqa: A
         code = run_node(config, started, extra)
     except NodeError as error:
         fail(str(error), int(error.exit_code))
+    why = how_it_ended(code, config.paths.log)
+    if why:
+        fail(why, int(code))
     raise typer.Exit(int(code))
+
+
+def how_it_ended(code: int, logs: Path) -> str:
+    """Return a sentence on why a node has ended by itself, empty when it was told to and did."""
+    sentence = ENDINGS.get(code, "")
+    return f"{sentence}; the logs are in {logs}" if sentence else ""
 
 
 def _say_started(config: Config, places: Any) -> None:  # noqa: ANN401 - csms.app.Addresses
