@@ -1,7 +1,6 @@
 """What a node needs is away for a while; its chargers are answered all the same."""
 
 import asyncio
-import resource
 import time
 
 import pytest
@@ -106,34 +105,3 @@ async def test_hundreds_of_chargers_come_back_after_a_gateway_was_killed() -> No
 
 async def held_by(node: Node, gateway: str) -> int:
     return len(await node.ask(gateway, "presence", {"chargers": None}))
-
-
-async def test_gateways_without_free_descriptors_go_on_and_let_in_again_later() -> None:
-    async with running_node() as node:
-        fleet = Fleet(CHARGERS, node.url, 24, BRISK)
-        crowd = Fleet(100, node.url, 25, Pace(0.5, 1.0), "CROWD")
-        fleet.start()
-        try:
-            await fleet.served(20)
-            hard = {name: limit(node.pid(name), 48) for name in GATEWAYS}
-            crowd.start()
-            await asyncio.sleep(2)
-            assert sum(c.connected.is_set() for c in crowd.chargers) < len(crowd.chargers)
-            closed = fleet.books.closes.total()
-            await fleet.progress(200, 20)
-            assert fleet.books.closes.total() == closed
-
-            for name, number in hard.items():
-                limit(node.pid(name), number)
-            await crowd.served(30)
-        finally:
-            await fleet.stop()
-            await crowd.stop()
-        assert await node.terminate() == ExitCode.DRAINED
-
-
-def limit(pid: int, number: int) -> int:
-    """Set how many files a process may have open; return the limit before."""
-    before, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
-    resource.prlimit(pid, resource.RLIMIT_NOFILE, (number, hard))
-    return before

@@ -1,4 +1,7 @@
-"""However connections come, a charger has one owner, and only that one gets its commands."""
+"""However connections come, a charger has one owner, and only that one gets its commands.
+
+A folder has one owner, too.
+"""
 
 import asyncio
 import contextlib
@@ -10,6 +13,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from supervisor.boot import ExitCode
 from tests.chaos.node import Node
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -150,6 +154,21 @@ async def test_a_living_connection_is_not_taken_over_from_elsewhere(shared_node:
         assert await is_open(first)
     finally:
         await first.close()
+
+
+async def test_a_second_node_on_the_same_folder_is_refused_and_harms_nobody(
+    shared_node: Node,
+) -> None:
+    witness = await dial(shared_node, "WITNESS")
+    await boot(witness)
+    first = shared_node.main
+    shared_node.start()
+    second = shared_node.main
+    shared_node.mains = [second, first]
+
+    assert await asyncio.to_thread(second.wait, 30) == ExitCode.ALREADY_RUNNING
+    assert await is_open(witness)
+    await witness.close()
 
 
 async def boot(connection: ClientConnection) -> None:
