@@ -71,12 +71,12 @@ def _audit(data: Path, books: Books) -> Report:
         database.close()
     for row in quarantine:
         report.lose(f"the ledger did not understand: {row['reason']}")
-    transactions(rows, aliases, stops, books, report)
-    warehouse(data, books, report)
+    check_transactions(rows, aliases, stops, books, report)
+    check_warehouse(data, books, report)
     return report
 
 
-def warehouse(data: Path, books: Books, report: Report) -> None:
+def check_warehouse(data: Path, books: Books, report: Report) -> None:
     """Compare the embedded engine with the books."""
     plans = sqlite3.connect(f"file:{data / 'warehouse' / 'plan.db'}?mode=ro", uri=True)
     for row in plans.execute("SELECT reason FROM quarantine"):
@@ -84,10 +84,10 @@ def warehouse(data: Path, books: Books, report: Report) -> None:
     plans.close()
     samples, statuses, messages, events, connections, raw = dump(data, *STATEMENTS)
     report.checked["sample rows before merge"] = raw[0][0]
-    _samples(samples, books, report)
-    _statuses(statuses, books, report)
-    _messages(messages, books, report)
-    _events(events, books, report)
+    check_samples(samples, books, report)
+    check_statuses(statuses, books, report)
+    check_messages(messages, books, report)
+    check_events(events, books, report)
     for charger, count in connections:
         if count > books.attempts[charger]:
             report.double(f"connections of {charger}: {count} > {books.attempts[charger]}")
@@ -107,7 +107,7 @@ def dump(data: Path, *statements: str) -> list[list[list[Any]]]:
     return tables
 
 
-def transactions(
+def check_transactions(
     rows: Iterable[Any], aliases: Iterable[Any], stops: Iterable[Any], books: Books, report: Report
 ) -> None:
     """Compare the relational rows (mappings by column name) with the sessions."""
@@ -120,6 +120,8 @@ def transactions(
             row[name] for name in ("charger", "connector", "started_raw", "token", "meter_start_wh")
         )
         by_key[key].append(row)
+    aliases = list(aliases)
+    report.checked["aliases"] = len(aliases)
     numbers = {(row["charger"], row["number"]): row["transaction"] for row in aliases}
     stops_of: dict[str, list[Any]] = defaultdict(list)
     for row in stops:
@@ -165,7 +167,7 @@ def _stop(session: Session, row: Any, stops: list[Any], report: Report) -> None:
         report.lose(f"stop {session.key}: said {said}, kept {row['state']} {kept} {row['flags']}")
 
 
-def _samples(rows: list[list[Any]], books: Books, report: Report) -> None:
+def check_samples(rows: list[list[Any]], books: Books, report: Report) -> None:
     sessions = {(s.charger, s.index): s for s in books.sessions}
     said: dict[tuple[Any, ...], tuple[Sample, bool]] = {}
     for message in books.messages:
@@ -192,7 +194,7 @@ def _samples(rows: list[list[Any]], books: Books, report: Report) -> None:
             report.double(f"sample {key}: {seen[key]} rows")
 
 
-def _statuses(rows: list[list[Any]], books: Books, report: Report) -> None:
+def check_statuses(rows: list[list[Any]], books: Books, report: Report) -> None:
     said: dict[tuple[Any, ...], bool] = {}
     for message in books.messages:
         for fact in message.facts:
@@ -210,7 +212,7 @@ def _statuses(rows: list[list[Any]], books: Books, report: Report) -> None:
             report.lose(f"status {key}")
 
 
-def _messages(rows: list[list[Any]], books: Books, report: Report) -> None:
+def check_messages(rows: list[list[Any]], books: Books, report: Report) -> None:
     """The log has a row for every exchange: as many as frames were sent under an id, at most."""
     seen = {(charger, uid): (action, count) for charger, uid, action, count in rows}
     for message in books.messages:
@@ -224,7 +226,7 @@ def _messages(rows: list[list[Any]], books: Books, report: Report) -> None:
                 report.lose(f"not logged: {message.charger} {message.uids}")
 
 
-def _events(rows: list[list[Any]], books: Books, report: Report) -> None:
+def check_events(rows: list[list[Any]], books: Books, report: Report) -> None:
     """Starts and stops in the warehouse; further numbers of one start have rows of their own."""
     kinds: dict[tuple[str, str, int], set[int]] = defaultdict(set)
     for charger, kind, number, meter_wh in rows:

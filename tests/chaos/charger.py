@@ -32,6 +32,8 @@ class Pace:
     pause_max_s: float = 0.30
     answer_s: float = 6.0
     """Wait for an answer; then the connection is cut and the message is sent again."""
+    haste: float = 0.0
+    """On each connection the charger waits less than `answer_s`, by a random share up to this."""
     open_s: float = 6.0
     retry_max_s: float = 0.4
     meters_max: int = 8
@@ -52,6 +54,7 @@ class Charger:
         self._books = books
         self._random = random.Random(f"{seed} {name}")
         self._pace = pace or Pace()
+        self._answer_s = self._pace.answer_s
         self._finishing = False
         self._last_ms = time_ns() // 1_000_000
         self._meter_wh = {1: self._random.randrange(1_000_000), 2: self._random.randrange(1_000)}
@@ -92,6 +95,7 @@ class Charger:
             compression=None,
         ) as socket:
             self._books.handshakes[self.name] += 1
+            self._answer_s = self._pace.answer_s * (1 - self._random.random() * self._pace.haste)
             self.socket = socket
             self.connected.set()
             reading = asyncio.create_task(self._read(socket))
@@ -134,7 +138,7 @@ class Charger:
         self._books.sent[action] += 1
         await socket.send(json.dumps([CALL, uid, action, payload]))
         try:
-            frame = await asyncio.wait_for(asyncio.shield(answer), self._pace.answer_s)
+            frame = await asyncio.wait_for(asyncio.shield(answer), self._answer_s)
         except asyncio.CancelledError:
             if answer.cancelled():  # the reader saw the end of the connection
                 raise EOFError(_close_code(socket)) from None

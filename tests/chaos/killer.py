@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 
+from supervisor.boot import ExitCode
 from tests.chaos.node import GATEWAYS, Node
 
 WINDOW_S = 60.0
@@ -38,7 +39,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault("kill supervisor", 4, ("supervisor",)),
     Fault("kill admin", 4, ("admin",)),
     Fault("kill main", 6, ("main",)),
-    Fault("pause gateway", 8, ("gw0",), (0.2, 1.5)),
+    Fault("restart node", 3, ("node",)),
+    Fault("pause gateway", 8, ("gw0",), (0.2, 2.8)),
     Fault("pause ledger", 8, ("ledger",), (0.2, 2.0)),
     Fault("pause warehouse", 6, ("warehouse",), (0.2, 2.0)),
     Fault("hang gateway", 3, ("gw1",), (30.0, 30.0)),
@@ -88,6 +90,12 @@ class Killer:
         self.faults[fault.name] += 1
         if pause_s:
             await self._pause(fault.victims[0], pause_s)
+            return
+        if fault.victims == ("node",):
+            code = await self.node.terminate()
+            assert code == ExitCode.DRAINED, f"exit code {code}"
+            self.node.start()
+            await self.node.up()
             return
         dead = []
         for victim in fault.victims:

@@ -10,7 +10,7 @@ import pytest
 
 from supervisor.boot import ExitCode
 from tests.chaos.audit import audit
-from tests.chaos.charger import Fleet, shares
+from tests.chaos.charger import Fleet, Pace, shares
 from tests.chaos.killer import Killer
 from tests.chaos.node import running_node
 
@@ -22,7 +22,7 @@ ANSWERS_BETWEEN = 20
 async def torment(kills: int, seed: int) -> None:
     began = time.monotonic()
     async with running_node() as node:
-        fleet = Fleet(CHARGERS, node.url, seed)
+        fleet = Fleet(CHARGERS, node.url, seed, Pace(haste=0.9))
         killer = Killer(node, seed)
         fleet.start()
         try:

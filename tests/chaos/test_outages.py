@@ -55,8 +55,8 @@ async def test_chargers_are_answered_while_postgresql_is_away(database: Cluster)
             await late.stop()
         assert await node.terminate() == ExitCode.DRAINED
         report = audit.Report()
-        audit.transactions(*await rows(url), fleet.books, report)
-        audit.warehouse(node.data, fleet.books, report)
+        audit.check_transactions(*await rows(url), fleet.books, report)
+        audit.check_warehouse(node.data, fleet.books, report)
         print(f"\n{report}")
         assert (report.lost, report.doubled, fleet.books.errors) == ([], [], [])
 
