@@ -174,13 +174,13 @@ def _why_taken(host: str, port: int) -> str:
 
 
 def check_limits(config: Config) -> Iterator[Finding]:
-    """Look whether a gateway may open as many sockets as it wants to serve."""
+    """Look whether a gateway may open as many sockets as it wants to serve; fewer is no fault."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = config.gateway.connections_max + OPEN_FILES_SPARE
     enough = hard == resource.RLIM_INFINITY or hard >= wanted
     yield Finding(
         "open files",
-        enough,
+        hard == resource.RLIM_INFINITY or hard > OPEN_FILES_SPARE,
         f"at most {hard} in a process; gateway.connections_max wants {wanted}",
         "" if enough else "raise it (LimitNOFILE=, ulimit -Hn), or lower gateway.connections_max",
     )

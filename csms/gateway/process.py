@@ -250,6 +250,8 @@ class GatewayProcess:
                 continue
             if charger.deleted:
                 line.fence(1008, "no longer known")
+            elif charger.security_profile > line.record.security_profile:
+                line.fence(1008, "has to sign in by its new security profile")
             else:
                 line.record = charger
         return {"revision": self._directory.revision}

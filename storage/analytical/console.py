@@ -136,6 +136,7 @@ class Console:
                     "max_memory_usage": settings.sql_memory_bytes_max,
                     "max_result_rows": settings.sql_rows_max,
                     "result_overflow_mode": "throw",
+                    "final": int(settings.sql_final),
                     # Last: after it nothing can be set any more.
                     "readonly": 1,
                 },

@@ -29,9 +29,9 @@ are refused: the format is chosen outside of the statement (table, json, ndjson,
 A statement of `csms sql` first waits until everything that chargers were answered before it is
 there, at most five seconds.
 
-What a charger sends twice may be in `samples`, `status_history`, `transaction_events` and
-`security_events` twice until the engine has merged its parts; `FINAL` after the table's name makes
-sure, and takes two to four times as long. The roll-up and the views on it do not need it.
+What a charger sends twice is in a table twice until the engine has merged its parts. Statements see
+it once all the same (`warehouse.sql_final`, as if `FINAL` stood after every table), which takes two
+to four times as long on parts that are not merged yet.
 """
 
 

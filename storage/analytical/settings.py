@@ -145,6 +145,11 @@ class WarehouseSettings(BaseModel):
     sql_query_bytes_max: int = Field(
         default=65_536, ge=1, description="Length of a statement; longer ones are refused."
     )
+    sql_final: bool = Field(
+        default=True,
+        description="Analysts see every fact once, also one that a charger sent twice and the "
+        "engine has not merged yet. Off: counts over huge tables are faster and may count twice.",
+    )
     sql_seconds_max: float = Field(
         default=30.0, gt=0, description="Running time of a statement; then the engine ends it."
     )

@@ -1,6 +1,6 @@
 -- Roll-ups keep only min, max and argMax: sending a sample again does not change them.
--- Samples of a StopTransaction name no connector; under connector 0 they would look like a second
--- meter, so they are left out (their readings came as periodic samples too).
+-- Samples of a stop whose transaction was not known when it came have no connector; under connector
+-- 0 they would look like a second meter, so they are left out.
 
 CREATE TABLE IF NOT EXISTS ${database}.samples_hourly${on_cluster}
 (

@@ -122,7 +122,11 @@ def test_a_stop_ends_its_transaction() -> None:
         Reply(
             call(),
             StopAnswer(None),
-            (TransactionStopped(number, number, 2_000, T0 + 3_600 * S, str(T0 + 3_600 * S)),),
+            (
+                TransactionStopped(
+                    number, number, 2_000, T0 + 3_600 * S, str(T0 + 3_600 * S), connector=1
+                ),
+            ),
         ),
         Release("TAG", number),
     ]

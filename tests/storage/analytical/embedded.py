@@ -33,7 +33,9 @@ def main(folder: str) -> None:
     client = open_client(dsn, SETTINGS)
     migrate(client, SETTINGS)
     built = build(rows_of(*story("c1"), *story("c2")), {}, Window(DAY_US, DAY_US), 1_000)
-    Sink(client, SETTINGS).write("t", built.blocks)
+    client.command("SYSTEM STOP MERGES")
+    for token in ("t", "the same facts under another token"):
+        Sink(client, SETTINGS).write(token, built.blocks)
     console = Console(dsn, SETTINGS)
     Path(folder, "secret.txt").write_text("top secret")
     facts = {

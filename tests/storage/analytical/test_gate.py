@@ -283,6 +283,13 @@ def test_an_ordinary_statement_of_an_analyst_passes(embedded: Embedded, query: s
     assert "ok" in embedded.ask(query), embedded.ask(query)
 
 
+def test_a_fact_that_was_stored_twice_is_seen_once(embedded: Embedded) -> None:
+    (row,) = embedded.rows(
+        "SELECT count(), uniqExact((measurand, charger, connector, phase, context, ts)) FROM samples"
+    )
+    assert row[0] == row[1] > 0
+
+
 def test_rows_beyond_the_limit_are_cut_off(embedded: Embedded) -> None:
     query = "SELECT number FROM numbers(100000)"
     assert len(embedded.rows(query, rows_max=10)) == 10
