@@ -615,6 +615,9 @@ class Projector:
         for ids in chunks(sorted(book.missing(linked))):
             book.load(await _load(connection, select(transactions).where(columns.id.in_(ids))))
         book.load_aliases(aliases)
+        for ids in chunks(sorted(book.guesses())):
+            query = select(transaction_stops).where(transaction_stops.c.id.in_(ids))
+            book.load_stops(await _rows(connection, query, Stop))
         for entry, event in batch.transactions:
             book.apply(entry, event)
         return book

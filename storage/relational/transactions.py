@@ -8,6 +8,7 @@ Laws:
     4. A stop whose number says nothing (0, -1, unknown) goes to the only running transaction that
        it fits; else it becomes an `orphan`. A start that comes later under the number that the
        stop said takes the stop over: journals of two gateways are not read in step.
+       A stop that names a transaction outweighs one that was guessed to be its.
     5. Every look-up is scoped by the charger.
 
 `Book` holds what `projector` loaded for a batch and says afterwards what has changed.
@@ -164,6 +165,11 @@ def _follows(later: Transaction, earlier: Transaction) -> bool:
     )
 
 
+def _is_same(one: Stop, other: Stop) -> bool:
+    """Tell whether two stops are one, said with and without its number."""
+    return (one.stopped_raw, one.meter_stop_wh) == (other.stopped_raw, other.meter_stop_wh)
+
+
 class Book:
     """The transactions of one batch. Load, apply the events in order, take what changed."""
 
@@ -203,6 +209,10 @@ class Book:
     def missing(self, ids: Iterable[str]) -> set[str]:
         """Return those ids that are not loaded."""
         return {name for name in ids if name and name not in self._by_id}
+
+    def guesses(self) -> set[str]:
+        """Return the stops by which loaded transactions ended, as far as they were guessed."""
+        return {t.stop for t in self._by_id.values() if GUESSED_STOP in t.flags}
 
     # ---- events ---------------------------------------------------------------------------
 
@@ -291,23 +301,40 @@ class Book:
         )
         transaction = self._named(charger, event.transaction, event.said_transaction)
         if transaction is None:
-            stop.guessed = True
-            transaction = self._fitting(stop)
-        if transaction is None:
-            transaction = Transaction(
-                id=name,
-                charger=charger,
-                token=stop.token,
-                start_quality="missing",
-                start_received_us=entry.received_us,
-                last_meter_wh=stop.meter_stop_wh,
-            )
-            self._was_active[name] = False
-            self._end(transaction, stop, event.flags)
-            transaction.state = ORPHAN
-            self._keep(transaction)
+            self._guess(stop, event.flags)
             return
+        guess = self._stops.get(transaction.stop)
         self._end(transaction, stop, event.flags)
+        if guess is not None and guess.guessed and not _is_same(guess, stop):
+            self._outweigh(transaction, stop, guess)
+
+    def _guess(self, stop: Stop, flags: Sequence[str]) -> None:
+        """Give a stop to the only running transaction that it fits, else make it an orphan."""
+        stop.guessed = True
+        transaction = self._fitting(stop)
+        if transaction is not None:
+            self._end(transaction, stop, flags)
+            return
+        orphan = Transaction(
+            id=stop.id,
+            charger=stop.charger,
+            token=stop.token,
+            start_quality="missing",
+            start_received_us=stop.received_us,
+            last_meter_wh=stop.meter_stop_wh,
+        )
+        self._was_active[stop.id] = False
+        self._end(orphan, stop, flags)
+        orphan.state = ORPHAN
+        self._keep(orphan)
+
+    def _outweigh(self, transaction: Transaction, stop: Stop, guess: Stop) -> None:
+        """End a transaction by the stop that names it; what ended it was another's."""
+        transaction.unflag(GUESSED_STOP)
+        transaction.unflag(SECOND_STOP)
+        transaction.state = PROVISIONAL
+        self._end(transaction, stop, ())
+        self._guess(guess, ())
 
     def _named(self, charger: str, *numbers: int) -> Transaction | None:
         for number in numbers:

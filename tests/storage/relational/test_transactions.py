@@ -270,6 +270,33 @@ class TestOrphans:
         assert (found[7]["state"], found[7]["meter_stop_wh"], flags(found[7])) == ("open", 0, [])
         assert (found[8]["state"], found[8]["meter_stop_wh"]) == ("ended", 500)
 
+    async def test_a_stop_that_says_the_number_outweighs_a_guess(
+        self, store: AsyncEngine, journal: Journal
+    ) -> None:
+        """Both stops are read before the start of 8, so the first is taken for that of 7."""
+        other = Journal(store, "journal-b")
+        await journal.say("A", started(7, 1))
+        await other.say("A", stopped(8, meter=600, at_s=61))
+        await other.say("A", stopped(7, 7, meter=500, at_s=60))
+        found = await by_number(store)
+        assert (found[7]["state"], found[7]["meter_stop_wh"], flags(found[7])) == ("ended", 500, [])
+        assert (found[None]["state"], found[None]["meter_stop_wh"]) == ("orphan", 600)
+        await journal.say("A", started(8, 2, at_s=1))
+        found = await by_number(store)
+        assert set(found) == {7, 8}
+        assert (found[7]["state"], found[7]["meter_stop_wh"], flags(found[7])) == ("ended", 500, [])
+        assert (found[8]["state"], found[8]["meter_stop_wh"], flags(found[8])) == ("ended", 600, [])
+
+    async def test_the_same_stop_with_and_without_its_number_is_no_orphan(
+        self, store: AsyncEngine, journal: Journal
+    ) -> None:
+        await journal.say("A", started(7))
+        await journal.say("A", stopped(-1))
+        await journal.say("A", stopped(7, 7))
+        found = await by_number(store)
+        assert set(found) == {7}
+        assert (found[7]["state"], flags(found[7])) == ("ended", ["guessed_stop", "second_stop"])
+
     async def test_another_chargers_start_takes_nothing(
         self, store: AsyncEngine, journal: Journal
     ) -> None:
