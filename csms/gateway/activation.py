@@ -14,6 +14,9 @@ from actors.charger.messages import Activated
 from domain.errors import CsmsError
 from domain.known import KnownCharger
 
+ROUNDS_MAX = 2
+"""One is answered while the next is on its way."""
+
 _decoder = msgspec.msgpack.Decoder(list[KnownCharger])
 
 
@@ -27,7 +30,10 @@ A = TypeVar("A", bound=Asker)
 
 
 class Activation(Generic[A]):
-    """Collects chargers for a few milliseconds, asks once, tells each actor.
+    """Collects chargers, asks once for many of them, tells each actor.
+
+    While questions are open, those who come are collected: the slower the ledger, the more chargers
+    in one question, and never more than ROUNDS_MAX questions at once.
 
     Args:
         ask: asks the ledger; returns encoded list[KnownCharger].
@@ -62,11 +68,16 @@ class Activation(Generic[A]):
 
     def _send(self) -> None:
         self._armed = False
-        waiting, self._waiting = self._waiting, []
-        for start in range(0, len(waiting), self._batch_max):
-            task = self._loop.create_task(self._round(waiting[start : start + self._batch_max]))
+        while self._waiting and len(self._tasks) < ROUNDS_MAX:
+            batch = self._waiting[: self._batch_max]
+            del self._waiting[: self._batch_max]
+            task = self._loop.create_task(self._round(batch))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._send()
 
     async def _round(self, lines: list[A]) -> None:
         known: dict[str, KnownCharger] = {}
