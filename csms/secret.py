@@ -3,6 +3,7 @@
 Made at the first start. It scatters transaction numbers, so that nobody can guess one.
 """
 
+import contextlib
 import os
 import secrets
 import stat
@@ -19,16 +20,25 @@ def installation_secret(path: Path) -> bytes:
     Raises:
         ConfigError: others may read the file, or it is cut short.
     """
+    if not path.exists():
+        _make(path)
+    return _read(path)
+
+
+def _make(path: Path) -> None:
+    """Write a new secret whole or not at all: a start may be killed at any moment."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return _read(path)
-    with os.fdopen(descriptor, "wb") as file:
-        secret = secrets.token_bytes(SECRET_BYTES)
-        file.write(secret)
-        file.flush()
-        os.fsync(file.fileno())
-    return secret
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(SECRET_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):  # another start was faster
+            path.hardlink_to(draft)
+    finally:
+        draft.unlink()
 
 
 def _read(path: Path) -> bytes:

@@ -1,9 +1,12 @@
+import signal
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from csms.secret import installation_secret
+from csms.secret import SECRET_BYTES, installation_secret
 from domain.errors import ConfigError
 
 
@@ -28,3 +31,17 @@ def test_a_secret_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     path.touch(mode=0o600)
     with pytest.raises(ConfigError, match="32 bytes"):
         installation_secret(path)
+
+
+def test_a_start_that_is_killed_leaves_no_half_secret(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    killed = """
+import os, signal, sys
+from pathlib import Path
+from csms import secret
+os.fsync = lambda _: os.kill(os.getpid(), signal.SIGKILL)
+secret.installation_secret(Path(sys.argv[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", killed, str(path)], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert len(installation_secret(path)) == SECRET_BYTES
