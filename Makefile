@@ -6,6 +6,7 @@ BIN := .venv/bin
 READY := .venv/ready
 PACKAGES := domain protocol supervisor storage actors csms
 TEST_ARGS ?=
+WORKERS ?= 2
 
 .PHONY: demo test check format docs chaos bench lock clean tools help
 
@@ -27,7 +28,7 @@ tools: $(READY)
 	@sh tests/tools.sh
 
 test: tools ## Run the tests, real PostgreSQL included
-	$(BIN)/pytest $(TEST_ARGS)
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile $(TEST_ARGS)
 
 check: $(READY) ## Format, lint, types, import contracts, generated docs
 	$(BIN)/ruff format --check .
