@@ -128,8 +128,6 @@ class TransactionStopped(Fact, frozen=True, array_like=True, tag=True, gc=False)
     samples: tuple[Sample, ...] = ()
     quality: str = TimeQuality.OK
     flags: tuple[str, ...] = ()
-    connector: int = 0
-    """Of the transaction, when the charger's actor could tell; else 0."""
 
 
 class TransactionEndedProvisionally(Fact, frozen=True, array_like=True, tag=True, gc=False):

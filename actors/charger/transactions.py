@@ -168,7 +168,6 @@ def stopped(state: State, message: Said, now_us: int) -> list[Effect]:
             report.samples,
             report.quality,
             flags,
-            transaction.connector if transaction is not None else 0,
         ),
     )
     if transaction is not None:

@@ -546,7 +546,7 @@ def _stopped(
             at_us,
             *place,
             entry.charger,
-            event.connector,
+            0,
             transaction,
             event.said_transaction,
             "stopped",
@@ -560,7 +560,7 @@ def _stopped(
             lsn,
         ),
     )
-    to.samples(lsn, entry, place, event.connector, transaction, event.samples)
+    to.samples(lsn, entry, place, 0, transaction, event.samples)
 
 
 def _ended(

@@ -11,7 +11,7 @@ from thespian.actors import Actor
 from supervisor.actor_events import ActorEvent
 from supervisor.asyncio_base import ActorLimits, AsyncioBase
 
-SECOND = 1.0
+SECOND = 10.0
 """Long enough to be a failure when it passes."""
 
 

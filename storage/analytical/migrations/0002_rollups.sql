@@ -1,6 +1,7 @@
 -- Roll-ups keep only min, max and argMax: sending a sample again does not change them.
--- Samples of a stop whose transaction was not known when it came have no connector; under connector
--- 0 they would look like a second meter, so they are left out.
+-- Samples of a StopTransaction name no connector, and which one it was may be known or not when the
+-- stop comes; so they are kept under connector 0, to be the same when they come again. There they
+-- would look like a second meter, so they are left out here.
 
 CREATE TABLE IF NOT EXISTS ${database}.samples_hourly${on_cluster}
 (

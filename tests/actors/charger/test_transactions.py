@@ -122,11 +122,7 @@ def test_a_stop_ends_its_transaction() -> None:
         Reply(
             call(),
             StopAnswer(None),
-            (
-                TransactionStopped(
-                    number, number, 2_000, T0 + 3_600 * S, str(T0 + 3_600 * S), connector=1
-                ),
-            ),
+            (TransactionStopped(number, number, 2_000, T0 + 3_600 * S, str(T0 + 3_600 * S)),),
         ),
         Release("TAG", number),
     ]
