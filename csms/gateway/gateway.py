@@ -485,6 +485,7 @@ class Gateway:
                 "frames_out": line.connection.frames_out,
             }
             for line in wanted
+            if not line.fenced  # another connection owns the charger; this one is being closed
         }
 
     def frames(self) -> tuple[int, int]:
