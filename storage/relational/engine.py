@@ -1,5 +1,7 @@
 """Opening the relational store, and short transactions on it."""
 
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
@@ -97,7 +99,7 @@ def open_engine(url: str, settings: RelationalSettings | None = None) -> AsyncEn
     if target.get_backend_name() == "sqlite":
         engine = create_async_engine(
             target,
-            connect_args={"timeout": settings.busy_s},
+            connect_args={"timeout": settings.busy_s, "factory": _Connection},
             pool_size=settings.connections_max,
             max_overflow=0,
             pool_timeout=settings.checkout_s,
@@ -117,6 +119,21 @@ def open_engine(url: str, settings: RelationalSettings | None = None) -> AsyncEn
         max_overflow=0,
         pool_timeout=settings.checkout_s,
     )
+
+
+class _Connection(sqlite3.Connection):
+    """Ends its transaction when it is closed.
+
+    When a task is cancelled in the middle of a statement, the driver closes the connection with
+    that statement still open. SQLite then keeps both, and the write lock, until the statement is
+    collected: nobody else could write for that long.
+    """
+
+    def close(self) -> None:
+        """Roll back, then close."""
+        with contextlib.suppress(sqlite3.Error):
+            self.rollback()
+        super().close()
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 the driver's

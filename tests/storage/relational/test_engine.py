@@ -1,4 +1,5 @@
 import asyncio
+import random
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import ConfigError, Unavailable
+from storage.relational import leases
 from storage.relational.engine import (
     RelationalSettings,
     chunks,
@@ -153,3 +155,17 @@ async def test_a_server_that_dies_in_a_transaction_is_unavailable(postgres: Clus
 def test_chunks_are_bounded_and_lose_nothing() -> None:
     assert list(chunks(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
     assert list(chunks([])) == []
+
+
+async def test_writers_that_were_cancelled_leave_no_lock_behind(store: AsyncEngine) -> None:
+    moment = random.Random(1)
+    for _ in range(60):
+        writers = [asyncio.create_task(leases.lease(store, "gw0", 10, lambda: 1)) for _ in range(2)]
+        await asyncio.sleep(moment.random() * 0.012)
+        for writer in writers:
+            writer.cancel()
+        # Kept, with their tracebacks, as whoever started them may do.
+        await asyncio.wait(writers, timeout=5)
+        assert all(writer.done() for writer in writers)
+        async with asyncio.timeout(4):
+            await leases.lease(store, "gw1", 10, lambda: 1)
