@@ -226,7 +226,8 @@ class _LoopThread:
             runner = asyncio.Runner(loop_factory=lambda: self._loop)
             runner.run(_awaited(run, self._context))
             if self._context.draining.is_set():
-                runner.close()
+                # Its work is finished. To close the loop would be to wait for whatever task or
+                # thread was left behind, perhaps for ever.
                 code = 0
             else:
                 LOG.error("%s returned without being told to drain", self._entry)

@@ -235,6 +235,15 @@ class TestDrain:
         assert status is not None
         assert status.child("stuck").last_reason == "not drained after 0.3 s"
 
+    def test_a_task_that_a_finished_process_leaves_behind_keeps_nobody_waiting(
+        self, make_node: MakeNode
+    ) -> None:
+        node = make_node(row("deaf", "leaves_a_deaf_task", shutdown_s=5))
+        node.start()
+        node.running()
+        assert node.terminate() == ExitCode.DRAINED
+        assert node.notes() == ["deaf left _never_ends"]
+
     def test_a_second_signal_stops_at_once(self, make_node: MakeNode) -> None:
         node = make_node(row("stuck", "never_drains", shutdown_s=600))
         node.start()

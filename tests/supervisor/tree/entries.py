@@ -1,6 +1,7 @@
 """Processes for the tests of the tree: each misbehaves in one way."""
 
 import asyncio
+import contextlib
 import gc
 import logging
 import os
@@ -25,6 +26,19 @@ async def slow_to_drain(ctx: ProcessContext) -> None:
 async def never_drains(ctx: ProcessContext) -> None:
     await ctx.draining.wait()
     await asyncio.sleep(600)
+
+
+async def leaves_a_deaf_task(ctx: ProcessContext) -> None:
+    deaf = asyncio.create_task(_never_ends())
+    await asyncio.sleep(0)
+    await ctx.draining.wait()
+    note(ctx, f"left {deaf.get_coro().__name__}")
+
+
+async def _never_ends() -> None:
+    while True:
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
 
 
 async def raises(_ctx: ProcessContext) -> None:
