@@ -6,6 +6,7 @@ replaced by another one (another uuid).
 """
 
 import sqlite3
+import threading
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
@@ -23,7 +24,7 @@ class Row(NamedTuple):
 
 
 class JournalReader:
-    """Reads one journal file. Blocking; for one thread at a time, not always the same one.
+    """Reads one journal file. Blocking, for any threads: a call waits for the one before it.
 
     Look at `uuid` before every `read`: positions belong to a uuid. When the file was replaced,
     the `read` that notices it returns nothing, so no row of the new journal can be taken for one
@@ -35,6 +36,9 @@ class JournalReader:
         self._db: sqlite3.Connection | None = None
         self._file = (0, 0)
         self._uuid = ""
+        # A read whose caller was cancelled goes on in its thread, and SQLite's driver does not
+        # survive that its connection is closed under it.
+        self._turn = threading.RLock()
 
     @property
     def uuid(self) -> str:
@@ -43,8 +47,9 @@ class JournalReader:
         Raises:
             Unavailable: there is a file, and it cannot be read.
         """
-        self._follow_file()
-        return self._uuid
+        with self._turn:
+            self._follow_file()
+            return self._uuid
 
     def read(self, after_lsn: int, limit: int = 1_000, bytes_max: int = 4 << 20) -> list[Row]:
         """Return the rows after `after_lsn` in order: at most `limit`, about `bytes_max` bytes.
@@ -55,12 +60,35 @@ class JournalReader:
         Raises:
             Unavailable: there is a file, and it cannot be read now.
         """
-        if self._follow_file() or self._db is None:
-            return []
+        with self._turn:
+            if self._follow_file() or self._db is None:
+                return []
+            return self._read(self._db, after_lsn, limit, bytes_max)
+
+    def last_lsn(self) -> int:
+        """Return the greatest lsn that was ever committed (pruned ones too); 0 when none.
+
+        Raises:
+            Unavailable: there is a file, and it cannot be read now.
+        """
+        with self._turn:
+            self._follow_file()
+            return 0 if self._db is None else self._last_lsn(self._db)
+
+    def close(self) -> None:
+        """Release the file. The next call opens it again."""
+        with self._turn:
+            if self._db is not None:
+                self._db.close()
+            self._db = None
+
+    def _read(
+        self, db: sqlite3.Connection, after_lsn: int, limit: int, bytes_max: int
+    ) -> list[Row]:
         rows: list[Row] = []
         size = 0
         try:
-            cursor = self._db.execute(
+            cursor = db.execute(
                 "SELECT lsn, committed_us, blob FROM entries WHERE lsn > ? ORDER BY lsn LIMIT ?",
                 (after_lsn, limit),
             )
@@ -78,17 +106,9 @@ class JournalReader:
             raise Unavailable(f"{self.path}: {error}") from error
         return rows
 
-    def last_lsn(self) -> int:
-        """Return the greatest lsn that was ever committed (pruned ones too); 0 when none.
-
-        Raises:
-            Unavailable: there is a file, and it cannot be read now.
-        """
-        self._follow_file()
-        if self._db is None:
-            return 0
+    def _last_lsn(self, db: sqlite3.Connection) -> int:
         try:
-            (last,) = self._db.execute(
+            (last,) = db.execute(
                 "SELECT max(coalesce((SELECT max(lsn) FROM entries), 0),"
                 " (SELECT value FROM meta WHERE key = 'pruned_to'))"
             ).fetchone()
@@ -96,12 +116,6 @@ class JournalReader:
             self.close()
             raise Unavailable(f"{self.path}: {error}") from error
         return int(last)
-
-    def close(self) -> None:
-        """Release the file. The next call opens it again."""
-        if self._db is not None:
-            self._db.close()
-        self._db = None
 
     def _follow_file(self) -> bool:
         """Open the file that the path names now. Return True when the uuid has changed."""

@@ -156,3 +156,44 @@ def test_another_process_follows_a_busy_writer_without_gaps(tmp_path: Path) -> N
     kit.writer.close()
     wal = path.with_name("gw0.db-wal")
     assert not wal.exists() or wal.stat().st_size < 4_000_000  # readers let it be reset
+
+
+CLOSED_WHILE_READING = """
+import sys, threading
+from storage.journal_reader import JournalReader
+
+reader, lost, end = JournalReader(sys.argv[1]), [], threading.Event()
+
+def read():
+    while not end.is_set():
+        if reader.uuid and len(reader.read(0)) != 900:
+            lost.append(1)
+
+threads = [threading.Thread(target=read) for _ in range(2)]
+for thread in threads:
+    thread.start()
+for _ in range(300):
+    end.wait(0.001)
+    reader.close()
+end.set()
+for thread in threads:
+    thread.join()
+reader.close()
+print(len(lost))
+"""
+
+
+def test_it_can_be_closed_while_another_thread_reads(tmp_path: Path) -> None:
+    # An actor that stops closes its reader; a read that was cancelled goes on in its thread.
+    kit = Kit(tmp_path / "gw0.db")
+    kit.append_and_wait(*[b"x" * 1_000] * 900)
+    done = subprocess.run(
+        [sys.executable, "-c", CLOSED_WHILE_READING, str(kit.path)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
+    kit.writer.close()
