@@ -15,6 +15,10 @@ class TokenDecision(msgspec.Struct, frozen=True, gc=False):
     expires_us: int = 0
     """0: never."""
     parent: str = ""
+    parent_kind: str = ""
+    """2.x: the type of the group's token; empty: as the token's own."""
+    certificate_status: str = ""
+    """2.x: of a contract's certificate (AuthorizeCertificateStatusEnumType); empty: none shown."""
 
 
 class BootDecision(msgspec.Struct, frozen=True, gc=False):
@@ -66,6 +70,28 @@ class CertificateAnswer(msgspec.Struct, frozen=True, gc=False):
     """Accepted or Rejected."""
 
 
+class TransactionAnswer(msgspec.Struct, frozen=True, gc=False):
+    """The answer to a TransactionEvent of 2.x. None and empty fields are left out."""
+
+    token: TokenDecision | None = None
+    cost: float | None = None
+    """Running total in the currency of the tariff, taxes included; 0: free."""
+    priority: int | None = None
+    """-9 to 9; greater is more important."""
+    message: str = ""
+    """For the driver, in the language of the token or of the charger."""
+
+
+class StatusAnswer(msgspec.Struct, frozen=True, gc=False):
+    """The answer to a question (`domain.reports.QuestionAsked`).
+
+    `fields` are further fields of the answer, as on the wire.
+    """
+
+    status: str
+    fields: dict[str, object] = {}
+
+
 class Acknowledged(msgspec.Struct, frozen=True, gc=False):
     """An answer without content."""
 
@@ -80,5 +106,7 @@ Answer: TypeAlias = (
     | AuthorizationAnswer
     | DataAnswer
     | CertificateAnswer
+    | TransactionAnswer
+    | StatusAnswer
     | Acknowledged
 )

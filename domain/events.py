@@ -78,6 +78,8 @@ class ConnectorStatusReported(Fact, frozen=True, array_like=True, tag=True, gc=F
     vendor: str = ""
     vendor_error: str = ""
     quality: str = TimeQuality.OK
+    plug: int = 0
+    """2.x: the connector within the EVSE, from 1; `connector` is the EVSE then. 1.6: 0."""
 
 
 class EnergyMeasured(Fact, frozen=True, array_like=True, tag=True, gc=False):
@@ -95,6 +97,8 @@ class TokenChecked(Fact, frozen=True, array_like=True, tag=True, gc=False):
 
     token: str
     status: str
+    kind: str = ""
+    """2.x: the type of the token (ISO14443, eMAID, Central ...). 1.6: empty."""
 
 
 class TransactionStarted(Fact, frozen=True, array_like=True, tag=True, gc=False):
@@ -138,6 +142,138 @@ class TransactionEndedProvisionally(Fact, frozen=True, array_like=True, tag=True
     at_us: int
     because: str
     """next_start, available or boot."""
+
+
+class TransactionProgressed(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """One TransactionEvent of 2.x. Its key is (charger, said, seq, kind).
+
+    Each stands for itself: they may come twice, late, out of order, or with gaps in `seq`.
+    """
+
+    said: str
+    """The charger's own id of the transaction."""
+    transaction: int
+    """Our number. The ledger keeps the first that was given to (charger, said)."""
+    kind: str
+    """Started, Updated or Ended."""
+    seq: int
+    at_us: int
+    trigger: str
+    connector: int = 0
+    """The EVSE; 0 when this event does not say."""
+    plug: int = 0
+    offline: bool = False
+    state: str = ""
+    """chargingState: Charging, EVConnected, SuspendedEV, SuspendedEVSE or Idle; empty: not said."""
+    token: str = ""
+    token_kind: str = ""
+    token_status: str = ""
+    """What we answered for the token; empty when there was none."""
+    stop_reason: str = ""
+    remote_start: int = 0
+    reservation: int = 0
+    meter_wh: int = -1
+    """The energy register (sum of phases) at this event; -1: not said."""
+    samples: tuple[Sample, ...] = ()
+    quality: str = TimeQuality.OK
+    flags: tuple[str, ...] = ()
+    seconds_charging: int = -1
+    """timeSpentCharging; -1: not said."""
+    detail: str = ""
+    """JSON text of what has no field here (tariffId, costDetails, limits ... of 2.1)."""
+
+
+class Variable(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One variable of a component of the device model, with one attribute of it.
+
+    `path` of a component and of a variable: name, then /instance when there is one; an EVSE and a
+    connector are numbers, 0 when the component belongs to none. 1.6: component empty, the
+    configuration key is the variable.
+    """
+
+    component: str
+    variable: str
+    value: str
+    component_instance: str = ""
+    variable_instance: str = ""
+    evse: int = 0
+    connector: int = 0
+    attribute: str = "Actual"
+    mutability: str = ""
+    persistent: bool = False
+    constant: bool = False
+    unit: str = ""
+    data_type: str = ""
+    limit_min: float | None = None
+    limit_max: float | None = None
+    values_list: str = ""
+    monitored: bool = False
+    status: str = ""
+    """Of an answer to GetVariables or SetVariables: Accepted, UnknownVariable ...; a report: ""."""
+
+
+class VariablesReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """One part of the device model (NotifyReport, GetVariables; 1.6: GetConfiguration)."""
+
+    variables: tuple[Variable, ...]
+    request: int = 0
+    seq: int = 0
+    more: bool = False
+    at_us: int = 0
+    flags: tuple[str, ...] = ()
+
+
+class DeviceNotice(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One item of a NotifyEvent: a variable has crossed what is monitored."""
+
+    event: int
+    at_us: int
+    trigger: str
+    component: str
+    variable: str
+    value: str
+    evse: int = 0
+    connector: int = 0
+    component_instance: str = ""
+    variable_instance: str = ""
+    kind: str = ""
+    """HardWiredNotification, HardWiredMonitor, PreconfiguredMonitor or CustomMonitor."""
+    cause: int = 0
+    code: str = ""
+    text: str = ""
+    cleared: bool = False
+    transaction: str = ""
+    monitor: int = 0
+    severity: int = -1
+    quality: str = TimeQuality.OK
+
+
+class DeviceNoticed(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """A NotifyEvent."""
+
+    notices: tuple[DeviceNotice, ...]
+    seq: int = 0
+    more: bool = False
+    at_us: int = 0
+
+
+class NoticeReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """A message that is kept as it was said and means nothing more to us.
+
+    (Charging limits of others, DER, battery swaps, customer information, display messages ...)
+    """
+
+    topic: str
+    """The action, as the specification spells it."""
+    body: str
+    """The payload as JSON text, secrets and personal data redacted."""
+    key: str = ""
+    """What it speaks of: a transaction, a reservation, an EVSE; empty: the charger."""
+    status: str = ""
+    request: int = 0
+    at_us: int = 0
+    """The charger's time, when it says one."""
+    more: bool = False
 
 
 class FirmwareStatusReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
@@ -295,6 +431,10 @@ Event: TypeAlias = (
     | MessageExchanged
     | CommandFinished
     | CommandFollowed
+    | TransactionProgressed
+    | VariablesReported
+    | DeviceNoticed
+    | NoticeReported
 )
 
 

@@ -14,6 +14,10 @@ class OpenTransaction(msgspec.Struct, frozen=True, array_like=True, gc=False):
     started_raw: str
     last_meter_wh: int = 0
     open: bool = True
+    said: str = ""
+    """2.x: the charger's own id of it. 1.6: empty."""
+    seq: int = -1
+    """2.x: the greatest sequence number that was seen; -1: none."""
 
 
 class KnownConnector(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -23,6 +27,7 @@ class KnownConnector(msgspec.Struct, frozen=True, array_like=True, gc=False):
     status: str
     at_us: int
     error_code: str = "NoError"
+    plug: int = 0
 
 
 class KnownCharger(msgspec.Struct, frozen=True, array_like=True, gc=False):
