@@ -1,0 +1,15 @@
+"""A site: who may draw how much.
+
+Pure: no clock, no random source, no I/O; instants are handed in.
+
+    settings      every habit, with its unit
+    tree          a site's model, validated and prepared for sharing
+    limits        what each circuit carries now: rating, schedule, loads that nobody manages
+    phases        which phases a car draws from, learned from measurement
+    wanted        how much a car would draw, learned from measurement
+    allocation    `allocate`: the limits of all EVSEs at once
+    policies      in which order cars are let in, and how what is left is shared
+    filling       progressive filling over rows of the tree
+    turns         since when a car runs or is paused
+    plan/         the day ahead as a linear program
+"""
