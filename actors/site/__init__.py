@@ -10,6 +10,6 @@ Pure: no clock, no random source, no I/O; instants are handed in.
     allocation    `allocate`: the limits of all EVSEs at once
     policies      in which order cars are let in, and how what is left is shared
     filling       progressive filling over rows of the tree
-    turns         since when a car runs or is paused
+    narrowing     leaves out the rows of the tree that cannot bind
     plan/         the day ahead as a linear program
 """

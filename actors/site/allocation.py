@@ -26,6 +26,7 @@ from itertools import groupby
 
 from actors.site.filling import Share, fill
 from actors.site.limits import MA_PER_A, UNLIMITED, LimitsNow
+from actors.site.narrowing import narrowed
 from actors.site.policies import ORDERS, SHARES, Candidate, Key, entry_key, wanted_a
 from actors.site.settings import Policy, SiteSettings
 from actors.site.tree import ROWS_PER_CIRCUIT, Path, Tree
@@ -107,7 +108,13 @@ def allocate(
         _binding(tree, limits, row) for row, room in enumerate(work.room) if room < 0
     )
     entrants = _entrants(tree, limits, demands, policy, settings, now_us)
-    _let_in(work, entrants, round(settings.resume_margin_a * MA_PER_A))
+    margin = round(settings.resume_margin_a * MA_PER_A)
+    whole = [one.path for one in entrants]
+    highs = [one.candidate.high for one in entrants]
+    narrow = narrowed(whole, highs, work.room, margin)
+    for one in entrants:
+        one.path = narrow[one.path.key]
+    _let_in(work, entrants, margin)
     for _, members in groupby(
         sorted(work.running, key=lambda one: one.key),
         key=lambda one: one.candidate.demand.priority,
@@ -117,8 +124,9 @@ def allocate(
         one.candidate.demand.place: _limit(tree, limits, one)
         for one in (*work.running, *work.waiting, *work.idle)
     }
+    room = _left(limits.room_ma, whole, entrants)
     rows |= {place: _reserved(tree, place, kept) for place, kept in limits.reserved_ma.items()}
-    return Allocation(dict(sorted(rows.items())), _headroom(tree, work.room), overloaded)
+    return Allocation(dict(sorted(rows.items())), _headroom(tree, room), overloaded)
 
 
 def turns_after(allocation: Allocation, before: Mapping[str, Turn], now_us: int) -> dict[str, Turn]:
@@ -299,6 +307,17 @@ def _binding(tree: Tree, limits: LimitsNow, row: int) -> Binding:
     if source is not None:
         return Binding(BindingKind.SCHEDULE, circuit.id, phase, source)
     return Binding(KINDS[circuit.kind], circuit.id, phase)
+
+
+def _left(room: Sequence[int], paths: Sequence[Path], entrants: Sequence[_Entrant]) -> list[int]:
+    """Return what is left of every row, those included that could not bind."""
+    total: dict[int, int] = {}
+    for one in entrants:
+        total[one.path.key] = total.get(one.path.key, 0) + one.given
+    left = list(room)
+    for path in {path.key: path for path in paths}.values():
+        _take(left, path, total[path.key])
+    return left
 
 
 def _headroom(tree: Tree, room: Sequence[int]) -> dict[str, PerPhase]:
