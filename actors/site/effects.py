@@ -1,0 +1,61 @@
+"""What a site's machine may ask of the world."""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+import msgspec
+
+from domain.site import Allocation
+
+
+class Scope(StrEnum):
+    """For which time a limit holds."""
+
+    STANDING = "standing"
+    """While no session has a limit of its own (1.6, 2.x: TxDefaultProfile)."""
+    SESSION = "session"
+    """For the running transaction (TxProfile)."""
+
+
+class SetLimit(msgspec.Struct, frozen=True, gc=False):
+    """Tell a charger a limit; LimitAnswered with the same number must follow."""
+
+    number: int
+    place: str
+    charger: str
+    evse: int
+    scope: Scope
+    session: str
+    limit_a: float
+    """Each phase. 0: pause."""
+
+
+class Shared(msgspec.Struct, frozen=True, gc=False):
+    """The site was shared out anew and something has changed."""
+
+    allocation: Allocation
+    at_us: int
+
+
+class Doubted(msgspec.Struct, frozen=True, gc=False):
+    """An EVSE does not do as it is told; what it may draw at worst is set aside from now on."""
+
+    place: str
+    because: str
+    """rejects, ignores or silent."""
+    set_aside_a: float
+
+
+class Trusted(msgspec.Struct, frozen=True, gc=False):
+    """An EVSE does again as it is told."""
+
+    place: str
+
+
+class Wake(msgspec.Struct, frozen=True, gc=False):
+    """Send a Tick at this time, instead of any earlier asked-for one."""
+
+    at_us: int
+
+
+Effect: TypeAlias = SetLimit | Shared | Doubted | Trusted | Wake

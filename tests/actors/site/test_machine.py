@@ -1,0 +1,215 @@
+import random
+
+import pytest
+
+from actors.site.control import ControlSettings
+from actors.site.effects import Doubted, SetLimit, Trusted
+from actors.site.machine import handle
+from actors.site.messages import (
+    ChargerCame,
+    CurrentMeasured,
+    LimitAnswered,
+    SessionBegan,
+    SiteSet,
+    Tick,
+)
+from actors.site.settings import SiteSettings
+from actors.site.state import SiteState
+from domain.commands import Outcome
+from domain.site import Circuit, EvsePlace, Site
+from tests.actors.site.hostile import SECOND, START, World, garage
+
+
+def everybody(world: World) -> list[str]:
+    return [place.id for place in world.site.places]
+
+
+def test_all_cars_share_a_fuse_and_nothing_is_left_over() -> None:
+    world = World(garage(), seed=1)
+    for place in everybody(world):
+        world.come(place)
+        world.plug(place)
+    world.run(120)
+    drawn = world.drawn_a()
+    assert 60 < drawn["main"] <= 63
+    assert all(truth.allowed_a >= 6 for truth in world.truth.values())
+
+
+def test_the_car_that_leaves_leaves_its_share_to_the_others() -> None:
+    world = World(garage(evses=2, main_a=20.0), seed=1)
+    for place in everybody(world):
+        world.come(place)
+        world.plug(place)
+    world.run(60)
+    before = world.truth["CP1/1"].allowed_a
+    world.unplug("CP0/1")
+    world.run(60)
+    assert before <= 14
+    assert world.truth["CP1/1"].allowed_a == 20
+
+
+def test_what_does_not_change_leads_to_no_orders() -> None:
+    world = World(garage(), seed=1)
+    for place in everybody(world):
+        world.come(place)
+        world.plug(place)
+    world.run(300)
+    before = world.orders
+    world.run(800)  # less than a turn
+    assert world.orders == before
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_no_circuit_is_ever_allowed_more_than_it_carries(seed: int) -> None:
+    # World.look asserts the law after every step.
+    world = World(garage(), seed, lost=0.25)
+    dice = random.Random(1_000 + seed)
+    places = everybody(world)
+    for place in places:
+        world.come(place)
+    for _ in range(250):
+        place = dice.choice(places)
+        act = dice.choice((world.plug, world.plug, world.unplug, world.come, world.come, world.go))
+        act(place)
+        if dice.random() < 0.03:
+            world.truth[place].refuses = not world.truth[place].refuses
+        world.run(dice.choice((0.01, 0.3, 2.0, 20.0, 90.0)))
+    # And when the network heals, everybody who is there is served again.
+    world.lost = 0.0
+    for place in places:
+        world.truth[place].refuses = False
+        world.come(place)
+        world.plug(place)
+    world.run(3_000)
+    assert sum(truth.allowed_a > 0 for truth in world.truth.values()) >= 7
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_half_the_capacity_is_kept_within_ten_seconds(seed: int) -> None:
+    world = World(garage(), seed)
+    for place in everybody(world):
+        world.come(place)
+        world.plug(place)
+    world.run(120)
+    world.capacity(31.5)
+    world.run(10)
+    assert world.drawn_a()["main"] <= 31.5
+    world.capacity(63.0)
+    world.run(60)
+    assert world.drawn_a()["main"] > 55
+
+
+def test_a_limit_rises_only_after_the_others_have_confirmed_theirs() -> None:
+    state, site = one_fuse(20.0)
+    start(state, site, "A", "B")
+    assert confirm_all(state, plug(state, "A")) == {"A": 20.0}
+    [lower] = plug(state, "B")
+    assert (lower.place, lower.limit_a) == ("A", 10.0)
+    raised = answer(state, lower, Outcome.ACCEPTED)
+    assert [(order.place, order.limit_a) for order in raised] == [("B", 10.0)]
+
+
+@pytest.mark.parametrize("outcome", [Outcome.LOST, Outcome.TIMED_OUT, Outcome.ERROR])
+def test_an_order_without_an_answer_frees_nothing(outcome: str) -> None:
+    state, site = one_fuse(20.0)
+    start(state, site, "A", "B")
+    confirm_all(state, plug(state, "A"))
+    [lower] = plug(state, "B")
+    assert answer(state, lower, outcome) == []
+    [again] = [e for e in handle(state, Tick(), START + 6 * SECOND) if isinstance(e, SetLimit)]
+    assert (again.place, again.limit_a) == ("A", 10.0)
+
+
+def test_a_second_answer_and_one_to_an_older_order_change_nothing() -> None:
+    state, site = one_fuse(20.0)
+    start(state, site, "A", "B")
+    confirm_all(state, plug(state, "A"))
+    [lower] = plug(state, "B")
+    [_raise] = answer(state, lower, Outcome.ACCEPTED)
+    assert answer(state, lower, Outcome.ACCEPTED) == []
+    assert answer(state, lower, Outcome.REJECTED) == []
+    assert state.spots["A"].limit_a == 10.0
+
+
+def test_who_refuses_often_keeps_what_it_has_set_aside() -> None:
+    state, site = one_fuse(40.0)
+    start(state, site, "A", "B")
+    confirm_all(state, plug(state, "A"))  # 32 A
+    orders, now_us, told = plug(state, "B"), START, []
+    assert [order.limit_a for order in orders] == [20.0, 8.0]
+    confirm_all(state, orders[1:])
+    for _ in range(3):
+        [order] = [order for order in orders if order.place == "A"]
+        effects = handle(state, LimitAnswered(order.number, Outcome.REJECTED), now_us)
+        told += [e for e in effects if isinstance(e, Doubted)]
+        now_us += 400 * SECOND
+        orders = [e for e in handle(state, Tick(), now_us) if isinstance(e, SetLimit)]
+    assert [(one.place, one.because, one.set_aside_a) for one in told] == [("A", "rejects", 32.0)]
+    assert state.spots["B"].limit_a == 8.0
+    assert confirm_all(state, orders, now_us)["A"] == 20.0
+    assert state.spots["A"].set_aside_a is None
+
+
+def test_who_draws_more_than_its_limit_is_set_aside_what_it_draws() -> None:
+    state, site = one_fuse(32.0)
+    start(state, site, "A", "B")
+    confirm_all(state, plug(state, "A"))
+    confirm_all(state, plug(state, "B"))
+    assert state.spots["A"].limit_a == 16.0
+    effects = []
+    for n in range(3):
+        at_us = START + (60 + n) * SECOND
+        effects += handle(state, CurrentMeasured("A", 1, (24.0, 24.0, 24.0), at_us), at_us)
+    assert [e for e in effects if isinstance(e, Doubted)] == [Doubted("A", "ignores", 25.0)]
+    later_us = START + 400 * SECOND
+    effects = handle(state, CurrentMeasured("A", 1, (6.0, 6.0, 6.0), later_us), later_us)
+    assert [e for e in effects if isinstance(e, Trusted)] == [Trusted("A")]
+
+
+def test_the_standing_limit_is_set_before_anything_else() -> None:
+    state = SiteState(SiteSettings(), ControlSettings(standing_a=6.0))
+    handle(
+        state,
+        SiteSet(Site("s", (Circuit("m", limit_a=40.0),), (EvsePlace("A", "A", 1, "m"),))),
+        START,
+    )
+    orders = [e for e in handle(state, ChargerCame("A"), START) if isinstance(e, SetLimit)]
+    assert [(o.scope, o.limit_a) for o in orders] == [("standing", 6.0)]
+    assert answer(state, orders[0], Outcome.ACCEPTED) == []
+    [first] = plug(state, "A")
+    assert (first.scope, first.limit_a) == ("session", 32.0)
+
+
+def one_fuse(amperes: float) -> tuple[SiteState, Site]:
+    places = tuple(EvsePlace(name, name, 1, "m") for name in ("A", "B"))
+    return SiteState(SiteSettings(), ControlSettings()), Site(
+        "s", (Circuit("m", limit_a=amperes),), places
+    )
+
+
+def start(state: SiteState, site: Site, *chargers: str) -> None:
+    """Let chargers come, and confirm their standing limits."""
+    handle(state, SiteSet(site), START)
+    for charger in chargers:
+        orders = [e for e in handle(state, ChargerCame(charger), START) if isinstance(e, SetLimit)]
+        confirm_all(state, orders)
+
+
+def plug(state: SiteState, charger: str, now_us: int = START) -> list[SetLimit]:
+    effects = handle(state, SessionBegan(charger, 1, f"tx-{charger}", now_us), now_us)
+    return [effect for effect in effects if isinstance(effect, SetLimit)]
+
+
+def answer(state: SiteState, order: SetLimit, outcome: str, now_us: int = START) -> list[SetLimit]:
+    effects = handle(state, LimitAnswered(order.number, outcome), now_us)
+    return [effect for effect in effects if isinstance(effect, SetLimit)]
+
+
+def confirm_all(state: SiteState, orders: list[SetLimit], now_us: int = START) -> dict[str, float]:
+    """Accept what was sent and all that follows; return the last limit of each place."""
+    last: dict[str, float] = {}
+    while orders:
+        order, orders = orders[0], orders[1:]
+        last[order.place] = order.limit_a
+        orders += answer(state, order, Outcome.ACCEPTED, now_us)
+    return last
