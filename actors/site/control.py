@@ -47,8 +47,8 @@ class ControlSettings(BaseModel):
         default=3,
         ge=1,
         le=100,
-        description="After so many refusals in a row an EVSE gets no share any more: what it has is set"
-        " aside for it, and it is asked again rarely.",
+        description="After so many refusals in a row an EVSE gets no share any more: what it has"
+        " is set aside for it, and it is asked again rarely.",
     )
     obey_s: float = Field(
         default=30.0,

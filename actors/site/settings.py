@@ -26,64 +26,64 @@ class SiteSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     policy: Policy = Field(
-        Policy.MAX_MIN_FAIR, description="Who gets what when there is not enough for all."
+        default=Policy.MAX_MIN_FAIR, description="Who gets what when there is not enough for all."
     )
     turn_s: int = Field(
-        900,
+        default=900,
         ge=60,
         le=86_400,
         description="When not all can have their minimum, a car keeps its place for this time; "
         "then those that wait go before it, the longest waiting first.",
     )
     pause_s_max: int = Field(
-        3_600,
+        default=3_600,
         ge=60,
         le=86_400,
         description="A car that has been paused for longer goes before all others of its class, "
         "whatever the policy says.",
     )
     resume_margin_a: float = Field(
-        1.0,
+        default=1.0,
         ge=0,
         le=16,
         description="A paused car is let in again only when so much more than its minimum is "
         "free, so that a load that flickers does not switch it on and off.",
     )
     laxity_window_s: int = Field(
-        900,
+        default=900,
         ge=10,
         le=14_400,
         description="Least laxity: the time over which cars' spare times are made even. Short: "
         "almost all goes to the most urgent; long: shares change slowly.",
     )
     load_stale_s: int = Field(
-        120,
+        default=120,
         ge=1,
         description="An older measurement of unmanaged loads is not believed: the circuit's "
         "worst case counts, and sources such as PV count nothing.",
     )
     draws_a: float = Field(
-        1.0,
+        default=1.0,
         gt=0,
         le=6,
         description="A phase with less current than this is one that the car does not use.",
     )
     phases_after: int = Field(
-        3,
+        default=3,
         ge=1,
         le=100,
         description="Measurements in a row that must agree before the phases of a car are believed "
         "to be fewer than those wired; one measurement of more is believed at once.",
     )
     wanted_margin_a: float = Field(
-        2.0,
+        default=2.0,
         ge=0.5,
         le=16,
         description="A car that draws so much less than its limit is at its own limit; it is "
         "offered what it draws and this much.",
     )
     wanted_after_s: int = Field(
-        60,
+        default=60,
         ge=1,
         le=3_600,
         description="How long a car must draw less than its limit before others get the rest: "
