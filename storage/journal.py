@@ -365,7 +365,9 @@ class JournalWriter:
                 pass
             self._make_room(db)
         self._inserts = {
-            rows: f"INSERT INTO entries VALUES {','.join(['(?,?,?)'] * rows)}"  # noqa: S608
+            # OR ROLLBACK, which is what an error comes to here anyway: to undo one statement alone
+            # SQLite would copy each page into a temporary file first, one file a commit.
+            rows: f"INSERT OR ROLLBACK INTO entries VALUES {','.join(['(?,?,?)'] * rows)}"  # noqa: S608
             for rows in _CHUNKS
         }
 
