@@ -16,6 +16,13 @@ class ControlSettings(BaseModel):
         " own limit, and what it falls back to. It is set aside for every EVSE at all times. 0:"
         " cars wait for their first limit, and get none while the site's actor is away.",
     )
+    gather_s: float = Field(
+        default=1.0,
+        ge=0,
+        le=60,
+        description="A site's actor that has just begun tells nobody anything for this time: its"
+        " chargers go on with what they have until it has heard of all of them.",
+    )
     change_min_a: float = Field(
         default=1.0,
         ge=0.1,

@@ -28,6 +28,8 @@ class SetLimit(msgspec.Struct, frozen=True, gc=False):
     session: str
     limit_a: float
     """Each phase. 0: pause."""
+    limit_w: float = -1.0
+    """DC: to be told instead, at the output. AC: -1."""
 
 
 class Shared(msgspec.Struct, frozen=True, gc=False):

@@ -37,7 +37,7 @@ from actors.site.messages import (
 from actors.site.state import Order, SiteState, Spot
 from actors.site.tree import Path, Tree, compile_tree
 from domain.commands import Outcome
-from domain.site import Allocation, Demand
+from domain.site import Allocation, Current, Demand, EvsePlace
 
 __all__ = ["handle"]
 
@@ -55,6 +55,8 @@ def handle(state: SiteState, message: Message, now_us: int) -> list[Effect]:
     effects = HANDLERS[type(message)](state, message, now_us)
     if state.tree is None:
         return effects
+    if now_us < state.quiet_until_us:
+        return effects + _wake(state, now_us)
     return effects + _share(state, state.tree, now_us)
 
 
@@ -62,8 +64,9 @@ def handle(state: SiteState, message: Message, now_us: int) -> list[Effect]:
 
 
 def _site_set(state: SiteState, message: SiteSet, now_us: int) -> list[Effect]:
-    del now_us
     tree = compile_tree(message.site)
+    if state.tree is None:
+        state.quiet_until_us = now_us + int(state.control.gather_s * US_PER_S)
     before = state.spots
     state.tree = tree
     state.spots, state.by_evse = {}, {}
@@ -128,6 +131,8 @@ def _session_began(state: SiteState, message: SessionBegan, now_us: int) -> list
     if spot.session:
         _forget_session(spot)
     spot.session, spot.session_us = message.session, message.at_us
+    if not message.fresh and spot.limit_a is None:
+        spot.doubt_a = spot.place.max_a
     return []
 
 
@@ -408,12 +413,27 @@ def _send(state: SiteState, spot: Spot, scope: Scope, limit_a: float, now_us: in
     spot.order = Order(number, scope, spot.session, limit_a, now_us)
     state.orders[number] = spot
     place = spot.place
-    return SetLimit(number, place.id, place.charger, place.evse, scope, spot.session, limit_a)
+    return SetLimit(
+        number,
+        place.id,
+        place.charger,
+        place.evse,
+        scope,
+        spot.session,
+        limit_a,
+        _output_w(state, place, limit_a),
+    )
+
+
+def _output_w(state: SiteState, place: EvsePlace, limit_a: float) -> float:
+    if place.current is not Current.DC or state.tree is None:
+        return -1.0
+    return limit_a * place.phases * state.tree.site.voltage_v * place.efficiency
 
 
 def _wake(state: SiteState, now_us: int) -> list[Effect]:
     control = state.control
-    times = [now_us + int(control.review_s * US_PER_S)]
+    times = [now_us + int(control.review_s * US_PER_S), state.quiet_until_us]
     for spot in state.spots.values():
         if spot.order is not None:
             times.append(spot.order.sent_us + int(control.answer_s * US_PER_S))

@@ -54,6 +54,8 @@ class SessionBegan(msgspec.Struct, frozen=True, gc=False):
     evse: int
     session: str
     at_us: int
+    fresh: bool = True
+    """False: it ran before anybody here knew of it, perhaps with a limit that is not known."""
 
 
 class SessionEnded(msgspec.Struct, frozen=True, gc=False):

@@ -76,3 +76,4 @@ class SiteState:
         self.last_number = 0
         self.shared: Allocation | None = None
         self.wake_us = 0
+        self.quiet_until_us = 0

@@ -77,7 +77,7 @@ class World:
     site: Site
     seed: int
     lost: float = 0.0
-    control: ControlSettings = field(default_factory=ControlSettings)
+    control: ControlSettings = field(default_factory=lambda: ControlSettings(gather_s=0))
     now_us: int = START
 
     def __post_init__(self) -> None:

@@ -3,11 +3,12 @@ import random
 import pytest
 
 from actors.site.control import ControlSettings
-from actors.site.effects import Doubted, SetLimit, Trusted
+from actors.site.effects import Doubted, Effect, SetLimit, Trusted
 from actors.site.machine import handle
 from actors.site.messages import (
     ChargerCame,
     CurrentMeasured,
+    KnownLimit,
     LimitAnswered,
     SessionBegan,
     SiteSet,
@@ -167,7 +168,7 @@ def test_who_draws_more_than_its_limit_is_set_aside_what_it_draws() -> None:
 
 
 def test_the_standing_limit_is_set_before_anything_else() -> None:
-    state = SiteState(SiteSettings(), ControlSettings(standing_a=6.0))
+    state = SiteState(SiteSettings(), ControlSettings(standing_a=6.0, gather_s=0))
     handle(
         state,
         SiteSet(Site("s", (Circuit("m", limit_a=40.0),), (EvsePlace("A", "A", 1, "m"),))),
@@ -180,9 +181,31 @@ def test_the_standing_limit_is_set_before_anything_else() -> None:
     assert (first.scope, first.limit_a) == ("session", 32.0)
 
 
+def test_a_new_actor_tells_nobody_anything_until_it_has_heard_of_all() -> None:
+    site = one_fuse(40.0)[1]
+    state = SiteState(SiteSettings(), ControlSettings(gather_s=1.0))
+    known = {1: KnownLimit(0.0, 20.0)}
+    handle(state, SiteSet(site), START)
+    for charger in ("A", "B"):
+        assert not orders_of(handle(state, ChargerCame(charger, known), START))
+        began = SessionBegan(charger, 1, f"tx-{charger}", START, fresh=False)
+        assert not orders_of(handle(state, began, START))
+    assert orders_of(handle(state, Tick(), START + SECOND)) == []  # all have what they should
+
+
+def test_a_session_of_which_nothing_is_known_may_draw_all_it_can() -> None:
+    state, site = one_fuse(40.0)
+    start(state, site, "A", "B")
+    began = SessionBegan("A", 1, "tx-A", START, fresh=False)
+    [order] = orders_of(handle(state, began, START))
+    assert order.limit_a == 32.0
+    # Until A has confirmed its 32 A, they are taken; and then B still has what is left of 40.
+    assert [o.limit_a for o in plug(state, "B")] == [8.0]
+
+
 def one_fuse(amperes: float) -> tuple[SiteState, Site]:
     places = tuple(EvsePlace(name, name, 1, "m") for name in ("A", "B"))
-    return SiteState(SiteSettings(), ControlSettings()), Site(
+    return SiteState(SiteSettings(), ControlSettings(gather_s=0)), Site(
         "s", (Circuit("m", limit_a=amperes),), places
     )
 
@@ -202,6 +225,10 @@ def plug(state: SiteState, charger: str, now_us: int = START) -> list[SetLimit]:
 
 def answer(state: SiteState, order: SetLimit, outcome: str, now_us: int = START) -> list[SetLimit]:
     effects = handle(state, LimitAnswered(order.number, outcome), now_us)
+    return [effect for effect in effects if isinstance(effect, SetLimit)]
+
+
+def orders_of(effects: list[Effect]) -> list[SetLimit]:
     return [effect for effect in effects if isinstance(effect, SetLimit)]
 
 
