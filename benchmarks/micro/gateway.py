@@ -80,6 +80,7 @@ def gateway(folder: Path, loop: asyncio.AbstractEventLoop) -> Gateway:
                 deliver_in(loop),
                 lambda error: sys.exit(str(error)),
                 on_commit=meters.committed,
+                soon=loop.call_soon,
             ),
             directory=Directory(numbers),
             meters=meters,
@@ -170,7 +171,13 @@ def stages() -> dict[str, float]:
     (reply,) = handle(state, Said(report, call), clock.now_us())
     assert isinstance(reply, Reply)
     exchange = MessageExchanged(
-        True, "4711", "MeterValues", payload.decode(), "{}", "result", "", "", call.received_us, 9
+        incoming=True,
+        uid="4711",
+        action="MeterValues",
+        request=payload.decode(),
+        response="{}",
+        outcome="result",
+        started_us=call.received_us,
     )
     entry = Entry("BENCH000001", 1, call.received_us, (*reply.events, exchange))
     session = Session(role=Role.CSMS, dialect=version.dialect, limits=limits)
@@ -179,7 +186,7 @@ def stages() -> dict[str, float]:
     def through_session() -> None:
         session.receive(next(texts), 0)
         for event in session.take_events():
-            session.answer(event.uid, b"{}")  # type: ignore[union-attr]
+            session.answer(event.uid, b"{}")
         session.take_frames()
 
     read_exact = row.read_exact

@@ -114,6 +114,7 @@ class GatewayProcess:
             self._journal_failed,
             passed=self._told,
             on_commit=self._meters.committed,
+            soon=self._loop.call_soon,
         )
 
     def _build(self, journal: JournalWriter | NoJournal) -> Gateway:

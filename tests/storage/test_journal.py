@@ -58,6 +58,29 @@ class TestAppend:
         assert kit.group_sizes == [300]
         assert kit.writer.stats.groups == 2
 
+    async def test_what_one_pass_of_the_loop_appends_is_one_group(self, tmp_path: Path) -> None:
+        loop = asyncio.get_running_loop()
+        writer = JournalWriter(
+            tmp_path / "gw1.db",
+            JournalSettings(),
+            deliver_in(loop),
+            lambda _error: None,
+            soon=loop.call_soon,
+        )
+        last = asyncio.Event()
+        for _ in range(300):
+            writer.append(b"x")
+        writer.append(b"last", last.set)
+        await asyncio.wait_for(last.wait(), 10)
+        assert (writer.stats.groups, writer.stats.records) == (1, 301)
+        last.clear()
+        writer.append(b"in another pass", last.set)
+        await asyncio.wait_for(last.wait(), 10)
+        assert writer.stats.groups == 2
+        writer.append(b"not handed over when the writer is closed")
+        writer.close()
+        assert writer.stats.records == 303
+
     def test_a_group_is_bounded_in_records_and_bytes(self, tmp_path: Path) -> None:
         kit = Kit(tmp_path / "a.db", group_records_max=10, group_bytes_max=1_000)
         kit.append_and_wait(*[b"x"] * 100)
