@@ -9,12 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from csms.config import Config
+from csms.gateway.listeners import MUTUAL_TLS, PLAIN, TLS, Listener
+from csms.gateway.tls import Contexts
+from csms.pki.local import LocalAuthority, renew_server
 from csms.prepare import make_folders, prepare_data
 from csms.secret import installation_secret
 from csms.tree import node_tree
 from domain.errors import ConfigError, Unavailable
 from supervisor.boot import ExitCode, Node, NodeSettings
 from supervisor.child import Child
+from supervisor.clock import Clock
 from supervisor.logs import LogSettings
 
 log = logging.getLogger(__name__)
@@ -29,6 +33,10 @@ class Addresses:
 
     chargers: str
     api: str
+    tls: str = ""
+    """Where security profile 2 is served; empty: nowhere."""
+    mtls: str = ""
+    """Where security profile 3 is served; empty: nowhere."""
 
 
 def open_sockets(config: Config) -> dict[str, socket.socket]:
@@ -41,10 +49,15 @@ def open_sockets(config: Config) -> dict[str, socket.socket]:
     """
     sockets: dict[str, socket.socket] = {}
     problems = []
+    listen = config.listen
     for name, section, host, port, backlog in (
-        ("chargers", "listen", config.listen.host, config.listen.port, config.listen.backlog),
+        (PLAIN.socket, "listen", listen.host, listen.port, listen.backlog),
+        (TLS.socket, "listen.tls", listen.tls_host, listen.tls_port, listen.backlog),
+        (MUTUAL_TLS.socket, "listen.mtls", listen.mtls_host, listen.mtls_port, listen.backlog),
         ("api", "api", config.api.host, config.api.port, 1_024),
     ):
+        if port is None:
+            continue
         try:
             sockets[name] = _listen(host, port, backlog)
         except OSError as error:
@@ -79,7 +92,27 @@ def addresses(sockets: Mapping[str, socket.socket]) -> Addresses:
         host, port = sockets[name].getsockname()[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
-    return Addresses(f"ws://{place('chargers')}/ocpp/", f"http://{place('api')}")
+    def chargers(listener: Listener) -> str:
+        is_open = listener.socket in sockets
+        return f"{listener.scheme}://{place(listener.socket)}/ocpp/" if is_open else ""
+
+    return Addresses(chargers(PLAIN), f"http://{place('api')}", chargers(TLS), chargers(MUTUAL_TLS))
+
+
+def prepare_certificates(config: Config) -> None:
+    """Make what the built-in authority has to make, and try whether TLS can be served.
+
+    Raises:
+        ConfigError: it cannot: names the file.
+    """
+    now_us = Clock().now_us()
+    if config.pki.authority == "local":
+        LocalAuthority.open(config.paths.pki, config.pki, now_us)
+    if not config.listen.encrypted:
+        return
+    if not config.tls.certificates:
+        renew_server(config.paths.pki, config.pki, config.tls.names, now_us)
+    Contexts(config.tls, config.paths.pki)
 
 
 def serve(
@@ -110,6 +143,7 @@ def serve(
         # The database driver's may still be ending, and nothing can be forked beside a thread.
         if thread is not threading.current_thread():
             thread.join(THREAD_S)
+    prepare_certificates(config)
     sockets = open_sockets(config)
     try:
         node.share(sockets)

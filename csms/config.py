@@ -25,8 +25,10 @@ from actors.charger.settings import ChargerSettings
 from actors.ledger.settings import LedgerSettings
 from csms.api.settings import ApiSettings
 from csms.gateway.settings import GatewaySettings
+from csms.gateway.tls_settings import TlsSettings
 from csms.listen import ListenSettings
 from csms.paths import LONGEST_SOCKET_NAME, SOCKET_PATH_BYTES_MAX, DataPaths
+from csms.pki.settings import PkiSettings
 from csms.simulator.settings import SimulatorSettings
 from domain.errors import ConfigError
 from protocol.reading import ReadingLimits
@@ -71,6 +73,8 @@ class Config(BaseModel):
     listen: ListenSettings = _section(ListenSettings)
     api: ApiSettings = _section(ApiSettings)
     gateway: GatewaySettings = _section(GatewaySettings)
+    tls: TlsSettings = _section(TlsSettings)
+    pki: PkiSettings = _section(PkiSettings)
     charger: ChargerSettings = _section(ChargerSettings)
     reading: ReadingLimits = _section(ReadingLimits)
     journal: JournalSettings = _section(JournalSettings)
@@ -270,10 +274,18 @@ def _across(config: Config) -> list[str]:
             f"run: {longest} is longer than the {SOCKET_PATH_BYTES_MAX} bytes of a unix socket; "
             "choose a shorter data directory or set `run` to a short folder"
         )
-    if (config.listen.host, config.listen.port) == (config.api.host, config.api.port) and (
-        config.api.port != 0
+    listen, taken = config.listen, dict[tuple[str, int], str]()
+    for name, host, port in (
+        ("listen.port", listen.host, listen.port),
+        ("listen.tls_port", listen.tls_host, listen.tls_port),
+        ("listen.mtls_port", listen.mtls_host, listen.mtls_port),
+        ("api.port", config.api.host, config.api.port),
     ):
-        problems.append(
-            f"api.port: must differ from listen.port on the same address (got {config.api.port})"
-        )
+        if not port:
+            continue
+        other = taken.setdefault((host, port), name)
+        if other != name:
+            problems.append(f"{name}: must differ from {other} on the same address (got {port})")
+    if config.pki.authority == "est" and not config.pki.est_url.startswith("https://"):
+        problems.append("pki.est_url: must be an https:// URL when pki.authority is est")
     return problems

@@ -47,6 +47,19 @@ class ListenSettings(BaseModel):
         default="127.0.0.1", description="Address to listen on; default: loopback only."
     )
     port: int = Field(default=8887, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    tls_host: str = Field(
+        default="127.0.0.1", description="Address of the TLS listener (security profile 2)."
+    )
+    tls_port: int | None = Field(
+        default=None, ge=0, le=65535, description="Its TCP port; not set: there is none."
+    )
+    mtls_host: str = Field(
+        default="127.0.0.1",
+        description="Address of the listener for chargers with certificates (security profile 3).",
+    )
+    mtls_port: int | None = Field(
+        default=None, ge=0, le=65535, description="Its TCP port; not set: there is none."
+    )
     backlog: int = Field(
         default=4_096,
         ge=1,
@@ -63,3 +76,8 @@ class ListenSettings(BaseModel):
         description="Networks (CIDR) whose unknown chargers are enrolled without a password. "
         "A network other than loopback must be listed twice.",
     )
+
+    @property
+    def encrypted(self) -> bool:
+        """Whether there is a listener with TLS."""
+        return self.tls_port is not None or self.mtls_port is not None

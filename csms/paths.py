@@ -53,6 +53,11 @@ class DataPaths:
         return self.root / "secret"
 
     @property
+    def pki(self) -> Path:
+        """The built-in certificate authority and our own certificates, mode 0700."""
+        return self.root / "pki"
+
+    @property
     def folders(self) -> tuple[Path, ...]:
         """Every folder that must exist before a node starts."""
         return (self.root, self.run, self.journal, self.chdb, self.warehouse, self.log)

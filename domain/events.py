@@ -328,6 +328,15 @@ class ChargerEnrolled(Fact, frozen=True, array_like=True, tag=True, gc=False):
     network: str
 
 
+class SecurityRaised(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """A charger came in with its pending profile or its new key: what was before ends."""
+
+    profile: int = 0
+    """The profile that it has from now on; 0: as it was."""
+    key: str = ""
+    """`domain.security_upgrade.fingerprint` of the key that it has; empty: as it was."""
+
+
 class ChargerConnected(Fact, frozen=True, array_like=True, tag=True, gc=False):
     """A connection was let in."""
 
@@ -435,6 +444,7 @@ Event: TypeAlias = (
     | VariablesReported
     | DeviceNoticed
     | NoticeReported
+    | SecurityRaised
 )
 
 

@@ -42,6 +42,13 @@ class ChargerRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Hold every answer this long, for models that drop the link when answered too fast."""
     revision: int = 0
     deleted: bool = False
+    pending_profile: int = 0
+    """A higher profile with which the charger may come too; once it has, it is its profile."""
+    candidate: Credential | None = None
+    """A new key that is valid beside `credential` while it is not known which one it has."""
+    candidate_until_us: int = 0
+    serial_number: str = ""
+    """What the CN of its certificate may be besides its identity (A00.FR.405)."""
 
 
 class TokenRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -26,6 +26,20 @@ from supervisor.clock import Clock
 ListenOption = Annotated[
     str | None, typer.Option("--listen", metavar="HOST:PORT", help="Where chargers connect.")
 ]
+ListenTlsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--listen-tls", metavar="HOST:PORT", help="Where security profile 2 is served: TLS."
+    ),
+]
+ListenMtlsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--listen-mtls",
+        metavar="HOST:PORT",
+        help="Where security profile 3 is served: TLS with certificates of chargers.",
+    ),
+]
 ApiOption = Annotated[
     str | None, typer.Option("--api", metavar="HOST:PORT", help="Where the REST interface is.")
 ]
@@ -67,6 +81,8 @@ def serve(
     listen: ListenOption = None,
     api: ApiOption = None,
     gateways: GatewaysOption = None,
+    listen_tls: ListenTlsOption = None,
+    listen_mtls: ListenMtlsOption = None,
     accept_unknown: Annotated[
         list[str] | None,
         typer.Option(
@@ -78,8 +94,18 @@ def serve(
     ] = None,
 ) -> None:
     """Run a node: gateways, ledger, warehouse and REST interface. SIGTERM or ctrl-C drains it."""
+    tls_host, tls_port = address("--listen-tls", listen_tls)
+    mtls_host, mtls_port = address("--listen-mtls", listen_mtls)
+    encrypted = {
+        "listen.tls_host": tls_host,
+        "listen.tls_port": tls_port,
+        "listen.mtls_host": mtls_host,
+        "listen.mtls_port": mtls_port,
+    }
     settings = load_config(
-        file=config, data=data, overrides=_overrides(listen, api, gateways, accept_unknown)
+        file=config,
+        data=data,
+        overrides=_overrides(listen, api, gateways, accept_unknown) | encrypted,
     )
     _run_node(settings, lambda places: _say_started(settings, places))
 
@@ -109,7 +135,7 @@ def _say_started(config: Config, places: Any) -> None:  # noqa: ANN401 - csms.ap
     data = shlex.quote(str(config.data))
     csms = _again()
     lines = [
-        f"chargers  {places.chargers}" + "{id}",
+        *(f"chargers  {url}{{id}}" for url in (places.chargers, places.tls, places.mtls) if url),
         f"api       {places.api}/api/v1    what it can do: {places.api}/api/docs",
         f"data      {config.data}",
     ]

@@ -1,6 +1,6 @@
 """The decision over one handshake: who is it, may it come in, which OCPP does it speak.
 
-Security profiles 0 and 1 (OCPP 1.6 security whitepaper, A00.FR.001 to 205). Checks come before the
+Security profiles 0 to 3 (OCPP 1.6 security whitepaper, A00.FR.001 to 429). Checks come before the
 upgrade, so a charger that is not let in never costs an actor or a row.
 """
 
@@ -14,11 +14,10 @@ from websockets.datastructures import MultipleValuesError
 from websockets.http11 import Request
 
 from csms.gateway.identity import NoIdentity, identity
+from csms.gateway.listeners import PLAIN, Listener
+from domain import security_upgrade
 from domain.ids import CHARGER_NAME
 from domain.records import ChargerRecord, Credential
-
-PROFILES_PLAIN = (0, 1)
-"""Security profiles that an unencrypted listener serves."""
 
 
 class Denied(NamedTuple):
@@ -36,15 +35,31 @@ class Admitted(NamedTuple):
     subprotocol: str
     pinned: bool = False
     network: str = ""
+    profile: int = 0
+    """The security profile with which it came."""
 
 
 class PasswordNeeded(NamedTuple):
-    """Let in as `admitted` when `password` fits `credential`."""
+    """Let in as `admitted` when `password` fits one of `credentials`."""
 
     admitted: Admitted
-    credential: Credential
+    credentials: tuple[Credential, ...]
     password: bytes
 
+
+class Entrance(NamedTuple):
+    """Where a charger came in, and when.
+
+    `fault` says what is wrong with the certificate that it showed, for the charger of a record;
+    empty when it is this charger's.
+    """
+
+    listener: Listener = PLAIN
+    now_us: int = 0
+    fault: Callable[[ChargerRecord], str] = lambda record: f"{record.id} showed no certificate"
+
+
+PLAIN_ENTRANCE = Entrance()
 
 Verdict: TypeAlias = Denied | Admitted | PasswordNeeded
 
@@ -55,6 +70,7 @@ def examine(
     find: Callable[[str], ChargerRecord | None],
     spoken: Sequence[str],
     accept_unknown: Collection[IPv4Network | IPv6Network],
+    entrance: Entrance = PLAIN_ENTRANCE,
 ) -> Verdict:
     """Return what becomes of a handshake.
 
@@ -63,7 +79,8 @@ def examine(
         remote: the peer's address, without port.
         find: returns the record of an identity, or None.
         spoken: our subprotocols, the preferred one first.
-        accept_unknown: networks whose unknown chargers are enrolled.
+        accept_unknown: networks whose unknown chargers are enrolled, where there is no TLS.
+        entrance: the listener that it came in by, and what it showed there.
     """
     try:
         name = identity(request.path)
@@ -76,36 +93,53 @@ def examine(
     offered = subprotocols(request)
     record = find(name)
     if record is None:
-        network = _covering(remote, accept_unknown)
+        network = None if entrance.listener.encrypted else _covering(remote, accept_unknown)
         if network is None:
             return Denied("unknown_charger", name)
         if not CHARGER_NAME.fullmatch(name):
             return Denied("no_identity", name, "no record can have this identity")
         record = ChargerRecord(id=name, security_profile=0, networks=(str(network),))
         return Admitted(record, choose(offered, spoken), network=str(network))
-    if record.security_profile not in PROFILES_PLAIN:
+    profile = _profile(record, entrance.listener, authorization)
+    if profile is None:
         return Denied("security_profile", name, f"it is set to profile {record.security_profile}")
     networks = tuple(ip_network(text, strict=False) for text in record.networks)
-    if (networks or record.security_profile == 0) and _covering(remote, networks) is None:
+    if (networks or profile == 0) and _covering(remote, networks) is None:
         return Denied("network_not_allowed", name, f"{remote} is in none of its networks")
     chosen = choose(offered, spoken)
     pinned = not offered and record.subprotocol in spoken
-    admitted = Admitted(record, record.subprotocol if pinned else chosen, pinned)
-    if record.security_profile == 0:
+    spoken_here = record.subprotocol if pinned else chosen
+    admitted = Admitted(record, spoken_here, pinned, profile=profile)
+    if entrance.listener.certificates:
+        wrong = entrance.fault(record)
+        return Denied("certificate", record.id, wrong) if wrong else admitted
+    if profile == 0:
         return admitted
-    return _with_password(admitted, authorization)
+    return _with_password(admitted, authorization, entrance.now_us)
 
 
-def _with_password(admitted: Admitted, authorization: str) -> Denied | PasswordNeeded:
+def _profile(record: ChargerRecord, listener: Listener, authorization: str) -> int | None:
+    """Return the profile with which a charger comes; None: not one that it may come with.
+
+    Of two (it is being upgraded, and both are served here) the password says which one it is.
+    """
+    offered = [each for each in security_upgrade.profiles(record) if each in listener.profiles]
+    if not offered:
+        return None
+    return max(offered) if authorization else min(offered)
+
+
+def _with_password(admitted: Admitted, authorization: str, now_us: int) -> Denied | PasswordNeeded:
     record = admitted.record
     if not authorization:
         return Denied("no_password", record.id)
     given = basic(authorization, record.id)
     if given is None:
         return Denied("wrong_username", record.id, "the header is no Basic one for this identity")
-    if record.credential is None:
+    credentials = security_upgrade.keys(record, now_us)
+    if not credentials:
         return Denied("wrong_password", record.id, "the charger's record has no password")
-    return PasswordNeeded(admitted, record.credential, given)
+    return PasswordNeeded(admitted, credentials, given)
 
 
 def subprotocols(request: Request) -> tuple[str, ...]:

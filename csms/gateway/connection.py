@@ -30,6 +30,7 @@ try:
 except ImportError:  # a wheel without the C extension: slower, and right
     from websockets.utils import apply_mask
 
+from csms.gateway.listeners import PLAIN, Listener
 from csms.gateway.settings import GatewaySettings
 
 DEFLATE = (
@@ -114,19 +115,24 @@ class Connection(asyncio.Protocol):
         "_transport",
         "_ws",
         "accepted_us",
+        "certificate",
         "close_code",
         "close_reason",
         "frames_in",
         "frames_out",
         "last_seen_us",
         "line",
+        "listener",
         "path",
         "pinged_us",
         "remote",
     )
 
-    def __init__(self, gateway: Host) -> None:
+    def __init__(self, gateway: Host, listener: Listener = PLAIN) -> None:
         settings = gateway.settings
+        self.listener = listener
+        self.certificate: bytes | None = None
+        """What the charger showed in the TLS handshake, DER; forgotten once it was looked at."""
         self._gateway = gateway
         self._transport: asyncio.Transport | None = None
         self._ws = ServerProtocol(
@@ -354,6 +360,14 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     # handshake
+
+    def secured(self, certificate: bytes | None) -> None:
+        """The TLS handshake is done; the deadline goes on for the HTTP one."""
+        self.certificate = certificate
+
+    def tls_failed(self, detail: str) -> None:
+        """There will be no TLS: what came is none, or either side refuses the other."""
+        self._gateway.handshake_failed(self, detail, "tls_failed")
 
     def accept(self, request: Request, subprotocol: str) -> bool:
         """Answer 101, or what websockets makes of a bad request; return whether it is open."""

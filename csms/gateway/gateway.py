@@ -16,7 +16,14 @@ from websockets.http11 import Request
 from actors.charger.messages import Activated, Asked
 from actors.charger.settings import ChargerSettings
 from csms.gateway.activation import Activation
-from csms.gateway.admission import Admitted, Denied, PasswordNeeded, examine, subprotocols
+from csms.gateway.admission import (
+    Admitted,
+    Denied,
+    Entrance,
+    PasswordNeeded,
+    examine,
+    subprotocols,
+)
 from csms.gateway.attempts import Attempts, Quota
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
@@ -26,6 +33,8 @@ from csms.gateway.no_journal import NoJournal
 from csms.gateway.refusals import REFUSALS, Refusal
 from csms.gateway.settings import GatewaySettings
 from csms.gateway.takeover import Takeover
+from csms.pki.client_certificate import Trust, fault
+from domain import security_upgrade
 from domain.answers import (
     ACKNOWLEDGED,
     Answer,
@@ -40,8 +49,8 @@ from domain.answers import (
 )
 from domain.commands import Command, CommandResult, Outcome
 from domain.errors import JournalFailed, Unavailable
-from domain.events import ConnectionRefused, Entry, Event, encode_entry
-from domain.records import ChargerRecord
+from domain.events import ConnectionRefused, Entry, Event, SecurityRaised, encode_entry
+from domain.records import ChargerRecord, Credential
 from protocol.limits import SessionLimits
 from protocol.reading import ReadingLimits
 from protocol.version import Version
@@ -99,6 +108,8 @@ class Gateway:
         self.lines: dict[str, ChargerLine] = {}
         self.activation: Activation[ChargerLine]
         self.takeover: Takeover
+        self.trust = Trust()
+        """What the certificates of chargers are held against; replaced when its files change."""
         self.refusing = "starting"
         """A key of REFUSALS while nobody is let in, else empty."""
         self.paused = 0
@@ -192,8 +203,19 @@ class Gateway:
         if self.refusing or len(self.lines) >= self.settings.connections_max:
             self._refuse(connection, request, Denied(self.refusing or "full", ""))
             return
+        now_us = self.now_us()
+        shown, connection.certificate = connection.certificate, None
         verdict = examine(
-            request, connection.remote, self.directory.charger, self._spoken, self._accept_unknown
+            request,
+            connection.remote,
+            self.directory.charger,
+            self._spoken,
+            self._accept_unknown,
+            Entrance(
+                connection.listener,
+                now_us,
+                lambda record: fault(shown, record.id, record.serial_number, self.trust, now_us),
+            ),
         )
         if isinstance(verdict, Denied):
             if REFUSALS[verdict.reason].status == HTTPStatus.UNAUTHORIZED:
@@ -221,21 +243,26 @@ class Gateway:
         if not self._attempts.allowed(connection.remote, record.id, self.now_us()):
             self._refuse(connection, request, Denied("too_many_attempts", record.id))
             return
-        if not is_slow(needed.credential):
-            self._checked(
-                connection, request, needed, fits=verify(needed.credential, needed.password)
-            )
+        fast = [each for each in needed.credentials if not is_slow(each)]
+        slow = [each for each in needed.credentials if is_slow(each)]
+        fitting = next((each for each in fast if verify(each, needed.password)), None)
+        if fitting is not None or not slow:
+            self._checked(connection, request, needed, fitting)
             return
         # argon2 takes tens of milliseconds by design: once per password, off the loop. A digest of
         # what was proved spares it to the thousands that come back in a reconnect storm.
-        proof = hashlib.sha256(needed.credential.digest + b"\0" + needed.password).digest()
-        if proof in self._verified:
-            self._checked(connection, request, needed, fits=True)
-            return
-        self._start(self._check_slowly(connection, request, needed, proof))
+        for each in slow:
+            if _proof(each, needed.password) in self._verified:
+                self._checked(connection, request, needed, each)
+                return
+        self._start(self._check_slowly(connection, request, needed, slow))
 
     async def _check_slowly(
-        self, connection: Connection, request: Request, needed: PasswordNeeded, proof: bytes
+        self,
+        connection: Connection,
+        request: Request,
+        needed: PasswordNeeded,
+        slow: list[Credential],
     ) -> None:
         record = needed.admitted.record
         async with self._free_threads:
@@ -244,24 +271,30 @@ class Gateway:
             if not self._attempts.allowed(connection.remote, record.id, self.now_us()):
                 self._refuse(connection, request, Denied("too_many_attempts", record.id))
                 return
-            fits = await self.loop.run_in_executor(
-                self._threads, verify, needed.credential, needed.password
-            )
-        if fits:
-            self._verified[proof] = None
+            fitting = None
+            for each in slow:
+                if await self.loop.run_in_executor(self._threads, verify, each, needed.password):
+                    fitting = each
+                    break
+        if fitting is not None:
+            self._verified[_proof(fitting, needed.password)] = None
             if len(self._verified) > VERIFIED_KEPT_MAX:
                 self._verified.popitem(last=False)
-        self._checked(connection, request, needed, fits=fits)
+        self._checked(connection, request, needed, fitting)
 
     def _checked(
-        self, connection: Connection, request: Request, needed: PasswordNeeded, *, fits: bool
+        self,
+        connection: Connection,
+        request: Request,
+        needed: PasswordNeeded,
+        fitting: Credential | None,
     ) -> None:
         record = needed.admitted.record
-        if fits and connection not in self.connections:
+        if fitting is not None and connection not in self.connections:
             return  # it gave up meanwhile, and must not become a line that nothing closes
-        if fits:
+        if fitting is not None:
             self._attempts.succeeded(connection.remote, record.id)
-            self._admit(connection, request, needed.admitted)
+            self._admit(connection, request, needed.admitted, fitting)
         else:
             self._attempts.failed(connection.remote, record.id, self.now_us())
             self._refuse(connection, request, Denied("wrong_password", record.id))
@@ -309,7 +342,13 @@ class Gateway:
             status = REFUSALS[reason].status
             self._record_refusal(connection, Denied(reason, "", detail), status, None)
 
-    def _admit(self, connection: Connection, request: Request, admitted: Admitted) -> None:
+    def _admit(
+        self,
+        connection: Connection,
+        request: Request,
+        admitted: Admitted,
+        used: Credential | None = None,
+    ) -> None:
         record, name = admitted.record, admitted.subprotocol
         version = self._versions.get(name)
         if not connection.accept(request, "" if admitted.pinned else name):
@@ -322,12 +361,30 @@ class Gateway:
             self._record_refusal(connection, denied, 1002, request)
             connection.close(1002, "no common subprotocol")
             return
+        record = self._raise(record, admitted.profile, used)
+        admitted = admitted._replace(record=record)
         self._last_generation = max(self.now_us(), self._last_generation + 1)
         generation = self._last_generation
         if self.takeover.is_free(record.id):
             self._open(connection, record, version, generation, admitted.network)
         else:
             self._start(self._claim(connection, version, generation, admitted, request))
+
+    def _raise(self, record: ChargerRecord, profile: int, used: Credential | None) -> ChargerRecord:
+        """Note that a charger came with its pending profile or its new key (A05.FR.09, A01).
+
+        It counts here at once, and everywhere when the ledger has read it.
+        """
+        key = "" if used is None else security_upgrade.fingerprint(used)
+        raised = security_upgrade.raised(record, profile, key)
+        if raised is record:
+            return record
+        is_higher = raised.security_profile != record.security_profile
+        is_new_key = raised.candidate is not record.candidate
+        event = SecurityRaised(profile if is_higher else 0, key if is_new_key else "")
+        self.keep(record.id, 0, (event,))
+        self.directory.put(raised)
+        return raised
 
     async def _claim(
         self,
@@ -500,6 +557,8 @@ class Gateway:
         """Give an actor what the ledger knows, unless its line has closed meanwhile."""
         if line.connection.line is line:
             self.base.tell(line.address, message)
+            if line.member is not None:
+                line.member.known(message.known)
 
     def beat(self, slices: int, turn: int) -> None:
         """Ping the silent and abort the dead among one slice of the connections.
@@ -550,6 +609,10 @@ class Gateway:
         self._threads.shutdown(wait=False, cancel_futures=True)
         for task in self._tasks:
             task.cancel()
+
+
+def _proof(credential: Credential, password: bytes) -> bytes:
+    return hashlib.sha256(credential.digest + b"\0" + password).digest()
 
 
 def _poison_key(charger: str, action: str, text: bytes) -> bytes:

@@ -12,6 +12,7 @@ import logging
 import resource
 import secrets
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -20,10 +21,13 @@ from csms.gateway.activation import Activation
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
 from csms.gateway.gateway import Gateway, Parts, decode_command
+from csms.gateway.listeners import LISTENERS, Listener
 from csms.gateway.metrics import GatewayMetrics
 from csms.gateway.no_journal import NoJournal
 from csms.gateway.numbering import Numbering
 from csms.gateway.takeover import Takeover
+from csms.gateway.tls import Contexts
+from csms.gateway.tls_transport import TlsTransport
 from csms.settings import ProcessSettings
 from domain.errors import CsmsError, JournalFailed, Unavailable
 from domain.records import Changes
@@ -79,6 +83,7 @@ class GatewayProcess:
                 "refusing": self._refusing,
                 "metrics": self._metrics,
                 "disconnect": self._disconnect,
+                "reload_certificates": self._reload_certificates,
             },
             config.links,
         )
@@ -95,6 +100,7 @@ class GatewayProcess:
         self._meters = GatewayMetrics(Telemetry())
         self._reopening: asyncio.Task[None] | None = None
         self._broken: JournalFailed | None = None
+        self._contexts: Contexts | None = None
         self._told: dict[str, tuple[str, int]] = {}
         """How far each reader of the journal said it is: (uuid, lsn)."""
         self._watch_links()
@@ -162,14 +168,11 @@ class GatewayProcess:
         self._numbering.start()
         await self._wait_for_records()
         await self._start_journal()
-        listener = await self._loop.create_server(
-            lambda: Connection(gateway),
-            sock=self._ctx.sockets["chargers"],
-            backlog=config.listen.backlog,
-        )
+        listeners = await self._listen()
         # A connection is looked at every `slices` seconds: often enough for its ping.
         slices = max(1, min(BEAT_SLICES, int(config.gateway.ping_s / BEAT_S)))
         turn = 0
+        looked_s = self._loop.time()
         while not self._ctx.draining.is_set():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ctx.draining.wait(), BEAT_S)
@@ -178,12 +181,53 @@ class GatewayProcess:
             turn = (turn + 1) % slices
             gateway.beat(slices, turn)
             self._report()
-        await self._drain(listener)
+            if self._loop.time() - looked_s >= config.tls.watch_s:
+                looked_s = self._loop.time()
+                await self._refresh_certificates()
+        await self._drain(listeners)
 
-    async def _drain(self, listener: asyncio.Server) -> None:
+    async def _listen(self) -> list[asyncio.Server]:
+        """Accept from every listening socket that main has opened."""
+        if self._config.listen.encrypted:
+            self._contexts = Contexts(self._config.tls, self._config.paths.pki)
+            self._gateway.trust = self._contexts.trust
+        return [
+            await self._loop.create_server(
+                self._accepting(listener),
+                sock=self._ctx.sockets[listener.socket],
+                backlog=self._config.listen.backlog,
+            )
+            for listener in LISTENERS
+            if listener.socket in self._ctx.sockets
+        ]
+
+    def _accepting(self, listener: Listener) -> Callable[[], asyncio.Protocol]:
+        """Return what makes the protocol of a new connection."""
+        gateway, contexts = self._gateway, self._contexts
+        if not listener.encrypted:
+            return lambda: Connection(gateway, listener)
+        assert contexts is not None
+        return lambda: TlsTransport(Connection(gateway, listener), contexts.of(listener))
+
+    async def _refresh_certificates(self) -> bool:
+        """Look whether a file of TLS has changed; what is new counts for new connections."""
+        contexts = self._contexts
+        if contexts is None or not await self._loop.run_in_executor(None, contexts.refresh):
+            return False
+        self._gateway.trust = contexts.trust
+        return True
+
+    async def _reload_certificates(self, link: Link, body: object) -> dict[str, object]:
+        del link, body
+        changed = await self._refresh_certificates()
+        failures = 0 if self._contexts is None else self._contexts.failures
+        return {"changed": changed, "failures": failures}
+
+    async def _drain(self, listeners: list[asyncio.Server]) -> None:
         gateway = self._gateway
         gateway.refusing = "draining"
-        listener.close()
+        for listener in listeners:
+            listener.close()
         await gateway.close_all(1012, "service restart", self._config.gateway.close_per_s)
         deadline = self._loop.time() + DRAIN_WAIT_S
         while gateway.ending and self._loop.time() < deadline:  # noqa: ASYNC110

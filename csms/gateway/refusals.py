@@ -30,6 +30,12 @@ REFUSALS: Mapping[str, Refusal] = {
     "security_profile": Refusal(
         401, NOT_AUTHORIZED, "The charger's security profile needs another listener."
     ),
+    "certificate": Refusal(
+        401, NOT_AUTHORIZED, "The certificate is not the charger's, or not valid; see the detail."
+    ),
+    "tls_failed": Refusal(
+        525, "", "The TLS handshake failed: no TLS, no common version or cipher, or a bad chain."
+    ),
     "too_many_attempts": Refusal(
         429, "Too many attempts.\n", "Too many failed sign-ins from this address."
     ),

@@ -4,20 +4,27 @@ import asyncio
 import base64
 import contextlib
 import json
+import uuid
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection, connect
 
 from actors.charger.settings import ChargerSettings
+from actors.site.control import ControlSettings
 from csms.gateway.activation import Activation
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
 from csms.gateway.gateway import Gateway, Parts
+from csms.gateway.listeners import MUTUAL_TLS, PLAIN, TLS, Listener
 from csms.gateway.numbers import Numbers
 from csms.gateway.settings import GatewaySettings
+from csms.gateway.sites import Peer, SiteParts, Sites
 from csms.gateway.takeover import Takeover
+from csms.gateway.tls import Contexts
+from csms.gateway.tls_transport import TlsTransport
 from domain.errors import Unavailable
 from domain.events import Entry, Event, decode_entry
 from domain.records import Changes, ChargerRecord, TokenRecord
@@ -55,8 +62,16 @@ class CountingMeters:
 
 
 class Harness:
-    def __init__(self, gateway: Gateway, port: int, path: Path, meters: CountingMeters) -> None:
+    def __init__(
+        self,
+        gateway: Gateway,
+        port: int,
+        path: Path,
+        meters: CountingMeters,
+        ports: Mapping[Listener, int],
+    ) -> None:
         self.gateway = gateway
+        self.ports = ports
         self.port = port
         self.path = path
         self.meters = meters
@@ -82,6 +97,7 @@ class Harness:
         password: str | bytes | None = None,
         subprotocols: tuple[str, ...] | None = ("ocpp1.6",),
         path: str | None = None,
+        listener: Listener = PLAIN,
         **more: object,
     ) -> AsyncIterator[ClientConnection]:
         headers = {}
@@ -89,7 +105,9 @@ class Harness:
             secret = password if isinstance(password, bytes) else password.encode()
             token = base64.b64encode(name.encode() + b":" + secret).decode()
             headers["Authorization"] = f"Basic {token}"
-        url = f"ws://127.0.0.1:{self.port}{path}" if path is not None else self.url + name
+        port = self.ports.get(listener, self.port)
+        place = path if path is not None else f"/ocpp/{name}"
+        url = f"{listener.scheme}://127.0.0.1:{port}{place}"
         async with connect(
             url, subprotocols=subprotocols, additional_headers=headers, **more
         ) as socket:
@@ -125,10 +143,14 @@ async def gateway_running(
     ask_ledger=None,
     session_limits: SessionLimits | None = None,
     reading_limits: ReadingLimits | None = None,
+    contexts: Contexts | None = None,
+    name: str = "gw0",
+    peers: Mapping[str, Peer] | None = None,
+    site_control: ControlSettings | None = None,
 ) -> AsyncIterator[Harness]:
     loop = asyncio.get_running_loop()
     base = AsyncioBase()
-    path = folder / "gw0.db"
+    path = folder / f"{name}.db"
     failures: list[Exception] = []
     journal = JournalWriter(
         path, journal_settings or JournalSettings(), deliver_in(loop), failures.append
@@ -140,7 +162,7 @@ async def gateway_running(
     meters = CountingMeters()
     gateway = Gateway(
         Parts(
-            name="gw0",
+            name=name,
             loop=loop,
             clock=Clock(),
             settings=settings or GatewaySettings(),
@@ -161,22 +183,50 @@ async def gateway_running(
 
     gateway.activation = Activation(loop, ask_ledger or away, gateway.activated, 500, 0.001)
     gateway.takeover = Takeover(gateway.settings, (), gateway.line, gateway.now_us)
+    gateway.sites = Sites(
+        SiteParts(
+            name=name,
+            base=base,
+            loop=loop,
+            now_us=gateway.now_us,
+            peers=peers or {},
+            find=gateway.line,
+            command=lambda command: gateway.command(command, wait=True),
+            new_id=lambda: str(uuid.uuid4()),
+            control=site_control or ControlSettings(gather_s=0.05),
+        )
+    )
     gateway.refusing = ""
     server = await loop.create_server(lambda: Connection(gateway), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
+    encrypted = {}
+    if contexts is not None:
+        gateway.trust = contexts.trust
+        for listener in (TLS, MUTUAL_TLS):
+            encrypted[listener] = await loop.create_server(
+                partial(_over_tls, gateway, listener, contexts), "127.0.0.1", 0
+            )
+    ports = {each: one.sockets[0].getsockname()[1] for each, one in encrypted.items()}
     try:
-        yield Harness(gateway, port, path, meters)
+        yield Harness(gateway, port, path, meters, ports)
     finally:
         server.close()
+        for each in encrypted.values():
+            each.close()
         gateway.close_all_now(1001, "test over")
         for _ in range(100):
             if not gateway.connections:
                 break
             await asyncio.sleep(0.02)
+        gateway.sites.stop()
         gateway.stop()
         base.shutdown()
         journal.close()
         await server.wait_closed()
+
+
+def _over_tls(gateway: Gateway, listener: Listener, contexts: Contexts) -> TlsTransport:
+    return TlsTransport(Connection(gateway, listener), contexts.of(listener))
 
 
 def keyed(name: str, **more: object) -> ChargerRecord:
