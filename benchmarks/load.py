@@ -35,6 +35,8 @@ MEASURANDS = (
 PAYLOADS = 64
 RETURN_S_MAX = 0.25
 """A charger that lost its connection comes back after a random time up to this."""
+IP_BIND_ADDRESS_NO_PORT = 24
+"""Of Linux (ip(7)); Python 3.11 has no name for it."""
 ANSWER_S_MAX = 10.0
 """How long the last answers of a window, or a whole handshake, may take."""
 
@@ -149,10 +151,20 @@ class LoadCharger(asyncio.Protocol):
 
     async def dial(self, host: str, port: int) -> None:
         """Open the socket; the handshake and the boot follow by themselves. OSError."""
-        local = (self.source, 0) if self.source else None
-        await asyncio.get_running_loop().create_connection(
-            lambda: self, host, port, local_addr=local, family=socket.AF_INET
-        )
+        loop = asyncio.get_running_loop()
+        sock = socket.socket(socket.AF_INET)
+        try:
+            sock.setblocking(False)
+            if self.source:
+                # The port is chosen when the peer is known. Without it bind() looks for one that
+                # nobody uses at all, for milliseconds when thousands are in use.
+                sock.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
+                sock.bind((self.source, 0))
+            await loop.sock_connect(sock, (host, port))
+        except BaseException:
+            sock.close()
+            raise
+        await loop.create_connection(lambda: self, sock=sock)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert hasattr(transport, "write")
