@@ -23,6 +23,8 @@ from pydantic_core import ErrorDetails
 
 from actors.charger.settings import ChargerSettings
 from actors.ledger.settings import LedgerSettings
+from actors.site.control import ControlSettings
+from actors.site.settings import SiteSettings
 from csms.api.settings import ApiSettings
 from csms.gateway.settings import GatewaySettings
 from csms.gateway.tls_settings import TlsSettings
@@ -76,6 +78,8 @@ class Config(BaseModel):
     tls: TlsSettings = _section(TlsSettings)
     pki: PkiSettings = _section(PkiSettings)
     charger: ChargerSettings = _section(ChargerSettings)
+    sites: SiteSettings = _section(SiteSettings)
+    site_control: ControlSettings = _section(ControlSettings)
     reading: ReadingLimits = _section(ReadingLimits)
     journal: JournalSettings = _section(JournalSettings)
     relational: RelationalSettings = _section(RelationalSettings)

@@ -78,6 +78,19 @@ class ActiveTransaction(msgspec.Struct, frozen=True, array_like=True, gc=False):
     revision: int = 0
 
 
+class SiteRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A site whose power is shared out. `model` and `schedule` are JSON texts."""
+
+    id: str
+    tenant: str = "default"
+    model: str = ""
+    """A `domain.site.Site`; empty: its power is not shared out."""
+    schedule: str = "[]"
+    """A list of `domain.site.CapacityLimit`."""
+    revision: int = 0
+    deleted: bool = False
+
+
 class Changes(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A piece of the change feed. Apply in order; `revision` is where it ends."""
 
@@ -87,3 +100,4 @@ class Changes(msgspec.Struct, frozen=True, array_like=True, gc=False):
     transactions: tuple[ActiveTransaction, ...] = ()
     complete: bool = False
     """True: this is a whole snapshot; forget what was known before."""
+    sites: tuple[SiteRecord, ...] = ()

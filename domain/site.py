@@ -26,7 +26,9 @@ class CircuitKind(StrEnum):
     """The connection to the grid, as the contract has it."""
 
 
-class Circuit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+class Circuit(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
     """A node of a site's tree. All current of its EVSEs and circuits below flows through it."""
 
     id: str
@@ -72,6 +74,8 @@ class EvsePlace(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
     """DC: output power by input power."""
     resolution_a: float = 1.0
     """The smallest step in which its limit can be set."""
+    fallback_a: float = -1.0
+    """What the installer has set it to draw at most while nobody tells it a limit; -1: max_a."""
 
 
 class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
@@ -84,7 +88,9 @@ class Site(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """Between a phase and neutral."""
 
 
-class CapacityLimit(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
+class CapacityLimit(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
     """A limit of one circuit for some time. Of all sources the lowest valid one counts."""
 
     circuit: str

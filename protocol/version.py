@@ -12,6 +12,7 @@ from domain.answers import Answer
 from domain.commands import Priority
 from domain.reports import Report
 from protocol.dialect import Dialect
+from protocol.limits_on_chargers import ChargerLimit
 from protocol.reading import Reading, ReadingLimits
 from protocol.schemas import Schemas
 
@@ -105,3 +106,5 @@ class Version:
     inbound: Mapping[str, Inbound]
     outbound: Mapping[str, Outbound]
     schemas: Schemas
+    write_limit: Callable[[ChargerLimit], dict[str, Any]] | None = None
+    """The payload of SetChargingProfile; None: it cannot be told limits."""

@@ -20,7 +20,10 @@ def ceiling_a(spot: Spot) -> float:
 
 
 def _told(spot: Spot, most: float) -> float:
-    standing = most if spot.standing_a is None else spot.standing_a
+    fallback_a = spot.place.fallback_a
+    standing = spot.standing_a
+    if standing is None:
+        standing = fallback_a if fallback_a >= 0 else most
     if spot.session and spot.online and spot.limit_a is not None:
         worst = spot.limit_a
     elif spot.limit_a is not None:

@@ -212,5 +212,7 @@ def _place_problems(place: EvsePlace, by_id: Mapping[str, Circuit]) -> Iterable[
         yield Problem(f"{here}.resolution_a", f"must be {RESOLUTION_A_MIN:g} A or more")
     elif place.max_a // place.resolution_a * place.resolution_a < place.min_a:
         yield Problem(f"{here}.resolution_a", "no step lies between min_a and max_a")
+    if place.fallback_a > place.max_a:
+        yield Problem(f"{here}.fallback_a", f"{place.fallback_a:g} A is above max_a")
     if not 0 < place.efficiency <= 1:
         yield Problem(f"{here}.efficiency", f"{place.efficiency:g} is not above 0 and at most 1")

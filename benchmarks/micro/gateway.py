@@ -39,6 +39,7 @@ from csms.gateway.metrics import GatewayMetrics
 from csms.gateway.numbers import Numbers
 from csms.gateway.process import raise_descriptor_limit
 from csms.gateway.settings import GatewaySettings
+from csms.gateway.sites import SiteParts, Sites
 from csms.gateway.takeover import Takeover
 from domain.events import Entry, MessageExchanged, encode_entry
 from protocol.codec import decode
@@ -99,6 +100,18 @@ def gateway(folder: Path, loop: asyncio.AbstractEventLoop) -> Gateway:
         settings.activation_pause_ms / 1e3,
     )
     built.takeover = Takeover(settings, [], built.line, built.now_us)
+    built.sites = Sites(
+        SiteParts(
+            name=built.name,
+            base=built.base,
+            loop=loop,
+            now_us=built.now_us,
+            peers={},
+            find=built.line,
+            command=lambda command: built.command(command, wait=True),
+            new_id=lambda: "",
+        )
+    )
     built.refusing = ""
     return built
 

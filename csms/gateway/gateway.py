@@ -32,6 +32,7 @@ from csms.gateway.meters import Meters
 from csms.gateway.no_journal import NoJournal
 from csms.gateway.refusals import REFUSALS, Refusal
 from csms.gateway.settings import GatewaySettings
+from csms.gateway.sites import Sites
 from csms.gateway.takeover import Takeover
 from csms.pki.client_certificate import Trust, fault
 from domain import security_upgrade
@@ -108,6 +109,7 @@ class Gateway:
         self.lines: dict[str, ChargerLine] = {}
         self.activation: Activation[ChargerLine]
         self.takeover: Takeover
+        self.sites: Sites
         self.trust = Trust()
         """What the certificates of chargers are held against; replaced when its files change."""
         self.refusing = "starting"

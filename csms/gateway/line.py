@@ -29,7 +29,9 @@ from actors.charger.shell import ChargerActor
 from csms.gateway.activation import Activation
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
+from csms.gateway.member import Member
 from csms.gateway.offset import ClockOffset
+from csms.gateway.sites import Sites
 from domain.answers import Answer
 from domain.commands import CommandResult, Outcome
 from domain.errors import JournalFailed, Unavailable
@@ -89,6 +91,7 @@ class House(Protocol):
     session_limits: SessionLimits
     reading_limits: ReadingLimits
     activation: "Activation[ChargerLine]"
+    sites: Sites
 
     @property
     def journal(self) -> Journal:
@@ -137,6 +140,7 @@ class ChargerLine:
         "connection",
         "fenced",
         "generation",
+        "member",
         "offset_us",
         "record",
         "session",
@@ -162,6 +166,8 @@ class ChargerLine:
         self.session = Session(
             role=Role.CSMS, dialect=version.dialect, limits=gateway.session_limits
         )
+        self.member: Member | None = None
+        """What its site hears of it."""
         self.fenced = False
         """True: another connection owns the charger; nothing of this one counts any more."""
         self.offset_us = 0
@@ -197,6 +203,8 @@ class ChargerLine:
             gateway.name,
         )
         self._keep((ChargerEnrolled(network), connected) if network else (connected,))
+        if record.site:
+            self.member = gateway.sites.join(record.id, record.site)
         gateway.activation.ask(self)
 
     def close(self) -> None:
@@ -207,6 +215,8 @@ class ChargerLine:
                 timer.cancel()
         self.session.close(gateway.now_us())
         self._handle_events(gateway.now_us())
+        if self.member is not None:
+            gateway.sites.leave(self.member)
         self._keep_always(
             (
                 ChargerDisconnected(
@@ -468,6 +478,8 @@ class ChargerLine:
             self.fence(1013, "the journal is behind")
         except JournalFailed:
             self.fenced = True  # never answered; the gateway closes every connection
+        if self.member is not None:
+            self.member.heard(effect.events)
 
     def _answer(self, call: Call, answer: bytes) -> None:
         delay_ms = self.record.reply_delay_ms

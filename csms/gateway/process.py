@@ -12,6 +12,7 @@ import logging
 import resource
 import secrets
 import sqlite3
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,10 +22,12 @@ from csms.gateway.activation import Activation
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
 from csms.gateway.gateway import Gateway, Parts, decode_command
+from csms.gateway.line import ChargerLine
 from csms.gateway.listeners import LISTENERS, Listener
 from csms.gateway.metrics import GatewayMetrics
 from csms.gateway.no_journal import NoJournal
 from csms.gateway.numbering import Numbering
+from csms.gateway.sites import SiteParts, Sites
 from csms.gateway.takeover import Takeover
 from csms.gateway.tls import Contexts
 from csms.gateway.tls_transport import TlsTransport
@@ -83,6 +86,8 @@ class GatewayProcess:
                 "refusing": self._refusing,
                 "metrics": self._metrics,
                 "disconnect": self._disconnect,
+                "site": lambda _link, body: self._gateway.sites.heard(body),
+                "limit": lambda _link, body: self._gateway.sites.limit(body),
                 "reload_certificates": self._reload_certificates,
             },
             config.links,
@@ -154,6 +159,20 @@ class GatewayProcess:
             config.gateway.activation_pause_ms / 1e3,
         )
         gateway.takeover = Takeover(config.gateway, self._peers, gateway.line, gateway.now_us)
+        gateway.sites = Sites(
+            SiteParts(
+                name=self._ctx.name,
+                base=self._base,
+                loop=self._loop,
+                now_us=gateway.now_us,
+                peers={peer.path.stem: peer for peer in self._peers},
+                settings=config.sites,
+                control=config.site_control,
+                find=gateway.line,
+                command=lambda command: gateway.command(command, wait=True),
+                new_id=lambda: str(uuid.uuid4()),
+            )
+        )
         self._meters.watch(gateway)
         return gateway
 
@@ -180,6 +199,7 @@ class GatewayProcess:
                 raise self._broken
             turn = (turn + 1) % slices
             gateway.beat(slices, turn)
+            gateway.sites.beat()
             self._report()
             if self._loop.time() - looked_s >= config.tls.watch_s:
                 looked_s = self._loop.time()
@@ -238,6 +258,7 @@ class GatewayProcess:
             self._reopening.cancel()
         with contextlib.suppress(JournalFailed):
             await self._loop.run_in_executor(None, gateway.journal.close)
+        gateway.sites.stop()
         gateway.stop()
         self._numbering.stop()
         self._base.shutdown()
@@ -274,21 +295,26 @@ class GatewayProcess:
             changes = _changes.decode(path.read_bytes())
         except (OSError, msgspec.DecodeError):
             return False
-        self._directory.apply(changes)
+        self._apply(changes)
         return True
+
+    def _apply(self, changes: Changes) -> None:
+        self._directory.apply(changes)
+        for site in changes.sites:
+            self._gateway.sites.apply(site)
 
     async def _subscribe(self, link: Link) -> None:
         body = {"gateway": self._ctx.name, "revision": self._directory.revision}
         answer = await link.ask("subscribe", body, 30.0)
         assert isinstance(answer, bytes)
-        self._directory.apply(_changes.decode(answer))
+        self._apply(_changes.decode(answer))
         self._has_records.set()
 
     def _changed(self, link: Link, body: object) -> dict[str, int]:
         del link
         assert isinstance(body, bytes)
         changes = _changes.decode(body)
-        self._directory.apply(changes)
+        self._apply(changes)
         for charger in changes.chargers:
             line = self._gateway.line(charger.id)
             if line is None:
@@ -299,7 +325,17 @@ class GatewayProcess:
                 line.fence(1008, "has to sign in by its new security profile")
             else:
                 line.record = charger
+                self._belong(line)
         return {"revision": self._directory.revision}
+
+    def _belong(self, line: ChargerLine) -> None:
+        """Let a charger join or change its site."""
+        sites, site = self._gateway.sites, line.record.site
+        if line.member is not None:
+            sites.move(line.member, site)
+        elif site:
+            line.member = sites.join(line.charger, site)
+            self._gateway.activation.ask(line)  # which sessions run is what the ledger knows
 
     # journal
 

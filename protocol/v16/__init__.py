@@ -64,4 +64,5 @@ V16 = Version(
     inbound=INBOUND,
     outbound=OUTBOUND,
     schemas=load_schemas("v16"),
+    write_limit=smart_charging.write_limit,
 )

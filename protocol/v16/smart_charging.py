@@ -3,8 +3,33 @@
 Limits protect fuses, so they go before everything else.
 """
 
+from typing import Any
+
 from domain.commands import Priority
+from protocol.limits_on_chargers import ChargerLimit
 from protocol.version import Outbound
+
+
+def write_limit(limit: ChargerLimit) -> dict[str, Any]:
+    """Return the payload of SetChargingProfile (sections 5.16, 7.8).
+
+    Relative, so that a wrong clock of the charger changes nothing.
+    """
+    schedule = {
+        "chargingRateUnit": limit.unit,
+        "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit.rate}],
+    }
+    profile: dict[str, Any] = {
+        "chargingProfileId": limit.profile,
+        "stackLevel": limit.stack_level,
+        "chargingProfilePurpose": "TxProfile" if limit.session else "TxDefaultProfile",
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": schedule,
+    }
+    if limit.session:
+        profile["transactionId"] = int(limit.session)
+    return {"connectorId": limit.evse, "csChargingProfiles": profile}
+
 
 OUTBOUND = (
     # Unknown means that no profile matched: nothing was cleared.

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping
 from functools import partial
@@ -12,6 +13,7 @@ from pathlib import Path
 from websockets.asyncio.client import ClientConnection, connect
 
 from actors.charger.settings import ChargerSettings
+from actors.site.control import ControlSettings
 from csms.gateway.activation import Activation
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
@@ -19,6 +21,7 @@ from csms.gateway.gateway import Gateway, Parts
 from csms.gateway.listeners import MUTUAL_TLS, PLAIN, TLS, Listener
 from csms.gateway.numbers import Numbers
 from csms.gateway.settings import GatewaySettings
+from csms.gateway.sites import Peer, SiteParts, Sites
 from csms.gateway.takeover import Takeover
 from csms.gateway.tls import Contexts
 from csms.gateway.tls_transport import TlsTransport
@@ -142,6 +145,8 @@ async def gateway_running(
     reading_limits: ReadingLimits | None = None,
     contexts: Contexts | None = None,
     name: str = "gw0",
+    peers: Mapping[str, Peer] | None = None,
+    site_control: ControlSettings | None = None,
 ) -> AsyncIterator[Harness]:
     loop = asyncio.get_running_loop()
     base = AsyncioBase()
@@ -178,6 +183,19 @@ async def gateway_running(
 
     gateway.activation = Activation(loop, ask_ledger or away, gateway.activated, 500, 0.001)
     gateway.takeover = Takeover(gateway.settings, (), gateway.line, gateway.now_us)
+    gateway.sites = Sites(
+        SiteParts(
+            name=name,
+            base=base,
+            loop=loop,
+            now_us=gateway.now_us,
+            peers=peers or {},
+            find=gateway.line,
+            command=lambda command: gateway.command(command, wait=True),
+            new_id=lambda: str(uuid.uuid4()),
+            control=site_control or ControlSettings(gather_s=0.05),
+        )
+    )
     gateway.refusing = ""
     server = await loop.create_server(lambda: Connection(gateway), "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -200,6 +218,7 @@ async def gateway_running(
             if not gateway.connections:
                 break
             await asyncio.sleep(0.02)
+        gateway.sites.stop()
         gateway.stop()
         base.shutdown()
         journal.close()

@@ -1,0 +1,178 @@
+"""A charger of a site: what the site's actor must hear of it, and what it was told."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from actors.site.messages import (
+    ChargerCame,
+    ChargerWent,
+    CurrentMeasured,
+    KnownLimit,
+    Message,
+    SessionBegan,
+    SessionEnded,
+)
+from domain.events import (
+    EnergyMeasured,
+    Event,
+    Sample,
+    TransactionEndedProvisionally,
+    TransactionProgressed,
+    TransactionStarted,
+    TransactionStopped,
+)
+from domain.known import KnownCharger
+
+VOLTS: Final = 230.0
+"""To turn power into current where a charger measures only power."""
+THREE: Final = 3
+PHASE_OF: Final[Mapping[str, int]] = {
+    "L1": 0, "L2": 1, "L3": 2, "L1-N": 0, "L2-N": 1, "L3-N": 2,
+}  # fmt: skip
+WATTS: Final[Mapping[str, float]] = {"W": 1.0, "kW": 1_000.0}
+
+
+class Member:
+    """Turns what a charger reports into messages for its site; remembers what it has accepted.
+
+    It outlives the site's actor, wherever that is: `introduce` tells a new one everything.
+    """
+
+    __slots__ = ("_limits", "_sessions", "_tell", "charger", "introduced", "site")
+
+    def __init__(self, charger: str, site: str, tell: Callable[[str, Message], None]) -> None:
+        self.charger = charger
+        self.site = site
+        self.introduced = False
+        """False until the ledger has said which sessions run."""
+        self._tell = tell
+        self._limits: dict[int, KnownLimit] = {}
+        self._sessions: dict[int, SessionBegan] = {}
+
+    def introduce(self) -> None:
+        """Tell the site's actor all that is known."""
+        self.introduced = True
+        self._say(ChargerCame(self.charger, dict(self._limits)))
+        for session in self._sessions.values():
+            self._say(session)
+
+    def leave(self) -> None:
+        """The connection has gone."""
+        if self.introduced:
+            self._say(ChargerWent(self.charger))
+
+    def known(self, known: KnownCharger | None) -> None:
+        """Take what the ledger knows, then join."""
+        for seen in known.transactions if known is not None else ():
+            if seen.open and seen.connector not in self._sessions:
+                session = seen.said or str(seen.transaction)
+                began = SessionBegan(
+                    self.charger, seen.connector, session, seen.started_us, fresh=False
+                )
+                self._sessions[seen.connector] = began
+        self.introduce()
+
+    def heard(self, events: Iterable[Event]) -> None:
+        """Tell the site what matters to it of a message of the charger."""
+        for event in events:
+            reader = READERS.get(type(event))
+            if reader is not None:
+                reader(self, event)
+
+    def accepted(self, evse: int, limit_a: float, session: str) -> None:
+        """Remember a limit that the charger has accepted."""
+        before = self._limits.get(evse, KnownLimit())
+        if not session:
+            self._limits[evse] = KnownLimit(limit_a, before.session_a)
+        elif self._session(evse) == session:
+            self._limits[evse] = KnownLimit(before.standing_a, limit_a)
+
+    def _session(self, evse: int) -> str:
+        began = self._sessions.get(evse)
+        return began.session if began is not None else ""
+
+    def _say(self, message: Message) -> None:
+        self._tell(self.site, message)
+
+    def _news(self, message: Message) -> None:
+        if self.introduced:
+            self._say(message)
+
+    def _begin(self, evse: int, session: str, at_us: int) -> None:
+        if evse <= 0 or self._session(evse) == session:
+            return
+        self._forget_limit(evse)
+        began = SessionBegan(self.charger, evse, session, at_us)
+        self._sessions[evse] = began
+        self._news(began)
+
+    def _end(self, session: str) -> None:
+        for evse, began in list(self._sessions.items()):
+            if began.session == session:
+                del self._sessions[evse]
+                self._forget_limit(evse)
+                self._news(SessionEnded(self.charger, evse, session))
+
+    def _forget_limit(self, evse: int) -> None:
+        before = self._limits.get(evse)
+        if before is not None:
+            self._limits[evse] = KnownLimit(before.standing_a)
+
+    def _started(self, event: TransactionStarted) -> None:
+        self._begin(event.connector, str(event.transaction), event.at_us)
+
+    def _stopped(self, event: TransactionStopped | TransactionEndedProvisionally) -> None:
+        self._end(str(event.transaction))
+
+    def _progressed(self, event: TransactionProgressed) -> None:
+        if event.kind == "Ended":
+            self._end(event.said)
+            return
+        self._begin(event.connector, event.said, event.at_us)
+        self._measured(event.connector, event.samples)
+
+    def _energy(self, event: EnergyMeasured) -> None:
+        self._measured(event.connector, event.samples)
+
+    def _measured(self, evse: int, samples: tuple[Sample, ...]) -> None:
+        if not samples or evse not in self._sessions:
+            return
+        current_a = currents(samples)
+        if current_a is not None:
+            self._news(CurrentMeasured(self.charger, evse, current_a, samples[-1].at_us))
+
+
+def currents(samples: Iterable[Sample]) -> tuple[float, float, float] | None:
+    """Return what flows on each phase of the EVSE, A; None when no sample says.
+
+    Current goes before power; a value without a phase is that of each.
+    """
+    found: dict[str, list[float | None]] = {}
+    for sample in samples:
+        if sample.measurand == "Current.Import" and sample.unit == "A":
+            kind, amperes = "current", sample.value
+        elif sample.measurand == "Power.Active.Import" and sample.unit in WATTS:
+            kind, amperes = "power", sample.value * WATTS[sample.unit] / VOLTS
+            if not sample.phase:
+                amperes /= THREE
+        else:
+            continue
+        phases = found.setdefault(kind, [None] * THREE)
+        if sample.phase in PHASE_OF:
+            phases[PHASE_OF[sample.phase]] = amperes
+        elif not sample.phase:
+            phases[:] = [amperes if value is None else value for value in phases]
+    best = found.get("current") or found.get("power")
+    if best is None:
+        return None
+    one, two, three = (value or 0.0 for value in best)
+    return one, two, three
+
+
+READERS: Mapping[type, Callable[..., None]] = {
+    TransactionStarted: Member._started,  # noqa: SLF001 - the table of this very class
+    TransactionStopped: Member._stopped,  # noqa: SLF001
+    TransactionEndedProvisionally: Member._stopped,  # noqa: SLF001
+    TransactionProgressed: Member._progressed,  # noqa: SLF001
+    EnergyMeasured: Member._energy,  # noqa: SLF001
+}

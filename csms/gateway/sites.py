@@ -1,0 +1,428 @@
+"""Sites: who owns each, and the way between chargers, their site's actor, and back.
+
+The owner of a site is found by rendezvous hashing over the gateways that are up, so nobody has to
+agree on anything: when a gateway goes, each of its sites has a new owner, and the gateways tell it
+their chargers again. The new one first listens (`ControlSettings.gather_s`).
+
+    charger's line --Member--> tell --+-- here: the actor's mailbox
+                                      +-- link `site` to the owner
+    site's actor --set_limit--------+-- here: SetChargingProfile through the charger's actor
+                                      +-- link `limit` to the charger's gateway
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, Protocol
+
+import msgspec
+from thespian.actors import ActorAddress, ActorExitRequest
+
+from actors.site.control import ControlSettings
+from actors.site.effects import Doubted, SetLimit, Shared, Trusted, Wake
+from actors.site.messages import (
+    CapacitySet,
+    ChargerCame,
+    ChargerWent,
+    CurrentMeasured,
+    LimitAnswered,
+    LoadMeasured,
+    Message,
+    SessionBegan,
+    SessionEnded,
+    SiteSet,
+    Tick,
+    WishSet,
+)
+from actors.site.settings import SiteSettings
+from actors.site.shell import SiteActor
+from actors.site.tree import SiteModelWrong, compile_tree
+from csms.gateway.member import Member
+from domain.commands import Command, CommandResult, Outcome, Priority
+from domain.records import SiteRecord
+from domain.site import Allocation, CapacityLimit, Site
+from protocol.limits_on_chargers import ChargerLimit
+from protocol.version import Version
+from supervisor.asyncio_base import AsyncioBase
+
+log = logging.getLogger(__name__)
+
+SET_CHARGING_PROFILE = "SetChargingProfile"
+ISSUER = "site"
+INTRODUCE = "introduce"
+"""Instead of a message: tell me of your chargers again, my actor has forgotten them."""
+_KINDS: Mapping[str, type] = {
+    cls.__name__: cls
+    for cls in (
+        ChargerCame,
+        ChargerWent,
+        SessionBegan,
+        SessionEnded,
+        CurrentMeasured,
+        LimitAnswered,
+        LoadMeasured,
+        WishSet,
+    )
+}
+_encode = msgspec.msgpack.Encoder().encode
+
+
+class Peer(Protocol):
+    """The link to another gateway (supervisor.links.LinkClient)."""
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it can be told something."""
+
+    def tell(self, method: str, body: Any = None) -> None:  # noqa: ANN401 - as LinkClient
+        """Tell it; raises LinkError when it is down."""
+
+
+class Charger(Protocol):
+    """As much of a line as a limit needs."""
+
+    charger: str
+    version: Version
+    member: Member | None
+
+
+class SiteParts(msgspec.Struct):
+    """What the sites of a gateway are built from."""
+
+    name: str
+    base: AsyncioBase
+    loop: asyncio.AbstractEventLoop
+    now_us: Callable[[], int]
+    peers: Mapping[str, Peer]
+    find: Callable[[str], Charger | None]
+    command: Callable[[Command], Awaitable[CommandResult | None]]
+    new_id: Callable[[], str]
+    settings: SiteSettings = SiteSettings()
+    control: ControlSettings = ControlSettings()
+
+
+class Sites:
+    """The sites of one gateway: those that it owns, and its chargers of any site."""
+
+    def __init__(self, parts: SiteParts) -> None:
+        self._parts = parts
+        self._records: dict[str, tuple[SiteSet, CapacitySet]] = {}
+        self._members: dict[str, dict[str, Member]] = {}
+        self._owned: dict[str, ActorAddress] = {}
+        self._where: dict[tuple[str, str], str] = {}
+        """(site, charger) -> the gateway that told of it."""
+        self._owners: dict[str, str] = {}
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.allocations: dict[str, Allocation] = {}
+        """The newest of each site that is owned here."""
+
+    # records and owners
+
+    def apply(self, record: SiteRecord) -> None:
+        """Take a record over, new or changed."""
+        site = record.id
+        if record.deleted or not record.model:
+            self._records.pop(site, None)
+            self._disown(site)
+            return
+        try:
+            model = SiteSet(msgspec.json.decode(record.model, type=Site))
+            compile_tree(model.site)
+            schedule = msgspec.json.decode(record.schedule, type=tuple[CapacityLimit, ...])
+        except (msgspec.DecodeError, SiteModelWrong) as error:
+            # The registry takes no such record; what was known before stays.
+            log.error("site %s cannot be used: %s", site, error)  # noqa: TRY400
+            return
+        is_new = site not in self._records
+        self._records[site] = model, CapacitySet(schedule)
+        if site in self._owned:
+            self._configure(site)
+        if is_new:
+            self._introduce(site)
+
+    def has(self, site: str) -> bool:
+        """Return whether a site's power is shared out."""
+        return site in self._records
+
+    def alive(self) -> list[str]:
+        """Return the names of the gateways that may own a site."""
+        parts = self._parts
+        return [parts.name, *(name for name, peer in parts.peers.items() if peer.is_up)]
+
+    def owner(self, site: str) -> str:
+        """Return the gateway that owns a site now."""
+        return max(self.alive(), key=lambda name: _score(site, name))
+
+    def beat(self) -> None:
+        """See whether owners have changed. Called several times a second."""
+        for site in self._records:
+            owner = self.owner(site)
+            before = self._owners.get(site)
+            if owner == before:
+                continue
+            self._owners[site] = owner
+            if before == self._parts.name:
+                self._disown(site)
+            self._introduce(site)
+
+    def _introduce(self, site: str) -> None:
+        for member in self._members.get(site, {}).values():
+            if member.introduced:
+                member.introduce()
+
+    def stop(self) -> None:
+        """End all timers; the actors end with their base."""
+        for timer in self._timers.values():
+            timer.cancel()
+        for task in self._tasks:
+            task.cancel()
+
+    # chargers
+
+    def join(self, charger: str, site: str) -> Member:
+        """Return the member for a charger's new connection."""
+        member = Member(charger, site, self.tell)
+        self._members.setdefault(site, {})[charger] = member
+        return member
+
+    def leave(self, member: Member) -> None:
+        """A charger's connection has gone."""
+        member.leave()
+        members = self._members.get(member.site, {})
+        if members.get(member.charger) is member:
+            del members[member.charger]
+
+    def move(self, member: Member, site: str) -> None:
+        """A charger belongs to another site now."""
+        if site == member.site:
+            return
+        self.leave(member)
+        member.site = site
+        self._members.setdefault(site, {})[member.charger] = member
+        if member.introduced:
+            member.introduce()
+
+    def tell(self, site: str, message: Message) -> None:
+        """Tell a site's actor, wherever it is. Lost when its owner goes just now."""
+        if site not in self._records:
+            return
+        owner = self._owners.get(site)
+        if owner is None:
+            owner = self._owners[site] = self.owner(site)
+        if owner == self._parts.name:
+            self._hear(site, self._parts.name, message)
+            return
+        body: dict[str, object] = {
+            "site": site,
+            "gateway": self._parts.name,
+            "kind": type(message).__name__,
+            "blob": _encode(message),
+        }
+        self._tell_peer(owner, "site", body)
+
+    def _tell_peer(self, name: str, method: str, body: dict[str, object]) -> None:
+        peer = self._parts.peers.get(name)
+        if peer is None or not peer.is_up:
+            return  # `beat` finds a new owner and tells it everything
+        try:
+            peer.tell(method, body)
+        except Exception:  # a link that is full or just gone
+            log.warning("%s could not be told of a site", name, exc_info=True)
+
+    # the owner
+
+    def heard(self, body: object) -> None:
+        """Take a message of another gateway's charger (link method `site`)."""
+        assert isinstance(body, dict)
+        site, name = str(body["site"]), str(body["kind"])
+        if name == INTRODUCE:
+            self._introduce(site)
+        elif name in _KINDS and site in self._records:
+            message: Any = msgspec.msgpack.decode(body["blob"], type=_KINDS[name])
+            self._hear(site, str(body["gateway"]), message)
+
+    def _hear(self, site: str, gateway: str, message: Message) -> None:
+        if isinstance(message, ChargerCame):
+            self._where[site, message.charger] = gateway
+        elif isinstance(message, ChargerWent):
+            if self._where.get((site, message.charger), gateway) != gateway:
+                return  # it is connected elsewhere meanwhile
+            self._where.pop((site, message.charger), None)
+        address = self._owned.get(site)
+        if address is None:
+            address = self._own(site)
+        self._parts.base.tell(address, message)
+
+    def _own(self, site: str) -> ActorAddress:
+        parts = self._parts
+        now_us = parts.now_us()
+        address = parts.base.create(
+            SiteActor,
+            name=f"site/{site}/{now_us}",
+            init={
+                "site": site,
+                "settings": parts.settings,
+                "control": parts.control,
+                "house": self,
+                "now_us": parts.now_us,
+                "first_number": now_us,
+            },
+        )
+        self._owned[site] = address
+        self._configure(site)
+        log.info("site %s is shared out here", site)
+        return address
+
+    def _configure(self, site: str) -> None:
+        for message in self._records[site]:
+            self._parts.base.tell(self._owned[site], message)
+
+    def _disown(self, site: str) -> None:
+        address = self._owned.pop(site, None)
+        if address is not None:
+            self._parts.base.tell(address, ActorExitRequest())
+        timer = self._timers.pop(site, None)
+        if timer is not None:
+            timer.cancel()
+        self.allocations.pop(site, None)
+        for key in [key for key in self._where if key[0] == site]:
+            del self._where[key]
+
+    # effects of the machine (actors.site.shell.House)
+
+    def set_limit(self, site: str, effect: SetLimit) -> None:
+        """Bring a limit to the gateway that has the charger."""
+        gateway = self._where.get((site, effect.charger))
+        if gateway == self._parts.name:
+            self._start(self._set_here(site, self._parts.name, effect))
+        elif gateway is None:
+            self._answer(site, self._parts.name, LimitAnswered(effect.number, Outcome.REFUSED))
+        else:
+            body: dict[str, object] = {
+                "site": site,
+                "gateway": self._parts.name,
+                "blob": _encode(effect),
+            }
+            self._tell_peer(gateway, "limit", body)
+
+    def shared(self, site: str, effect: Shared) -> None:
+        """Keep it for whoever asks."""
+        self.allocations[site] = effect.allocation
+
+    def doubted(self, site: str, effect: Doubted) -> None:
+        """Say that an EVSE does not do as it is told."""
+        log.warning(
+            "site %s: %s %s its limits; %.1f A are set aside for it",
+            site,
+            effect.place,
+            effect.because,
+            effect.set_aside_a,
+        )
+
+    def trusted(self, site: str, effect: Trusted) -> None:
+        """Say that it does again."""
+        log.info("site %s: %s keeps its limits again", site, effect.place)
+
+    def wake(self, site: str, effect: Wake) -> None:
+        """Arrange for a Tick."""
+        timer = self._timers.get(site)
+        if timer is not None:
+            timer.cancel()
+        delay_s = max(0.0, (effect.at_us - self._parts.now_us()) / 1e6)
+        self._timers[site] = self._parts.loop.call_later(delay_s, self._tick, site)
+
+    def _tick(self, site: str) -> None:
+        address = self._owned.get(site)
+        if address is not None:
+            self._parts.base.tell(address, Tick())
+
+    def failed(self, site: str, error: BaseException) -> None:
+        """The actor crashed; a fresh one is told everything again."""
+        log.error("the actor of site %s failed", site, exc_info=error)
+        self._parts.loop.call_soon(self._again, site)
+
+    def _again(self, site: str) -> None:
+        if site not in self._owned:
+            return
+        self._configure(site)
+        self._introduce(site)
+        body: dict[str, object] = {
+            "site": site,
+            "gateway": self._parts.name,
+            "kind": INTRODUCE,
+            "blob": b"",
+        }
+        for name in self._parts.peers:
+            self._tell_peer(name, "site", body)
+
+    # limits on their way to a charger of here
+
+    def limit(self, body: object) -> None:
+        """Take an order of another gateway's site (link method `limit`)."""
+        assert isinstance(body, dict)
+        site, gateway = str(body["site"]), str(body["gateway"])
+        effect = msgspec.msgpack.decode(body["blob"], type=SetLimit)
+        if self._owners.get(site) != gateway:
+            return  # of an owner of before; the one of now decides
+        self._start(self._set_here(site, gateway, effect))
+
+    async def _set_here(self, site: str, gateway: str, order: SetLimit) -> None:
+        outcome = await self._send(order)
+        self._answer(site, gateway, LimitAnswered(order.number, outcome))
+
+    async def _send(self, order: SetLimit) -> str:
+        parts = self._parts
+        line = parts.find(order.charger)
+        if line is None or line.version.write_limit is None:
+            return Outcome.REFUSED
+        session = order.session if order.scope == "session" else ""
+        limit = ChargerLimit(order.evse, session, order.limit_a, order.limit_w)
+        now_us = parts.now_us()
+        command = Command(
+            parts.new_id(),
+            order.charger,
+            SET_CHARGING_PROFILE,
+            line.version.write_limit(limit),
+            now_us + int(parts.control.answer_s * 1e6),
+            Priority.SAFETY,
+            ISSUER,
+            now_us,
+        )
+        result = await parts.command(command)
+        if result is None:
+            return Outcome.REFUSED
+        if result.outcome == Outcome.ACCEPTED and line.member is not None:
+            line.member.accepted(order.evse, order.limit_a, session)
+        return result.outcome
+
+    def _answer(self, site: str, gateway: str, answer: LimitAnswered) -> None:
+        if gateway == self._parts.name:
+            address = self._owned.get(site)
+            if address is not None:
+                self._parts.base.tell(address, answer)
+            return
+        body: dict[str, object] = {
+            "site": site,
+            "gateway": self._parts.name,
+            "kind": type(answer).__name__,
+            "blob": _encode(answer),
+        }
+        self._tell_peer(gateway, "site", body)
+
+    def _start(self, work: "asyncio._CoroutineLike[None]") -> None:
+        task: asyncio.Task[None] = self._parts.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(partial(_ended, self._tasks))
+
+
+def _ended(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
+    tasks.discard(task)
+    if not task.cancelled() and task.exception() is not None:
+        log.error("a limit was not brought to its charger", exc_info=task.exception())
+
+
+def _score(site: str, gateway: str) -> bytes:
+    return hashlib.blake2b(f"{site}\0{gateway}".encode(), digest_size=8).digest()
