@@ -320,6 +320,10 @@ class CertificateRequested(Fact, frozen=True, array_like=True, tag=True, gc=Fals
 
     csr: str
     status: str
+    kind: str = ""
+    """2.x: ChargingStationCertificate, V2GCertificate or V2G20Certificate. 1.6: empty."""
+    request: int = 0
+    """2.1: its number; 0: none."""
 
 
 class ChargerEnrolled(Fact, frozen=True, array_like=True, tag=True, gc=False):

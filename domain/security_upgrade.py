@@ -43,6 +43,13 @@ def ask_profile(record: ChargerRecord, profile: int) -> ChargerRecord:
     return msgspec.structs.replace(record, pending_profile=profile)
 
 
+def settled(record: ChargerRecord) -> ChargerRecord:
+    """Forget a pending profile that an operator's own change of the profile has overtaken."""
+    if 0 < record.pending_profile <= record.security_profile:
+        return msgspec.structs.replace(record, pending_profile=0)
+    return record
+
+
 def profile_used(record: ChargerRecord, profile: int) -> ChargerRecord:
     """Note that a charger has come in with a profile: from now on nothing lower is taken."""
     if profile != record.pending_profile or profile <= record.security_profile:

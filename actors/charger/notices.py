@@ -104,15 +104,14 @@ def data_offered(state: State, message: Said, now_us: int) -> list[Effect]:
 
 
 def certificate_asked(state: State, message: Said, now_us: int) -> list[Effect]:
-    """Keep a signing request and say no: there is no certificate authority to forward it to."""
+    """Keep a signing request; without a certificate authority say no.
+
+    It is signed elsewhere and later (A02.FR.04): the answer only says that it is taken on.
+    """
     del now_us
     report = message.report
     assert isinstance(report, CertificateAsked)
     followed = outbox.follow(state, "certificate_asked")
-    return [
-        Reply(
-            message.call,
-            CertificateAnswer("Rejected"),
-            (CertificateRequested(report.csr, "Rejected"), *followed),
-        )
-    ]
+    status = "Accepted" if state.settings.certificates_signed else "Rejected"
+    event = CertificateRequested(report.csr, status, report.kind, report.request)
+    return [Reply(message.call, CertificateAnswer(status), (event, *followed))]

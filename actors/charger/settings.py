@@ -78,6 +78,11 @@ class ChargerSettings(BaseModel):
         ge=0,
         description="An older start was queued offline: it is never answered ConcurrentTx.",
     )
+    certificates_signed: bool = Field(
+        default=False,
+        description="Answer SignCertificate with Accepted. A node sets it when `pki.authority` is "
+        "set; without one nobody signs.",
+    )
     accept_unknown_tokens: bool = Field(
         default=False, description="Answer Accepted, not Invalid, for a token without a record."
     )

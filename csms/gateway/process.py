@@ -136,7 +136,9 @@ class GatewayProcess:
                 loop=self._loop,
                 clock=self._ctx.clock,
                 settings=config.gateway,
-                charger_settings=config.charger,
+                charger_settings=config.charger.model_copy(
+                    update={"certificates_signed": config.pki.authority != "none"}
+                ),
                 session_limits=SessionLimits(
                     frame_bytes_max=config.gateway.message_bytes_max,
                     unanswered_calls_max=config.gateway.session_calls_max,

@@ -18,6 +18,7 @@ from sqlalchemy import Select, Table, bindparam, delete, select, update
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domain import security_upgrade
 from domain.commands import Outcome
 from domain.errors import Unavailable
 from domain.events import (
@@ -40,6 +41,7 @@ from domain.events import (
     LogStatusReported,
     MessageExchanged,
     SecurityEventReported,
+    SecurityRaised,
     TimeQuality,
     TokenChecked,
     TransactionEndedProvisionally,
@@ -52,7 +54,7 @@ from domain.text import clean
 from storage.journal_reader import Row
 from storage.relational import revisions
 from storage.relational.engine import chunks, insert, is_refused_data, reading, upsert, writing
-from storage.relational.registry import charger_row
+from storage.relational.registry import charger_record, charger_row
 from storage.relational.tables import (
     certificate_requests,
     charger_states,
@@ -170,6 +172,7 @@ class _Batch:
         self.followed: dict[str, dict[str, Any]] = {}
         self.progress: dict[tuple[str, str], dict[str, Any]] = {}
         self.enrolled: dict[str, str] = {}
+        self.raised: dict[str, list[SecurityRaised]] = {}
         self.appended: dict[Table, list[dict[str, Any]]] = {}
         self.transactions: list[tuple[Entry, TransactionEvent]] = []
 
@@ -370,7 +373,18 @@ def _data(batch: _Batch, entry: Entry, event: DataTransferred) -> None:
 
 
 def _certificate(batch: _Batch, entry: Entry, event: CertificateRequested) -> None:
-    batch.append(certificate_requests, entry, csr=batch.text(event.csr), status=event.status)
+    batch.append(
+        certificate_requests,
+        entry,
+        csr=batch.text(event.csr),
+        status=event.status,
+        kind=clean(event.kind, 255),
+        request=event.request,
+    )
+
+
+def _raised(batch: _Batch, entry: Entry, event: SecurityRaised) -> None:
+    batch.raised.setdefault(entry.charger, []).append(event)
 
 
 def _enrolled(batch: _Batch, entry: Entry, event: ChargerEnrolled) -> None:
@@ -407,6 +421,7 @@ _FOLDS: Final[Mapping[type[Event], Callable[[_Batch, Entry, Any], None]]] = {
     DataTransferred: _data,
     CertificateRequested: _certificate,
     ChargerEnrolled: _enrolled,
+    SecurityRaised: _raised,
     ChargerConnected: _connected,
     ChargerDisconnected: _disconnected,
     ConnectionRefused: _refused,
@@ -569,9 +584,30 @@ class Projector:
             await _store_meters(connection, batch.meters)
         # The counter's row is locked from here to the commit: last, and not for long.
         feed = book.feed() if book is not None else []
+        fed = await self._raise(connection, batch.raised) if batch.raised else 0
         if not feed and not batch.enrolled:
-            return 0
-        return await self._number(connection, feed, batch.enrolled)
+            return fed
+        return fed + await self._number(connection, feed, batch.enrolled)
+
+    async def _raise(
+        self, connection: AsyncConnection, raised: Mapping[str, list[SecurityRaised]]
+    ) -> int:
+        """Let records follow what chargers have proved; return how many changed."""
+        changed = []
+        for names in chunks(sorted(raised)):
+            query = select(chargers).where(chargers.c.id.in_(names), ~chargers.c.deleted)
+            for row in await connection.execute(query):
+                before = after = charger_record(row)
+                for event in raised[row.id]:
+                    after = security_upgrade.raised(after, event.profile, event.key)
+                if after != before:
+                    changed.append(charger_row(after))
+        if changed:
+            numbers = await revisions.take(connection, revisions.REVISION, len(changed))
+            rows = [row | {"revision": n} for row, n in zip(changed, numbers, strict=True)]
+            wanted = set(rows[0]) - {"id", "created_us"}
+            await connection.execute(upsert(connection, chargers, wanted), rows)
+        return len(changed)
 
     async def _book(self, connection: AsyncConnection, batch: _Batch) -> Book:
         """Load what the transaction events need, and apply them."""

@@ -34,7 +34,17 @@ from storage.relational.tables import (
 )
 
 PAGE_MAX: Final = 1_000
-SECRET: Final = frozenset({"credential_kind", "credential_salt", "credential_digest", "folded"})
+SECRET: Final = frozenset(
+    {
+        "credential_kind",
+        "credential_salt",
+        "credential_digest",
+        "candidate_kind",
+        "candidate_salt",
+        "candidate_digest",
+        "folded",
+    }
+)
 JSON_LISTS: Final = frozenset({"flags", "networks"})
 
 

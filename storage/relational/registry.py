@@ -22,6 +22,7 @@ from sqlalchemy import Row, Select, Table, func, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from domain import security_upgrade
 from domain.errors import InvalidInput, NotFound
 from domain.ids import CHARGER_ID_LENGTH_MAX, CHARGER_NAME, DEFAULT_TENANT
 from domain.records import ChargerRecord, Credential, TokenRecord
@@ -39,6 +40,7 @@ REGISTRATIONS: Final = ("Accepted", "Pending", "Rejected")
 TOKEN_STATUSES: Final = ("Accepted", "Blocked")
 REPLY_DELAY_MS_MAX: Final = 10_000
 PROFILES: Final = (0, 1, 2, 3)
+SERIAL_LENGTH_MAX: Final = 64
 INTEGER_MAX: Final = (1 << 31) - 1
 INSTANT_MAX: Final = (1 << 63) - 1
 
@@ -130,8 +132,8 @@ class Registry:
         """Change some fields of a charger; the credential has a method of its own."""
         async with writing(self._engine) as connection:
             row = await _living(connection, chargers, "charger", charger)
-            fixed = ("id", "credential", "revision", "deleted")
-            record = _changed(charger_record(row), changes, fixed)
+            fixed = ("id", "credential", "candidate", "revision", "deleted")
+            record = security_upgrade.settled(_changed(charger_record(row), changes, fixed))
             check_charger(record)
             if record.site != row.site:
                 await self._check_site(connection, record.site)
@@ -155,9 +157,37 @@ class Registry:
             credential = await asyncio.to_thread(credentials.keep_chosen, password)
         async with writing(self._engine) as connection:
             row = await _living(connection, chargers, "charger", charger)
-            record = msgspec.structs.replace(charger_record(row), credential=credential)
+            record = msgspec.structs.replace(
+                charger_record(row), credential=credential, candidate=None, candidate_until_us=0
+            )
             await _store_charger(connection, charger_row(record))
         return password
+
+    async def raise_security(
+        self, charger: str, change: Callable[[ChargerRecord], ChargerRecord]
+    ) -> ChargerRecord:
+        """Apply a step of `domain.security_upgrade` to a charger's record, and return it."""
+        async with writing(self._engine) as connection:
+            row = await _living(connection, chargers, "charger", charger)
+            before = charger_record(row)
+            after = change(before)
+            if after == before:
+                return before
+            check_charger(after)
+            return await _store_charger(connection, charger_row(after))
+
+    async def offer_key(self, charger: str, until_us: int) -> tuple[str, ChargerRecord]:
+        """Make a new password that is valid beside the old one; return it and the record.
+
+        It replaces the old one when the charger says that it has it, or uses it; the one time to
+        show it is now. After `until_us` only the old one is valid.
+        """
+        key = credentials.generate_key()
+        candidate = credentials.keep_generated(key)
+        record = await self.raise_security(
+            charger, lambda before: security_upgrade.offer_key(before, candidate, until_us)
+        )
+        return key, record
 
     async def import_chargers(self, records: Sequence[ChargerRecord]) -> int:
         """Add or replace many chargers in one transaction; return how many.
@@ -360,6 +390,15 @@ def check_charger(record: ChargerRecord) -> None:
     _check(NAME.fullmatch(record.tenant), "tenant", f"must match {NAME.pattern}")
     _check(record.site == "" or NAME.fullmatch(record.site), "site", f"must match {NAME.pattern}")
     _check(record.security_profile in PROFILES, "security_profile", "must be 0, 1, 2 or 3")
+    _check(
+        not record.pending_profile
+        or record.security_profile < record.pending_profile <= PROFILES[-1],
+        "pending_profile",
+        "must be higher than security_profile: there is no way down (A00.FR.005)",
+    )
+    _check(
+        len(record.serial_number) <= SERIAL_LENGTH_MAX, "serial_number", "has 64 characters at most"
+    )
     for network in record.networks:
         try:
             ipaddress.ip_network(network)
@@ -456,12 +495,16 @@ _NO_CREDENTIAL: Final = {
     "credential_kind": "",
     "credential_salt": None,
     "credential_digest": None,
+    "candidate_kind": "",
+    "candidate_salt": None,
+    "candidate_digest": None,
+    "candidate_until_us": 0,
 }
 
 
 def charger_row(record: ChargerRecord) -> dict[str, Any]:
     """Return the row of `record`, without created_us and revision."""
-    credential = record.credential
+    credential, candidate = record.credential, record.candidate
     return {
         "id": record.id,
         "folded": record.id.casefold(),
@@ -478,16 +521,26 @@ def charger_row(record: ChargerRecord) -> dict[str, Any]:
         "subprotocol": record.subprotocol,
         "time_zone": record.time_zone,
         "reply_delay_ms": record.reply_delay_ms,
+        "pending_profile": record.pending_profile,
+        "candidate_kind": candidate.kind if candidate else "",
+        "candidate_salt": candidate.salt if candidate else None,
+        "candidate_digest": candidate.digest if candidate else None,
+        "candidate_until_us": record.candidate_until_us,
+        "serial_number": record.serial_number,
         "deleted": False,
     }
 
 
 def charger_record(row: Row[Any]) -> ChargerRecord:
     """Return the record in a row of `chargers`."""
-    credential = None
+    credential = candidate = None
     if row.credential_kind:
         credential = Credential(
             row.credential_kind, row.credential_salt or b"", row.credential_digest or b""
+        )
+    if row.candidate_kind:
+        candidate = Credential(
+            row.candidate_kind, row.candidate_salt or b"", row.candidate_digest or b""
         )
     return ChargerRecord(
         id=row.id,
@@ -504,6 +557,10 @@ def charger_record(row: Row[Any]) -> ChargerRecord:
         reply_delay_ms=row.reply_delay_ms,
         revision=row.revision,
         deleted=row.deleted,
+        pending_profile=row.pending_profile,
+        candidate=candidate,
+        candidate_until_us=row.candidate_until_us,
+        serial_number=row.serial_number,
     )
 
 

@@ -86,6 +86,12 @@ chargers = Table(
     _text("subprotocol"),
     _text("time_zone"),
     _int("reply_delay_ms"),
+    _int("pending_profile"),
+    _text("candidate_kind"),  # a new password that is valid beside the other one
+    Column("candidate_salt", LargeBinary),
+    Column("candidate_digest", LargeBinary),
+    _int("candidate_until_us"),
+    _text("serial_number"),  # may be the CN of its certificate
     _int("created_us"),
     _int("revision", index=True),
     _flag("deleted"),
@@ -300,7 +306,23 @@ certificate_requests = Table(
     _text("csr"),
     _text("status"),
     _int("received_us", index=True),
+    _text("kind"),  # 2.x: which certificate is asked for
+    _int("request"),  # 2.1: its number
     Index("ix_certificate_requests_charger_received_us", "charger", "received_us"),
+)
+
+charger_certificates = Table(
+    "charger_certificates",
+    metadata,
+    _key("id"),  # of the row in certificate_requests
+    _text("charger", index=True),
+    _text("serial"),  # hexadecimal
+    _int("not_before_us"),
+    _int("not_after_us"),
+    _text("status"),  # signed, delivered, not_delivered, refused
+    _text("detail"),  # what is wrong, for the operator
+    _int("renewal_us", index=True),  # when the charger is asked to renew; 0: never
+    _int("created_us"),
 )
 
 refusals = Table(
