@@ -8,7 +8,8 @@ Pure: no clock, no random source, no I/O; instants are handed in.
     phases        which phases a car draws from, learned from measurement
     wanted        how much a car would draw, learned from measurement
     allocation    `allocate`: the limits of all EVSEs at once
-    policies      in which order cars are let in, and how what is left is shared
+    policies      as tables: who comes first, how parts grow
+    sharing       the ways of giving out what a site carries
     filling       progressive filling over rows of the tree
     narrowing     leaves out the rows of the tree that cannot bind
     plan/         the day ahead as a linear program

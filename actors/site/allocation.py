@@ -5,30 +5,19 @@
     allocation = allocate(tree, limits, demands, settings, now_us)
     turns = turns_after(allocation, turns, now_us)      # into Demand.turn of the next call
 
-Three steps:
-
-1. *Letting in.* In the order of class and policy each car gets its minimum when all rows above it
-   have room for it, else it is paused. Who was paused before needs `resume_margin_a` more.
-2. *Sharing.* Class by class what is left is given out: to one after the other, or by progressive
-   filling, rounded down to the step of the hardware.
-3. *Topping up.* What rounding has left over is given out step by step, until no EVSE can have one
-   step more. So what a full circuit wastes is less than one step.
-
-Whatever the demands are, no row carries more than its room: all sums are whole milliamperes and
-every step is checked before it is taken. The result depends on nothing but the arguments, nor on
-the order of the demands.
+How the policies share is in `sharing`. Whatever the demands are, no row carries more than its
+room: all sums are whole milliamperes, and every step is checked before it is taken. The result
+depends on nothing but the arguments, nor on the order of the demands.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import groupby
 
-from actors.site.filling import Share, fill
 from actors.site.limits import MA_PER_A, UNLIMITED, LimitsNow
 from actors.site.narrowing import narrowed
-from actors.site.policies import ORDERS, SHARES, Candidate, Key, entry_key, wanted_a
+from actors.site.policies import Candidate, entry_key, starves, wanted_a
 from actors.site.settings import Policy, SiteSettings
+from actors.site.sharing import GRACE_MA, Entrant, share_out, take_path
 from actors.site.tree import ROWS_PER_CIRCUIT, Path, Tree
 from domain.site import (
     NO_LIMIT,
@@ -44,38 +33,11 @@ from domain.site import (
     Turn,
 )
 
-GRACE_MA = 1e-3
-"""Floats of progressive filling may miss a whole step by less than this."""
 KINDS: Mapping[CircuitKind, BindingKind] = {
     CircuitKind.CIRCUIT: BindingKind.CIRCUIT,
     CircuitKind.CHARGER: BindingKind.CHARGER,
     CircuitKind.CONTRACT: BindingKind.CONTRACT,
 }
-
-
-@dataclass(slots=True)
-class _Entrant:
-    """A car on its way through the steps; currents in mA of each phase."""
-
-    candidate: Candidate
-    path: Path
-    step: int
-    high_by: BindingKind
-    key: Key
-    given: int = 0
-    blocked: int = -1
-    """The row that has no room for more, -1: none."""
-
-
-@dataclass(slots=True)
-class _Work:
-    """The state of one allocation."""
-
-    room: list[int]
-    waiting: list[_Entrant] = field(default_factory=list)
-    running: list[_Entrant] = field(default_factory=list)
-    idle: list[_Entrant] = field(default_factory=list)
-    """Who wants nothing, or is paused by the plan."""
 
 
 def allocate(
@@ -103,27 +65,17 @@ def allocate(
         ValueError: two demands are for the same place.
     """
     policy = policy or settings.policy
-    work = _Work(list(limits.room_ma))
     overloaded = tuple(
-        _binding(tree, limits, row) for row, room in enumerate(work.room) if room < 0
+        _binding(tree, limits, row) for row, room in enumerate(limits.room_ma) if room < 0
     )
     entrants = _entrants(tree, limits, demands, policy, settings, now_us)
     margin = round(settings.resume_margin_a * MA_PER_A)
     whole = [one.path for one in entrants]
-    highs = [one.candidate.high for one in entrants]
-    narrow = narrowed(whole, highs, work.room, margin)
+    narrow = narrowed(whole, [one.candidate.high for one in entrants], limits.room_ma, margin)
     for one in entrants:
         one.path = narrow[one.path.key]
-    _let_in(work, entrants, margin)
-    for _, members in groupby(
-        sorted(work.running, key=lambda one: one.key),
-        key=lambda one: one.candidate.demand.priority,
-    ):
-        _share(work, list(members), policy, settings, now_us)
-    rows = {
-        one.candidate.demand.place: _limit(tree, limits, one)
-        for one in (*work.running, *work.waiting, *work.idle)
-    }
+    share_out(list(limits.room_ma), entrants, policy, settings, now_us)
+    rows = {one.candidate.demand.place: _limit(tree, limits, one) for one in entrants}
     room = _left(limits.room_ma, whole, entrants)
     rows |= {place: _reserved(tree, place, kept) for place, kept in limits.reserved_ma.items()}
     return Allocation(dict(sorted(rows.items())), _headroom(tree, room), overloaded)
@@ -147,7 +99,7 @@ def _entrants(
     policy: Policy,
     settings: SiteSettings,
     now_us: int,
-) -> list[_Entrant]:
+) -> list[Entrant]:
     by_place: dict[str, Demand] = {}
     for demand in demands:
         if demand.place in by_place:
@@ -168,7 +120,8 @@ def _entrants(
         power_w = high / MA_PER_A * path.phases * tree.site.voltage_v * _efficiency(place)
         candidate = Candidate(demand, low, high, power_w)
         key = entry_key(candidate, policy, settings, now_us)
-        entrants.append(_Entrant(candidate, path, step, high_by, key))
+        starving = starves(demand, settings, now_us)
+        entrants.append(Entrant(candidate, path, step, high_by, key, starving))
     # Stable: equal keys stay in the order of the ids.
     entrants.sort(key=lambda one: one.key)
     return entrants
@@ -188,98 +141,7 @@ def _efficiency(place: EvsePlace) -> float:
     return place.efficiency if place.current is Current.DC else 1.0
 
 
-def _blocking(room: Sequence[int], path: Path, more: int) -> int:
-    """Return the nearest row without room for so much more, -1 when there is room."""
-    for row in path.rows:
-        if room[row] < more:
-            return row
-    for row in path.powers:
-        if room[row] < more * path.phases:
-            return row
-    return -1
-
-
-def _take(room: list[int], path: Path, taken: int) -> None:
-    for row in path.rows:
-        room[row] -= taken
-    taken *= path.phases
-    for row in path.powers:
-        room[row] -= taken
-
-
-def _let_in(work: _Work, entrants: Iterable[_Entrant], margin: int) -> None:
-    room = work.room
-    for one in entrants:
-        low, demand = one.candidate.low, one.candidate.demand
-        if one.candidate.high < max(low, one.step):
-            work.idle.append(one)
-            continue
-        was_paused = demand.turn is not None and not demand.turn.running
-        one.blocked = _blocking(room, one.path, low + margin if was_paused else low)
-        if one.blocked >= 0:
-            work.waiting.append(one)
-            continue
-        _take(room, one.path, low)
-        one.given = low
-        work.running.append(one)
-
-
-def _share(
-    work: _Work, members: list[_Entrant], policy: Policy, settings: SiteSettings, now_us: int
-) -> None:
-    share = SHARES.get(policy)
-    if share is None:
-        order = ORDERS[policy]
-        members.sort(key=lambda one: order(one.candidate, settings, now_us))
-        for one in members:
-            _give(work.room, one, _steps_free(work.room, one))
-    else:
-        # By id, not by turns: who gets the odd step must not change with time alone.
-        members.sort(key=lambda one: one.candidate.demand.place)
-        shares: list[Share] = [share(one.candidate, settings, now_us) for one in members]
-        targets = fill(shares, [one.path for one in members], work.room)
-        left = []
-        for one, target in zip(members, targets, strict=True):
-            whole = math.floor(target + GRACE_MA) // one.step * one.step
-            left.append(whole - target)
-            more = min(whole - one.given, _steps_free(work.room, one))
-            _give(work.room, one, max(0, more))
-        # Who lost most by rounding comes first.
-        members = [one for _, one in sorted(zip(left, members, strict=True), key=lambda p: p[0])]
-    _top_up(work.room, members)
-
-
-def _steps_free(room: Sequence[int], one: _Entrant) -> int:
-    """Return how much more it can have, in whole steps."""
-    path = one.path
-    more = one.candidate.high - one.given
-    for row in path.rows:
-        more = min(more, room[row])
-    for row in path.powers:
-        more = min(more, room[row] // path.phases)
-    return max(0, more) // one.step * one.step
-
-
-def _give(room: list[int], one: _Entrant, more: int) -> None:
-    if more:
-        _take(room, one.path, more)
-        one.given += more
-
-
-def _top_up(room: list[int], members: list[_Entrant]) -> None:
-    while members:
-        still = []
-        for one in members:
-            if one.given + one.step > one.candidate.high:
-                continue
-            one.blocked = _blocking(room, one.path, one.step)
-            if one.blocked < 0:
-                _give(room, one, one.step)
-                still.append(one)
-        members = still
-
-
-def _limit(tree: Tree, limits: LimitsNow, one: _Entrant) -> EvseLimit:
+def _limit(tree: Tree, limits: LimitsNow, one: Entrant) -> EvseLimit:
     if one.blocked >= 0 and one.given + one.step <= one.candidate.high:
         binding = _binding(tree, limits, one.blocked)
     else:
@@ -309,14 +171,14 @@ def _binding(tree: Tree, limits: LimitsNow, row: int) -> Binding:
     return Binding(KINDS[circuit.kind], circuit.id, phase)
 
 
-def _left(room: Sequence[int], paths: Sequence[Path], entrants: Sequence[_Entrant]) -> list[int]:
+def _left(room: Sequence[int], paths: Sequence[Path], entrants: Sequence[Entrant]) -> list[int]:
     """Return what is left of every row, those included that could not bind."""
     total: dict[int, int] = {}
     for one in entrants:
         total[one.path.key] = total.get(one.path.key, 0) + one.given
     left = list(room)
     for path in {path.key: path for path in paths}.values():
-        _take(left, path, total[path.key])
+        take_path(left, path, total[path.key])
     return left
 
 

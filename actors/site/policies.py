@@ -1,8 +1,8 @@
 """Policies as tables: in which order cars are let in, and how the rest is shared.
 
-Letting in comes first: each car needs its minimum, or nothing. Then what is left is given out,
-either to one after the other (`ORDERED`) or to all together by progressive filling (`SHARES`).
-All orders end with the id of the place, so that nothing depends on the order of the demands.
+`ORDERS` says who comes first, `SHARES` how parts grow when all are raised together; what is done
+with them is in `sharing`. All orders end with the id of the place, so that nothing depends on the
+order of the demands.
 """
 
 from collections.abc import Callable, Mapping
@@ -113,19 +113,23 @@ SHARES: Final[Mapping[Policy, Callable[[Candidate, SiteSettings, int], Share]]] 
     Policy.MAX_MIN_FAIR: weighted_share,
     Policy.LEAST_LAXITY: laxity_share,
 }
-"""How what is left is shared; policies without a row serve one after the other."""
+"""How an EVSE's part grows in progressive filling; the other policies serve one after the other."""
+
+
+def starves(demand: Demand, settings: SiteSettings, now_us: int) -> bool:
+    """Whether it has been paused for so long that it goes before the others of its class."""
+    turn = demand.turn
+    if turn is None or turn.running:
+        return False
+    return now_us - turn.since_us >= settings.pause_s_max * US_PER_S
 
 
 def entry_key(candidate: Candidate, policy: Policy, settings: SiteSettings, now_us: int) -> Key:
     """Return by what cars are let in: class, then who starves, then the policy's order."""
-    turn = candidate.demand.turn
-    starves = (
-        turn is not None
-        and not turn.running
-        and now_us - turn.since_us >= settings.pause_s_max * US_PER_S
-    )
-    rank = (0.0, float(turn.since_us)) if turn is not None and starves else (1.0, 0.0)
-    return (-candidate.demand.priority, *rank, *ORDERS[policy](candidate, settings, now_us))
+    demand = candidate.demand
+    first = starves(demand, settings, now_us)
+    rank = (0, demand.turn.since_us) if first and demand.turn is not None else (1, 0)
+    return (-demand.priority, *rank, *ORDERS[policy](candidate, settings, now_us))
 
 
 def wanted_a(demand: Demand, policy: Policy) -> float:

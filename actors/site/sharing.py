@@ -1,0 +1,231 @@
+"""How what a site carries is given out: fairly, one after the other, or by time to spare.
+
+*Fairly* (equal share, max-min fair): in the order of class and turns each car gets its minimum when
+all rows above it have room for it, else it is paused. Then, class by class, what is left is given
+out by progressive filling, rounded down to the step of the hardware.
+
+*In order* (first come, earliest deadline): each gets all that can be had, or is paused when that is
+less than its minimum. Minima are not set aside for those behind: who is first needs the power now.
+
+*By time to spare* (least laxity): progressive filling that evens out the laxity. A car whose part
+would be nothing is paused, as it can wait; one whose part would be less than its minimum gets the
+minimum in the order of laxity, as long as there is room.
+
+What rounding has left over is given out step by step at the end, until no EVSE can have one step
+more. So what a full circuit wastes is less than one step. Who was paused before is let in only
+when `resume_margin_a` more than its minimum is free; who was paused for `pause_s_max` gets its
+minimum before all others of its class.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Final, TypeAlias
+
+from actors.site.filling import Share, fill
+from actors.site.limits import MA_PER_A
+from actors.site.policies import SHARES, Candidate, Key, laxity_share
+from actors.site.settings import Policy, SiteSettings
+from actors.site.tree import Path
+from domain.site import BindingKind
+
+GRACE_MA: Final = 1e-3
+"""Floats of progressive filling may miss a whole step by less than this."""
+
+
+@dataclass(slots=True)
+class Entrant:
+    """A car that may get a share; currents in mA of each phase.
+
+    Attributes:
+        step: in which its limit can be set.
+        high_by: what sets the most that it can get.
+        key: from `policies.entry_key`.
+        given: what it has got; 0: paused.
+        blocked: the row that has no room for more, -1: none.
+    """
+
+    candidate: Candidate
+    path: Path
+    step: int
+    high_by: BindingKind
+    key: Key
+    starves: bool = False
+    given: int = 0
+    blocked: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What a way of sharing needs to know."""
+
+    policy: Policy
+    settings: SiteSettings
+    margin: int
+    now_us: int
+
+
+Way: TypeAlias = Callable[[list[int], list[Entrant], _Rules], None]
+
+
+def share_out(
+    room: list[int],
+    entrants: Iterable[Entrant],
+    policy: Policy,
+    settings: SiteSettings,
+    now_us: int,
+) -> None:
+    """Set `given` and `blocked` of the entrants, who are in the order of their keys.
+
+    `room` is what is left of each row, and gets less.
+    """
+    margin = round(settings.resume_margin_a * MA_PER_A)
+    WAYS[policy](room, [*filter(_asks, entrants)], _Rules(policy, settings, margin, now_us))
+
+
+def take_path(room: list[int], path: Path, taken: int) -> None:
+    """Take so much on each phase out of all rows of a path."""
+    for row in path.rows:
+        room[row] -= taken
+    taken *= path.phases
+    for row in path.powers:
+        room[row] -= taken
+
+
+def _asks(one: Entrant) -> bool:
+    """Whether it wants something that it can get: not when it is full, or paused by the plan."""
+    return one.candidate.high >= max(one.candidate.low, one.step)
+
+
+def _priority(one: Entrant) -> int:
+    return one.candidate.demand.priority
+
+
+def _fairly(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
+    running = [one for one in entrants if _let_in(room, one, rules)]
+    for _, members in groupby(running, key=_priority):
+        # By id, not by turns: who gets the odd step must not change with time alone.
+        ordered = sorted(members, key=lambda one: one.candidate.demand.place)
+        share = SHARES[rules.policy]
+        shares = [share(one.candidate, rules.settings, rules.now_us) for one in ordered]
+        _fill_and_top_up(room, ordered, shares)
+
+
+def _in_order(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
+    for one in entrants:
+        if _let_in(room, one, rules) and not one.starves:
+            _give(room, one, _steps_free(room, one))
+    _top_up(room, [one for one in entrants if one.given])
+
+
+def _by_laxity(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
+    for _, group in groupby(entrants, key=_priority):
+        members = list(group)
+        shares = [laxity_share(one.candidate, rules.settings, rules.now_us) for one in members]
+        # A first look, as if there were no minima, shows who would get how much.
+        parts = fill(
+            [replace(share, low=0.0) for share in shares],
+            [one.path for one in members],
+            [max(0, left) for left in room],
+        )
+        ranked = sorted(
+            range(len(members)),
+            key=lambda n: (not members[n].starves, _rank(members[n], parts[n]), n),
+        )
+        can_wait = [n for n in ranked if parts[n] <= GRACE_MA and not members[n].starves]
+        waits = set(can_wait)
+        inside = [n for n in ranked if n not in waits and _let_in(room, members[n], rules)]
+        _fill_and_top_up(room, [members[n] for n in inside], [shares[n] for n in inside])
+        for n in can_wait:
+            if _let_in(room, members[n], rules):
+                _give(room, members[n], _steps_free(room, members[n]))
+        _top_up(room, [one for one in members if one.given])
+
+
+def _rank(one: Entrant, part: float) -> int:
+    """Those whose part is above their minimum are sure to have room, all together."""
+    return 0 if part >= one.candidate.low else 1
+
+
+WAYS: Final[Mapping[Policy, Way]] = {
+    Policy.EQUAL_SHARE: _fairly,
+    Policy.MAX_MIN_FAIR: _fairly,
+    Policy.FIRST_COME: _in_order,
+    Policy.EARLIEST_DEADLINE: _in_order,
+    Policy.LEAST_LAXITY: _by_laxity,
+}
+
+
+def _blocking(room: Sequence[int], path: Path, more: int) -> int:
+    """Return the nearest row without room for so much more, -1 when there is room."""
+    for row in path.rows:
+        if room[row] < more:
+            return row
+    for row in path.powers:
+        if room[row] < more * path.phases:
+            return row
+    return -1
+
+
+def _let_in(room: list[int], one: Entrant, rules: _Rules) -> bool:
+    """Give it its minimum when there is room; return whether there is."""
+    turn = one.candidate.demand.turn
+    was_paused = turn is not None and not turn.running
+    low = one.candidate.low
+    one.blocked = _blocking(room, one.path, low + rules.margin if was_paused else low)
+    if one.blocked >= 0:
+        return False
+    _give(room, one, low)
+    return True
+
+
+def _fill_and_top_up(room: list[int], members: Sequence[Entrant], shares: Sequence[Share]) -> None:
+    """Raise those that have their minimum together, as far as there is room."""
+    targets = fill(shares, [one.path for one in members], room)
+    lost = []
+    for one, target in zip(members, targets, strict=True):
+        whole = math.floor(target + GRACE_MA) // one.step * one.step
+        lost.append(whole - target)
+        _give(room, one, max(0, min(whole - one.given, _steps_free(room, one))))
+    # Who lost most by rounding comes first.
+    order = sorted(range(len(members)), key=lost.__getitem__)
+    _top_up(room, [members[n] for n in order])
+
+
+def _steps_free(room: Sequence[int], one: Entrant) -> int:
+    """Return how much more it can have, in whole steps."""
+    path = one.path
+    more = one.candidate.high - one.given
+    for row in path.rows:
+        left = room[row]
+        if left < more:
+            more = left
+            one.blocked = row
+    for row in path.powers:
+        left = room[row] // path.phases
+        if left < more:
+            more = left
+            one.blocked = row
+    return more // one.step * one.step if more > 0 else 0
+
+
+def _give(room: list[int], one: Entrant, more: int) -> None:
+    if more:
+        take_path(room, one.path, more)
+        one.given += more
+
+
+def _top_up(room: list[int], members: Iterable[Entrant]) -> None:
+    """Give one step after the other until nobody can have more."""
+    still = list(members)
+    while still:
+        again = []
+        for one in still:
+            if one.given + one.step > one.candidate.high:
+                continue
+            one.blocked = _blocking(room, one.path, one.step)
+            if one.blocked < 0:
+                _give(room, one, one.step)
+                again.append(one)
+        still = again
