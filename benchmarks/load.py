@@ -154,7 +154,7 @@ class LoadCharger(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         sock = socket.socket(socket.AF_INET)
         try:
-            sock.setblocking(False)
+            sock.settimeout(0)
             if self.source:
                 # The port is chosen when the peer is known. Without it bind() looks for one that
                 # nobody uses at all, for milliseconds when thousands are in use.

@@ -680,6 +680,8 @@ class AsyncioBase:
                 child.parent = None
         self._call_hook(cell, "onStop")
         cell.instance = None
+        # What builds an actor often knows who holds its address: a cycle, and garbage by thousands.
+        cell.build = Actor
         del self._cells[cell]
         if cell.name:
             del self._names[cell.name]

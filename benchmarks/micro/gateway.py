@@ -34,6 +34,7 @@ from benchmarks.processes import Meter
 from csms.gateway.activation import Activation
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
+from csms.gateway.garbage import settle
 from csms.gateway.gateway import Gateway, Parts
 from csms.gateway.metrics import GatewayMetrics
 from csms.gateway.numbers import Numbers
@@ -125,6 +126,7 @@ async def serve() -> None:
         listener = await loop.create_server(
             lambda: Connection(served), "127.0.0.1", 0, backlog=4_096
         )
+        settle()
         print(listener.sockets[0].getsockname()[1], flush=True)
         await loop.run_in_executor(None, sys.stdin.read)
         listener.close()

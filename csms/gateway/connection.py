@@ -54,11 +54,6 @@ CLOSE_S = 2.0
 """How long the other side may take to finish the closing handshake before the socket is aborted."""
 
 
-def no_mismatch(protocol: ServerProtocol, subprotocols: object) -> None:
-    """Leave the choice of the subprotocol to admission: a mismatch must not become HTTP 400."""
-    del protocol, subprotocols
-
-
 class Receiver(Protocol):
     """Who takes the messages of an open connection."""
 
@@ -135,10 +130,10 @@ class Connection(asyncio.Protocol):
         """What the charger showed in the TLS handshake, DER; forgotten once it was looked at."""
         self._gateway = gateway
         self._transport: asyncio.Transport | None = None
+        # No subprotocols: their choice is admission's, a mismatch must not become HTTP 400.
         self._ws = ServerProtocol(
             max_size=settings.message_bytes_max,
             extensions=DEFLATE if settings.deflate else None,
-            select_subprotocol=no_mismatch,
             logger=gateway.websockets_logger,
         )
         self._backlog: deque[bytes] | None = deque()
@@ -270,6 +265,9 @@ class Connection(asyncio.Protocol):
                 timer.cancel()
         self._timer = self._resume_at = None
         self._transport = None
+        # Both hold the parser's frame, and that its owner: else the collector has to find them.
+        self._ws.parser.close()
+        self._ws.parser_exc = None
         self._gateway.closed(self)
 
     # messages in

@@ -21,6 +21,7 @@ import msgspec
 from csms.gateway.activation import Activation
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
+from csms.gateway.garbage import settle
 from csms.gateway.gateway import Gateway, Parts, decode_command
 from csms.gateway.line import ChargerLine
 from csms.gateway.listeners import LISTENERS, Listener
@@ -189,6 +190,7 @@ class GatewayProcess:
         self._numbering.start()
         await self._wait_for_records()
         await self._start_journal()
+        settle()
         listeners = await self._listen()
         # A connection is looked at every `slices` seconds: often enough for its ping.
         slices = max(1, min(BEAT_SLICES, int(config.gateway.ping_s / BEAT_S)))
