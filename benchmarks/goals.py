@@ -85,6 +85,15 @@ ROWS = (
     Row("peer", "ratio", "ocpp's CPU in ours", "times", digits=1),
     Row("peer", "peer_per_s", "answered, ocpp's central system, nothing kept", "/s"),
     Row("peer", "per_s", "answered, our node, durable", "/s"),
+    Row("sites", "ours_40", "energy delivered, garage with 40 kW", "%", digits=2),
+    Row("sites", "ours_50", "energy delivered, garage with 50 kW", "%", digits=2),
+    Row("sites", "ours_60", "energy delivered, garage with 60 kW", "%", digits=2),
+    Row("sites", "of_bound_60", "of the offline optimum, 60 kW", "%", at_least=97, digits=2),
+    Row("sites", "ahead_40", "ahead of acnportal's best, 40 kW", "points", at_least=0, digits=2),
+    Row("sites", "ahead_50", "ahead of acnportal's best, 50 kW", "points", at_least=0, digits=2),
+    Row("sites", "ahead_60", "ahead of acnportal's best, 60 kW", "points", at_least=0, digits=2),
+    Row("sites", "allocate_ms", "CPU to share among 500 EVSEs", "ms", at_most=3, digits=1),
+    Row("sites", "plan_s", "CPU to plan 200 EVSEs, 48 slots", "s", at_most=0.3, digits=2),
 )
 
 

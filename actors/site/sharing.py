@@ -113,10 +113,13 @@ def _fairly(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
 
 
 def _in_order(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
+    inside = []
     for one in entrants:
-        if _let_in(room, one, rules) and not one.starves:
-            _give(room, one, _steps_free(room, one))
-    _top_up(room, [one for one in entrants if one.given])
+        if _let_in(room, one, rules):
+            inside.append(one)
+            if not one.starves:
+                _give(room, one, _steps_free(room, one))
+    _top_up(room, inside)
 
 
 def _by_laxity(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
@@ -140,7 +143,8 @@ def _by_laxity(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
         for n in can_wait:
             if _let_in(room, members[n], rules):
                 _give(room, members[n], _steps_free(room, members[n]))
-        _top_up(room, [one for one in members if one.given])
+                inside.append(n)
+        _top_up(room, [members[n] for n in inside])
 
 
 def _rank(one: Entrant, part: float) -> int:

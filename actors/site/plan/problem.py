@@ -14,6 +14,7 @@ class PlanProblem:
     Attributes:
         demands: cars with a departure and energy to come are planned; others are not, and their
             room is not kept free: allocation shares it.
+            One that is connected in the future is expected: it gets nothing before.
         limits: of each slot, as from `limits_now` with the schedule and forecast loads of its time.
         price_per_kwh: of each slot; missing: 0.
         co2_kg_per_kwh: of each slot; missing: 0.

@@ -9,6 +9,7 @@ integer program): allocation keeps them, and what a car misses in one slot the n
 Columns are built slot by slot, so that the matrix is written once, by column.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -85,7 +86,7 @@ def plan(tree: Tree, problem: PlanProblem, settings: PlanSettings) -> Plan:
     columns: list[dict[int, int]] = [{} for _ in cars]
     prices: list[float] = []
     for slot in range(count):
-        there = [n for n, car in enumerate(cars) if slot < len(car.slots)]
+        there = [n for n, car in enumerate(cars) if slot < len(car.slots) and car.slots[slot] > 0]
         binding = _binding_rows(cars, there, problem.limits[slot].room_ma)
         rows = {row: program.row(-infinite, room) for row, room in binding.items()}
         price = _at(problem.price_per_kwh, slot) + settings.co2_per_kg * _at(
@@ -142,9 +143,10 @@ def _car(tree: Tree, demand: Demand, problem: PlanProblem, settings: PlanSetting
     place = tree.places[demand.place]
     path = tree.path(demand.place, demand.phases)
     length_us = settings.slot_s * US_PER_S
-    stays = (demand.departure_us - problem.begin_us) / length_us
-    count = min(len(problem.limits), settings.slots_max)
-    slots = [min(1.0, stays - n) for n in range(count) if stays - n > 0]
+    comes = max(0.0, (demand.connected_us - problem.begin_us) / length_us)
+    goes = (demand.departure_us - problem.begin_us) / length_us
+    count = min(len(problem.limits), settings.slots_max, math.ceil(goes))
+    slots = [max(0.0, min(1.0, n + 1 - comes) - max(0.0, n + 1 - goes)) for n in range(count)]
     input_kwh = path.phases * tree.site.voltage_v * settings.slot_s / SECONDS_PER_HOUR / 1_000
     efficiency = place.efficiency if place.current is Current.DC else 1.0
     high = min(place.max_a, max(demand.wanted_a, place.min_a))
