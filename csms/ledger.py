@@ -21,6 +21,8 @@ from actors.ledger.feed import Feed
 from actors.ledger.follower import Away, CatchUp, JournalFollower, Look, Position
 from actors.ledger.settings import LedgerSettings
 from actors.ledger.snapshot import Mirror, write_snapshot
+from csms.pki.desk import CertificateDesk
+from csms.pki.ledger_desk import build_desk, keep_server_certificates
 from csms.settings import ProcessSettings
 from domain.errors import InvalidInput, Unavailable
 from storage.journal_reader import JournalReader
@@ -103,6 +105,10 @@ class LedgerProcess:
             config.links,
             on_lost=self._feed.lost,
         )
+        self._desk: CertificateDesk | None = build_desk(
+            config, self._engine, self._gateways, ctx.clock.now_us
+        )
+        self._config = config
         self._lags: dict[tuple[str, ...], float] = {}
         self._watch()
 
@@ -123,6 +129,8 @@ class LedgerProcess:
                         self._keep_feeding(),
                         self._keep_snapshot(),
                         self._keep_retelling(),
+                        self._keep_signing(),
+                        keep_server_certificates(self._config, self._ctx.clock.now_us),
                     )
                 ]
                 await self._ctx.draining.wait()
@@ -188,6 +196,11 @@ class LedgerProcess:
             await asyncio.sleep(self._settings.retell_s)
             for position in self._positions.values():
                 self._tell_passed(position)
+
+    async def _keep_signing(self) -> None:
+        await self._ready.wait()
+        if self._desk is not None:
+            await self._desk.run()
 
     # ---- journals -------------------------------------------------------------------------
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from csms.gateway.tls import Contexts
@@ -85,3 +87,24 @@ class Pki:
 
     def own(self) -> x509.Certificate:
         return load_certificates(self.folder / "server-ecdsa.pem")[0]
+
+
+def csr(
+    name: str,
+    key: PrivateKey | None = None,
+    *,
+    operator: str = OPERATOR,
+    forged: bool = False,
+) -> str:
+    """A signing request; a forged one has another key's signature."""
+    key = key or new_key()
+    made = (
+        x509.CertificateSigningRequestBuilder()
+        .subject_name(certificates.subject(name, operator))
+        .sign(key, SHA256())
+    )
+    if forged:
+        der = bytearray(made.public_bytes(Encoding.DER))
+        der[der.index(name.encode())] ^= 1
+        made = x509.load_der_x509_csr(bytes(der))
+    return made.public_bytes(Encoding.PEM).decode()
