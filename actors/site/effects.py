@@ -32,11 +32,26 @@ class SetLimit(msgspec.Struct, frozen=True, gc=False):
     """DC: to be told instead, at the output. AC: -1."""
 
 
+class Held(msgspec.Struct, frozen=True, gc=False):
+    """How things stand at an EVSE. Limits are A per phase; -1: not known, or none."""
+
+    online: bool
+    session: str
+    limit_a: float
+    """What its session was told and has accepted."""
+    ceiling_a: float
+    """What it may draw at worst: what counts against the circuits."""
+    drawn_a: tuple[float, float, float] | None
+    doubted: bool
+
+
 class Shared(msgspec.Struct, frozen=True, gc=False):
     """The site was shared out anew and something has changed."""
 
     allocation: Allocation
     at_us: int
+    held: dict[str, Held]
+    """By the id of the place."""
 
 
 class Doubted(msgspec.Struct, frozen=True, gc=False):

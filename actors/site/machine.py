@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 
 from actors.site.allocation import allocate, turns_after
 from actors.site.ceilings import ceiling_a, path_of, raise_max_ma, room_below
-from actors.site.effects import Doubted, Effect, Scope, SetLimit, Shared, Trusted, Wake
+from actors.site.effects import Doubted, Effect, Held, Scope, SetLimit, Shared, Trusted, Wake
 from actors.site.limits import MA_PER_A, US_PER_S, limits_now, take
 from actors.site.messages import (
     CapacitySet,
@@ -308,10 +308,22 @@ def _share(state: SiteState, tree: Tree, now_us: int) -> list[Effect]:
             spots[name].turn = turn
     bare = limits_now(tree, now_us, state.settings, schedule=state.schedule, loads=loads)
     effects: list[Effect] = _orders(state, tree, bare.room_ma, allocation, demands, now_us)
-    if state.shared != allocation:
-        state.shared = allocation
-        effects.append(Shared(allocation, now_us))
+    held = {name: _held(spot) for name, spot in spots.items()}
+    if state.shared is None or (state.shared.allocation, state.shared.held) != (allocation, held):
+        state.shared = Shared(allocation, now_us, held)
+        effects.append(state.shared)
     return effects + _wake(state, now_us)
+
+
+def _held(spot: Spot) -> Held:
+    return Held(
+        spot.online,
+        spot.session,
+        -1.0 if spot.limit_a is None else spot.limit_a,
+        ceiling_a(spot),
+        spot.current_a,
+        spot.set_aside_a is not None,
+    )
 
 
 def _demand(spot: Spot) -> Demand:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import msgspec
 
 from actors.site.control import ControlSettings
-from actors.site.effects import Scope
+from actors.site.effects import Scope, Shared
 from actors.site.settings import SiteSettings
 from actors.site.tree import Tree
-from domain.site import Allocation, CapacityLimit, CircuitLoad, Demand, EvsePlace, Turn
+from domain.site import CapacityLimit, CircuitLoad, Demand, EvsePlace, Turn
 
 
 class Order(msgspec.Struct, gc=False):
@@ -74,6 +74,6 @@ class SiteState:
         self.loads: dict[str, CircuitLoad] = {}
         self.orders: dict[int, Spot] = {}
         self.last_number = 0
-        self.shared: Allocation | None = None
+        self.shared: Shared | None = None
         self.wake_us = 0
         self.quiet_until_us = 0

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from csms.api import calls, chargers, health, hot, metrics, tokens
+from csms.api import calls, chargers, health, hot, metrics, sites, tokens
 from csms.api.auth import AuthenticationMiddleware, Authenticator
 from csms.api.docs import docs_page
 from csms.api.limits import LimitsMiddleware
@@ -37,7 +37,7 @@ def build_app(services: Services) -> FastAPI:
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.state.services = services
-    for router in (chargers.router, calls.router, tokens.router):
+    for router in (chargers.router, calls.router, tokens.router, sites.router):
         app.include_router(router)
     app.router.routes += [
         *hot.routes(),

@@ -140,6 +140,29 @@ class Backplane:
             return None
         return msgspec.msgpack.decode(told["result"], type=CommandResult)
 
+    async def tell_site(self, site: str, message: msgspec.Struct) -> None:
+        """Tell a site's actor; each gateway hears it, the owner takes it."""
+        body: dict[str, object] = {
+            "site": site,
+            "gateway": "",
+            "kind": type(message).__name__,
+            "blob": msgspec.msgpack.encode(message),
+        }
+        for link in self._gateways.values():
+            if link.is_up:
+                link.tell("site", body)
+
+    async def shares(self, site: str) -> dict[str, Any] | None:
+        """Return how a site is shared out now (JSON values); None when nobody owns it yet."""
+        deadline_s = self._settings.presence_deadline_s
+        answers = await asyncio.gather(
+            *(link.ask("shares", {"site": site}, deadline_s) for link in self._gateways.values()),
+            return_exceptions=True,
+        )
+        shown = [answer["json"] for answer in answers if isinstance(answer, dict)]
+        found = [msgspec.json.decode(text) for text in shown if isinstance(text, bytes) and text]
+        return max(found, key=lambda share: share["at_us"]) if found else None
+
     async def sql(self, query: str, rows_max: int) -> Sql:
         """Run a query on the analytical store.
 

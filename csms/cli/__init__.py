@@ -2,7 +2,7 @@
 
 import typer
 
-from csms.cli import doctor, records, run, settings
+from csms.cli import doctor, records, run, settings, simulate_site, site_models
 from csms.cli.errors import ReportingGroup
 
 app = typer.Typer(
@@ -16,9 +16,12 @@ app.command()(run.serve)
 app.command()(run.demo)
 app.command()(run.sql)
 app.command()(run.simulate)
+app.command("simulate-site")(simulate_site.simulate_site)
 app.command()(doctor.doctor)
 app.add_typer(records.charger, name="charger", no_args_is_help=True)
 app.add_typer(records.token, name="token", no_args_is_help=True)
+records.site.command("apply")(site_models.apply_model)
+records.site.command("show")(site_models.show_model)
 app.add_typer(records.site, name="site", no_args_is_help=True)
 app.add_typer(records.key, name="key", no_args_is_help=True)
 app.add_typer(settings.config_app, name="config", no_args_is_help=True)

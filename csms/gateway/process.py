@@ -89,6 +89,7 @@ class GatewayProcess:
                 "disconnect": self._disconnect,
                 "site": lambda _link, body: self._gateway.sites.heard(body),
                 "limit": lambda _link, body: self._gateway.sites.limit(body),
+                "shares": lambda _link, body: self._gateway.sites.shares(body),
                 "reload_certificates": self._reload_certificates,
             },
             config.links,

@@ -42,7 +42,7 @@ from actors.site.tree import SiteModelWrong, compile_tree
 from csms.gateway.member import Member
 from domain.commands import Command, CommandResult, Outcome, Priority
 from domain.records import SiteRecord
-from domain.site import Allocation, CapacityLimit, Site
+from domain.site import CapacityLimit, Site
 from protocol.limits_on_chargers import ChargerLimit
 from protocol.version import Version
 from supervisor.asyncio_base import AsyncioBase
@@ -116,7 +116,7 @@ class Sites:
         self._owners: dict[str, str] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self.allocations: dict[str, Allocation] = {}
+        self.shown: dict[str, Shared] = {}
         """The newest of each site that is owned here."""
 
     # records and owners
@@ -241,8 +241,11 @@ class Sites:
         if name == INTRODUCE:
             self._introduce(site)
         elif name in _KINDS and site in self._records:
+            gateway = str(body["gateway"])
+            if not gateway and self.owner(site) != self._parts.name:
+                return  # of the api, which tells all gateways
             message: Any = msgspec.msgpack.decode(body["blob"], type=_KINDS[name])
-            self._hear(site, str(body["gateway"]), message)
+            self._hear(site, gateway, message)
 
     def _hear(self, site: str, gateway: str, message: Message) -> None:
         if isinstance(message, ChargerCame):
@@ -287,7 +290,7 @@ class Sites:
         timer = self._timers.pop(site, None)
         if timer is not None:
             timer.cancel()
-        self.allocations.pop(site, None)
+        self.shown.pop(site, None)
         for key in [key for key in self._where if key[0] == site]:
             del self._where[key]
 
@@ -310,7 +313,7 @@ class Sites:
 
     def shared(self, site: str, effect: Shared) -> None:
         """Keep it for whoever asks."""
-        self.allocations[site] = effect.allocation
+        self.shown[site] = effect
 
     def doubted(self, site: str, effect: Doubted) -> None:
         """Say that an EVSE does not do as it is told."""
@@ -357,6 +360,12 @@ class Sites:
         }
         for name in self._parts.peers:
             self._tell_peer(name, "site", body)
+
+    def shares(self, body: object) -> dict[str, bytes]:
+        """Return how a site is shared out, as JSON; empty when it is owned elsewhere."""
+        assert isinstance(body, dict)
+        shown = self.shown.get(str(body["site"]))
+        return {"json": msgspec.json.encode(shown) if shown is not None else b""}
 
     # limits on their way to a charger of here
 

@@ -13,7 +13,8 @@ from domain.records import ActiveTransaction, Changes
 from storage.relational import revisions
 from storage.relational.engine import reading
 from storage.relational.registry import charger_record, token_record
-from storage.relational.tables import chargers, tokens, transactions
+from storage.relational.site_models import site_record
+from storage.relational.tables import chargers, site_models, tokens, transactions
 
 ACTIVE_STATES = ("open",)
 
@@ -48,6 +49,7 @@ async def changes_since(engine: AsyncEngine, after: int, limit: int = 20_000) ->
             (chargers, ~chargers.c.deleted),
             (tokens, ~tokens.c.deleted),
             (transactions, transactions.c.state.in_(ACTIVE_STATES)),
+            (site_models, ~site_models.c.deleted),
         ):
             query = _after(table, after, last, limit)
             if complete:
@@ -75,6 +77,7 @@ async def changes_since(engine: AsyncEngine, after: int, limit: int = 20_000) ->
             if row.number is not None
         ),
         complete=complete,
+        sites=tuple(site_record(row) for row in found[3]),
     )
 
 

@@ -28,6 +28,7 @@ from domain.ids import CHARGER_ID_LENGTH_MAX, CHARGER_NAME, DEFAULT_TENANT
 from domain.records import ChargerRecord, Credential, TokenRecord
 from storage.relational import credentials, revisions
 from storage.relational.engine import reading, upsert, writing
+from storage.relational.site_models import SiteModels
 from storage.relational.tables import api_keys, chargers, sites, tenants, tokens
 
 ROLES: Final = ("admin", "operator", "viewer")
@@ -92,6 +93,7 @@ class Registry:
     def __init__(self, engine: AsyncEngine, now_us: Callable[[], int]) -> None:
         self._engine = engine
         self._now_us = now_us
+        self.site_models = SiteModels(engine)
 
     # ---- chargers -------------------------------------------------------------------------
 

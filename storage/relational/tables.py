@@ -67,6 +67,17 @@ sites = Table(
     _flag("deleted"),
 )
 
+site_models = Table(
+    "site_models",
+    metadata,
+    _key("id"),  # of the site
+    _text("tenant"),
+    _text("model"),  # JSON of a domain.site.Site; empty: its power is not shared out
+    _text("schedule"),  # JSON list of domain.site.CapacityLimit
+    _int("revision", index=True),
+    _flag("deleted"),
+)
+
 chargers = Table(
     "chargers",
     metadata,

@@ -42,6 +42,13 @@ class Peers:
     queries: list[str] = field(default_factory=list)
     rows: list[list[Any]] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
+    site_words: list[dict[str, Any]] = field(default_factory=list)
+    heard: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def site(self, _link: Link, body: Any) -> None:
+        async with self.heard:
+            self.site_words.append(body)
+            self.heard.notify_all()
 
     def connect(self, charger: str) -> None:
         self.connected[charger] = {
@@ -84,6 +91,8 @@ class Peers:
             "presence": self.presence,
             "refusing": lambda _link, _body: {"reason": self.refusing.get(name, "")},
             "metrics": self.metrics,
+            "site": self.site,
+            "shares": lambda _link, _body: {"json": b""},
         }
         return {
             "gw0": gateway,

@@ -164,8 +164,8 @@ async def test_the_other_gateway_takes_a_site_over_with_its_limits(tmp_path: Pat
             [link] = other.gateway.sites._parts.peers.values()
             await link.close()
             other.gateway.sites.beat()
-            await other.until(lambda: "depot" in other.gateway.sites.allocations)
-            assert other.gateway.sites.allocations["depot"].limits["A/1"].limit_a == 32.0
+            await other.until(lambda: "depot" in other.gateway.sites.shown)
+            assert other.gateway.sites.shown["depot"].allocation.limits["A/1"].limit_a == 32.0
             assert len(car.limits) == before  # it has what it should
 
 
@@ -185,4 +185,4 @@ async def test_a_charger_without_a_site_is_told_nothing(tmp_path: Path) -> None:
             await boot(socket)
             status = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
             assert await call(socket, "StatusNotification", status) == [3, "1", {}]
-            assert harness.gateway.sites.allocations == {}
+            assert harness.gateway.sites.shown == {}

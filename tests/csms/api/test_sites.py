@@ -1,0 +1,89 @@
+"""Models of sites, capacity, loads and limits over REST."""
+
+from typing import Any
+
+import msgspec
+
+from actors.site.messages import LoadMeasured, WishSet
+from tests.csms.api.node import Api
+
+MODEL: dict[str, Any] = {
+    "id": "berlin",
+    "circuits": [
+        {"id": "grid", "kind": "contract", "limit_a": 125},
+        {"id": "row", "parent": "grid", "limit_a": 63, "derating": 0.8},
+    ],
+    "places": [{"id": "CP1/1", "charger": "CP1", "evse": 1, "circuit": "row"}],
+}
+PATH = "/api/v1/sites/berlin"
+
+
+async def site_with_model(api: Api) -> None:
+    assert (await api.ask("PUT", PATH, {"name": "Berlin"}))[0] == 200
+    status, answer = await api.ask("PUT", f"{PATH}/model", MODEL)
+    assert (status, answer["elsewhere"], answer["pending"]) == (200, ["CP1"], False), answer
+
+
+async def test_a_model_is_set_shown_and_removed(api: Api) -> None:
+    await site_with_model(api)
+    shown = await api.get(f"{PATH}/model", role="viewer")
+    assert [circuit["id"] for circuit in shown["circuits"]] == ["grid", "row"]
+    await api.ask("POST", "/api/v1/chargers", {"id": "CP1", "site": "berlin"})
+    assert (await api.ask("PUT", f"{PATH}/model", MODEL))[1]["elsewhere"] == []
+    assert (await api.ask("DELETE", f"{PATH}/model"))[0] == 204
+    assert (await api.ask("GET", f"{PATH}/model"))[0] == 404
+
+
+async def test_what_is_wrong_with_a_model_names_the_node(api: Api) -> None:
+    await api.ask("PUT", PATH, {})
+    wrong = MODEL | {"circuits": [MODEL["circuits"][0], {"id": "row", "parent": "hall"}]}
+    status, problem = await api.ask("PUT", f"{PATH}/model", wrong)
+    assert status == 422
+    errors = [{"field": "circuits.row.parent", "rule": "there is no circuit hall"}]
+    assert problem["errors"] == errors
+    status, problem = await api.ask("PUT", f"{PATH}/model", MODEL | {"plcaes": []})
+    assert (status, "plcaes" in problem["detail"]) == (422, True)
+
+
+async def test_a_source_sets_and_lifts_its_capacity(api: Api) -> None:
+    await site_with_model(api)
+    entry = {"circuit": "grid", "source": "grid", "limit_w": 20_000.0}
+    assert (await api.ask("PUT", f"{PATH}/capacity/grid", [entry], role="operator"))[0] == 200
+    other = entry | {"source": "operator", "limit_w": 10_000.0}
+    await api.ask("PUT", f"{PATH}/capacity/operator", [other], role="operator")
+    assert await api.get(f"{PATH}/capacity") == [entry, other]
+    await api.ask("PUT", f"{PATH}/capacity/grid", [], role="operator")
+    assert await api.get(f"{PATH}/capacity") == [other]
+    status, problem = await api.ask("PUT", f"{PATH}/capacity/grid", [other])
+    assert (status, problem["errors"][0]["field"]) == (422, "0.source")
+
+
+async def test_a_meter_and_a_driver_are_heard_by_the_gateways(api: Api) -> None:
+    await site_with_model(api)
+    load = {"circuit": "grid", "current_a": [12.5, 9, -3]}
+    assert (await api.ask("POST", f"{PATH}/loads", load, role="operator"))[0] == 202
+    wish = {"departure_us": 5, "energy_wh": 2e4, "priority": 1}
+    assert (await api.ask("PUT", f"{PATH}/wishes/CP1/1", wish, role="operator"))[0] == 202
+    async with api.peers.heard:
+        await api.peers.heard.wait_for(lambda: len(api.peers.site_words) == 2)
+    first, second = api.peers.site_words
+    heard = msgspec.msgpack.decode(first["blob"], type=LoadMeasured).load
+    assert (heard.circuit, heard.current_a) == ("grid", (12.5, 9.0, -3.0))
+    assert msgspec.msgpack.decode(second["blob"], type=WishSet) == WishSet("CP1/1", 5, 2e4, 1)
+    load["circuit"] = "hall"
+    assert (await api.ask("POST", f"{PATH}/loads", load))[0] == 422
+    assert (await api.ask("PUT", f"{PATH}/wishes/CP9", wish))[0] == 422
+
+
+async def test_before_anybody_shares_a_site_out_it_has_no_limits(api: Api) -> None:
+    await site_with_model(api)
+    assert (await api.get(f"{PATH}/limits", role="viewer"))["evses"] == []
+
+
+async def test_other_tenants_and_lesser_roles_see_and_change_nothing(api: Api) -> None:
+    await site_with_model(api)
+    for role, status in (("other", 404), ("operator", 403), ("viewer", 403)):
+        assert (await api.ask("PUT", f"{PATH}/model", MODEL, role=role))[0] == status
+    for path in ("model", "capacity", "limits"):
+        assert (await api.ask("GET", f"{PATH}/{path}", role="other"))[0] == 404
+    assert (await api.ask("PUT", f"{PATH}/capacity/grid", [], role="viewer"))[0] == 403
