@@ -14,6 +14,7 @@ import secrets
 import sqlite3
 import uuid
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -72,7 +73,9 @@ class GatewayProcess:
             on_link=self._subscribe,
         )
         self._peers = [
-            LinkClient(ctx.run_dir / f"{name}.sock", {}, config.links)
+            LinkClient(
+                ctx.run_dir / f"{name}.sock", {}, config.links, on_link=partial(self._met, name)
+            )
             for name in settings.gateways
             if name != ctx.name
         ]
@@ -307,6 +310,11 @@ class GatewayProcess:
         self._directory.apply(changes)
         for site in changes.sites:
             self._gateway.sites.apply(site)
+
+    async def _met(self, name: str, link: Link) -> None:
+        """Another gateway is there, perhaps one that was just started again."""
+        del link
+        self._loop.call_soon(self._gateway.sites.met, name)
 
     async def _subscribe(self, link: Link) -> None:
         body = {"gateway": self._ctx.name, "revision": self._directory.revision}

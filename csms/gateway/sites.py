@@ -168,6 +168,16 @@ class Sites:
                 self._disown(site)
             self._introduce(site)
 
+    def met(self, gateway: str) -> None:
+        """Another gateway's link is up: it may be a new process, which knows nothing.
+
+        A gateway that dies is back within a tenth of a second: its link may never be seen down.
+        """
+        self.beat()
+        for site, owner in self._owners.items():
+            if owner == gateway:
+                self._introduce(site)
+
     def _introduce(self, site: str) -> None:
         for member in self._members.get(site, {}).values():
             if member.introduced:

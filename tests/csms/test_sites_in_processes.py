@@ -1,0 +1,149 @@
+"""A node with two gateways shares a site's power out; the owner is killed; nothing is exceeded."""
+
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from benchmarks.node import Node, running_node
+from domain.site import Circuit, EvsePlace, Site
+from supervisor.links import LinkClient
+
+FUSE_A = 48.0
+NAMES = ("A", "B", "C", "D")
+ROOT = Path(__file__).parents[2]
+
+
+def csms(*arguments: str) -> str:
+    command = [sys.executable, "-m", "csms", *arguments]
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=50
+    ).stdout
+
+
+@contextlib.contextmanager
+def depot(folder: Path) -> Iterator[Node]:
+    """A running node with a site of four chargers behind one fuse."""
+    model = Site(
+        "depot",
+        (Circuit("main", limit_a=FUSE_A),),
+        tuple(EvsePlace(f"{name}/1", name, 1, "main", fallback_a=0) for name in NAMES),
+    )
+    file = folder / "depot.json"
+    file.write_bytes(msgspec.json.encode(model))
+    with running_node(gateways=2) as node:
+        data = ("--data", str(node.data))
+        csms("site", "apply", str(file), *data)
+        for name in NAMES:
+            csms(
+                "charger", "add", name, *data, "--site", "depot",
+                "--security-profile", "0", "--network", "127.0.0.0/8",
+            )  # fmt: skip
+        yield node
+
+
+class Charger:
+    """Connects again whenever it is cut off; keeps its profile and its transaction."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self.url = f"ws://127.0.0.1:{port}/ocpp/{name}"
+        self.name = name
+        self.transaction = 0
+        self.limit_a = 0.0
+        self.connections = 0
+
+    async def live(self) -> None:
+        while True:
+            with contextlib.suppress(OSError, Exception):
+                async with connect(self.url, subprotocols=["ocpp1.6"]) as socket:
+                    self.connections += 1
+                    await self._serve(socket)
+            await asyncio.sleep(0.1)
+
+    async def _serve(self, socket: ClientConnection) -> None:
+        boot = {"chargePointVendor": "V", "chargePointModel": "M"}
+        await socket.send(json.dumps([2, "boot", "BootNotification", boot]))
+        if not self.transaction:
+            started = {
+                "connectorId": 1, "idTag": self.name, "meterStart": 0,
+                "timestamp": "2026-11-23T00:00:00Z",
+            }  # fmt: skip
+            await socket.send(json.dumps([2, "start", "StartTransaction", started]))
+        async for text in socket:
+            frame = json.loads(text)
+            if frame[0] == 3 and "transactionId" in frame[2]:
+                self.transaction = frame[2]["transactionId"]
+            if frame[0] == 2:
+                await socket.send(json.dumps([3, frame[1], {"status": self._obey(frame[3])}]))
+
+    def _obey(self, payload: dict) -> str:
+        profile = payload["csChargingProfiles"]
+        period = profile["chargingSchedule"]["chargingSchedulePeriod"][0]
+        if profile["chargingProfilePurpose"] == "TxProfile":
+            if profile["transactionId"] != self.transaction:
+                return "Rejected"
+            self.limit_a = period["limit"]
+        return "Accepted"
+
+
+async def owner_of(node: Node, after_us: int = 0) -> str:
+    """Return the gateway that has shared the site out after an instant; empty: none yet."""
+    for name in ("gw0", "gw1"):
+        async with LinkClient(node.run_dir / f"{name}.sock", {}) as link:
+            with contextlib.suppress(Exception):
+                await link.connected(1)
+                answer = await link.ask("shares", {"site": "depot"}, 1)
+                if answer["json"] and json.loads(answer["json"])["at_us"] > after_us:
+                    return name
+    return ""
+
+
+@pytest.mark.slow
+def test_the_owner_of_a_site_is_killed_and_its_limits_stay(tmp_path: Path) -> None:
+    with depot(tmp_path) as node:
+        asyncio.run(asyncio.wait_for(_story(node), 50))
+
+
+async def _story(node: Node) -> None:
+    chargers = [Charger(node.port, name) for name in NAMES]
+    lives = [asyncio.create_task(charger.live()) for charger in chargers]
+    watched: list[float] = []
+
+    async def watch() -> None:
+        while True:
+            watched.append(sum(charger.limit_a for charger in chargers))
+            await asyncio.sleep(0.005)
+
+    lives.append(asyncio.create_task(watch()))
+    try:
+        await until(lambda: sorted(c.limit_a for c in chargers) == [12.0] * 4, 20)
+        owner = await owner_of(node)
+        os.kill(node.pids()[owner], signal.SIGKILL)
+        # It, or the other one: a gateway is back sooner than anybody misses it.
+        struck_us = time.time_ns() // 1_000
+        async with asyncio.timeout(3):
+            while not await owner_of(node, struck_us):
+                await asyncio.sleep(0.02)
+        # Whoever was connected to the dead gateway comes back; the fuse is shared as before.
+        await asyncio.sleep(3)
+        await until(lambda: sorted(c.limit_a for c in chargers) == [12.0] * 4, 15)
+        assert max(watched) <= FUSE_A
+    finally:
+        for life in lives:
+            life.cancel()
+
+
+async def until(condition, seconds: float) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)
