@@ -2,7 +2,7 @@
 
 import typer
 
-from csms.cli import doctor, records, run, settings, simulate_site, site_models
+from csms.cli import doctor, pki, records, run, settings, simulate_site, site_models
 from csms.cli.errors import ReportingGroup
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ records.site.command("apply")(site_models.apply_model)
 records.site.command("show")(site_models.show_model)
 app.add_typer(records.site, name="site", no_args_is_help=True)
 app.add_typer(records.key, name="key", no_args_is_help=True)
+app.add_typer(pki.app, name="pki", no_args_is_help=True)
 app.add_typer(settings.config_app, name="config", no_args_is_help=True)
 app.add_typer(settings.db, name="db", no_args_is_help=True)
 

@@ -12,6 +12,7 @@ from csms.cli.store import with_registry
 from csms.config import load_config
 from csms.simulator.driver import charger_url
 from domain.records import ChargerRecord, TokenRecord
+from domain.security_upgrade import ask_profile
 from storage.relational import credentials
 from storage.relational.registry import PAGE_MAX, ApiKey, Registry, Site
 
@@ -38,6 +39,9 @@ def add_charger(
     profile: Annotated[
         int, typer.Option("--security-profile", min=0, max=3, help="0: none, 1: Basic, 2, 3: TLS.")
     ] = 1,
+    serial_number: Annotated[
+        str, typer.Option("--serial-number", help="May be the CN of its certificate (profile 3).")
+    ] = "",
     networks: Annotated[
         list[str] | None,
         typer.Option("--network", help="CIDR that it may connect from; may be said again."),
@@ -64,16 +68,52 @@ def add_charger(
         credential=credential,
         networks=tuple(networks or ()),
         strict=strict,
+        serial_number=serial_number,
     )
     with_registry(data, config, lambda registry: registry.create_charger(record), writes=True)
-    facts([("charger", identity), *_access(data, config, identity, password if generated else "")])
+    shown = password if generated else ""
+    facts([("charger", identity), *_access(data, config, identity, shown, profile)])
+
+
+@charger.command("secure")
+def secure_charger(
+    identity: ID,
+    profile: Annotated[
+        int, typer.Option("--security-profile", min=1, max=3, help="Higher than the one it has.")
+    ],
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Let a charger come with a higher security profile; from then on nothing lower is taken."""
+    record = with_registry(
+        data,
+        config,
+        lambda registry: registry.raise_security(
+            identity, lambda before: ask_profile(before, profile)
+        ),
+        writes=True,
+    )
+    facts(
+        [
+            ("charger", identity),
+            ("profile", record.security_profile),
+            ("pending", record.pending_profile),
+            *_access(data, config, identity, None, profile),
+        ]
+    )
 
 
 def _access(
-    data: DataOption, config: ConfigOption, identity: str, password: str | None
+    data: DataOption, config: ConfigOption, identity: str, password: str | None, profile: int
 ) -> list[tuple[str, object]]:
     listen = load_config(file=config, data=data).listen
-    url = charger_url(f"ws://{listen.host}:{listen.port}/ocpp", identity)
+    scheme, host, port = {
+        2: ("wss", listen.tls_host, listen.tls_port),
+        3: ("wss", listen.mtls_host, listen.mtls_port),
+    }.get(profile, ("ws", listen.host, listen.port))
+    if port is None:
+        warn(f"there is no listener for security profile {profile}: see csms serve --help")
+    url = charger_url(f"{scheme}://{host}:{port or 443}/ocpp", identity)
     rows: list[tuple[str, object]] = [("url", url)]
     return [*rows, ("password", password)] if password else rows
 
