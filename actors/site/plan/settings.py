@@ -8,28 +8,30 @@ class PlanSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    slot_s: int = Field(900, ge=60, le=3_600, description="Length of a slot.")
+    slot_s: int = Field(default=900, ge=60, le=3_600, description="Length of a slot.")
     slots_max: int = Field(
-        96, ge=1, le=672, description="Slots ahead; what lies behind them is not planned."
+        default=96, ge=1, le=672, description="Slots ahead; what lies behind them is not planned."
     )
     missing_per_kwh: float = Field(
-        100.0,
+        default=100.0,
         gt=0,
         description="What a kilowatt-hour that is missing at departure costs, in the currency of "
         "the prices: far more than any price, so that money is saved only where nobody misses it.",
     )
     co2_per_kg: float = Field(
-        0.0, ge=0, description="What a kilogram of CO2 costs, in the same currency; 0: nothing."
+        default=0.0,
+        ge=0,
+        description="What a kilogram of CO2 costs, in the same currency; 0: nothing.",
     )
     sooner_per_kwh: float = Field(
-        0.001,
+        default=0.001,
         ge=0,
         description="What a kilowatt-hour costs for each slot that it comes later: with equal "
         "prices energy comes early, as cars leave sooner than said.",
     )
     peak_per_kw: float = Field(
-        0.0, ge=0, description="What the highest power of the plan costs, per kilowatt."
+        default=0.0, ge=0, description="What the highest power of the plan costs, per kilowatt."
     )
     solve_s_max: float = Field(
-        5.0, gt=0, description="When the solver is not done by then there is no plan."
+        default=5.0, gt=0, description="When the solver is not done by then there is no plan."
     )
