@@ -162,16 +162,43 @@ class JournalFollower(Actor):  # type: ignore[misc]  # Thespian has no types
         uuid, rows = await asyncio.to_thread(self._read)
         if uuid != self._uuid:
             lsn = await self._projector.position(uuid) if uuid else 0
+            lsn = await self._as_far_as_it_goes(uuid, lsn)
             self._uuid, self._lsn = uuid, lsn
             self._on_moved(Position(self._name, uuid, lsn))
             uuid, rows = await asyncio.to_thread(self._read)
         if not rows or uuid != self._uuid:
             return 0
+        if rows[0].lsn > self._lsn + 1:
+            log.error(
+                "journal %s: records %d to %d were deleted before this store has read them: "
+                "the store is an older copy, what they said is not in it",
+                self._name,
+                self._lsn + 1,
+                rows[0].lsn - 1,
+            )
         async with self._turn:
             applied = await self._projector.apply(uuid, rows, self._name)
         self._lsn = applied.lsn
         self._on_moved(Position(self._name, uuid, applied.lsn, applied.fed))
         return len(rows)
+
+    async def _as_far_as_it_goes(self, uuid: str, lsn: int) -> int:
+        """Return where to go on: from the start when the journal is an older copy of itself.
+
+        Its numbers stand for other records now. What is projected twice is there once.
+        """
+        last = await asyncio.to_thread(self._reader.last_lsn) if lsn else 0
+        if lsn <= last:
+            return lsn
+        log.error(
+            "journal %s ends with record %d, but the store has read it to %d: an older copy of the "
+            "journal was put back; all of it is read again",
+            self._name,
+            last,
+            lsn,
+        )
+        await self._projector.rewind(uuid)
+        return 0
 
     def _read(self) -> tuple[str, list[Row]]:
         uuid = self._reader.uuid

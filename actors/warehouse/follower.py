@@ -4,6 +4,7 @@ Runs in a worker thread; nothing here knows of the loop. A step may end anywhere
 the next one goes on with the block that plan.db names.
 """
 
+import logging
 import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from storage.analytical.settings import WarehouseSettings
 from storage.analytical.sink import Sink
 from storage.journal_reader import JournalReader, Row
 from supervisor.clock import Clock
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,8 @@ class Follower:
         self._settings = settings
         self._clock = clock
         self._readers: dict[str, JournalReader] = {}
+        self._checked: set[str] = set()
+        """Journals, by uuid, that were seen to go as far as they were read."""
         self._places: dict[str, tuple[str, str]] = plans.places()
         self._window = Window(settings.past_days_max * DAY_US, settings.future_s_max * SECOND_US)
 
@@ -170,6 +175,8 @@ class Follower:
     ) -> tuple[Position, bool]:
         """Finish the pending block of a journal, or make the next one."""
         settings = self._settings
+        if uuid not in self._checked:
+            self._check(name, uuid, reader)
         plan = self._plans.pending(uuid)
         again = plan is not None
         if plan is None:
@@ -179,11 +186,32 @@ class Follower:
                 return Position(name, uuid, after), False
             plan = self._plans.plan(uuid, name, rows[-1].lsn)
         else:
-            rows = self._read_again(reader, plan)
+            try:
+                rows = self._read_again(reader, plan)
+            except _RowsGone as gone:
+                log.error("%s; the block is given up", gone)  # noqa: TRY400
+                self._plans.abandon(plan)
+                return Position(name, uuid, plan.last), True
         self._write(plan, rows, again=again)
         full = len(rows) >= settings.block_entries_max
         big = sum(len(row.blob) for row in rows) >= settings.block_bytes_max
         return Position(name, uuid, plan.last), full or big
+
+    def _check(self, name: str, uuid: str, reader: JournalReader) -> None:
+        """See that a journal goes as far as it was read; read an older copy of it again."""
+        plan = self._plans.pending(uuid)
+        read = plan.last if plan is not None else self._plans.position(uuid)
+        last = reader.last_lsn()
+        if read > last:
+            log.error(
+                "journal %s ends with record %d, but it was read to %d: an older copy of it was "
+                "put back; all of it is read again, messages may be in the log twice",
+                name,
+                last,
+                read,
+            )
+            self._plans.rewind(uuid)
+        self._checked.add(uuid)
 
     def _is_worth_it(self, rows: list[Row], *, hurry: bool) -> bool:
         if not rows:
@@ -204,7 +232,10 @@ class Follower:
             piece = reader.read(after, self._settings.block_entries_max)
             rows += [row for row in piece if row.lsn <= plan.last]
             if not piece:
-                raise Unavailable(f"{reader.path}: the rows of the planned block are gone")
+                raise _RowsGone(
+                    f"{reader.path}: records {after + 1} to {plan.last} were deleted before they"
+                    " were known to be in the analytical store"
+                )
             after = piece[-1].lsn
         return rows
 
@@ -222,6 +253,10 @@ class Follower:
         self.counters.entries += built.entries
         self.counters.rows += sum(block.count for block in built.blocks) - len(refused)
         self.counters.quarantined += len(rejects)
+
+
+class _RowsGone(Exception):
+    """What was planned cannot be read again."""
 
 
 class _EngineAway(Exception):

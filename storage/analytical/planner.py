@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS quarantine (uuid TEXT NOT NULL, lsn INTEGER NOT NULL,
     at_us INTEGER NOT NULL, PRIMARY KEY (uuid, lsn, block, ordinal)) STRICT;
 CREATE TABLE IF NOT EXISTS places (charger TEXT PRIMARY KEY, tenant TEXT NOT NULL,
     site TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS rewinds (uuid TEXT PRIMARY KEY, count INTEGER NOT NULL) STRICT;
 """
 
 
@@ -73,7 +74,10 @@ class PlanStore:
         """
         after = self.position(uuid)
         assert last > after, "a block has at least one entry"
-        plan = Plan(uuid, after, last, f"{uuid}:{after}-{last}")
+        times = self._rewinds(uuid)
+        # The engine drops a block whose token it has seen, and these are other rows.
+        again = f"#{times}" if times else ""
+        plan = Plan(uuid, after, last, f"{uuid}:{after}-{last}{again}")
         with _Transaction(self._db):
             self._db.execute(
                 "INSERT INTO journals (uuid, name, position) VALUES (?, ?, ?) "
@@ -96,6 +100,29 @@ class PlanStore:
             )
             if kept:
                 self._quarantine(plan.uuid, kept, now_us)
+
+    def rewind(self, uuid: str) -> None:
+        """Forget how far a journal is read, and what was planned: it is read again."""
+        with _Transaction(self._db):
+            self._db.execute("DELETE FROM plans WHERE uuid = ?", (uuid,))
+            self._db.execute("UPDATE journals SET position = 0 WHERE uuid = ?", (uuid,))
+            self._db.execute(
+                "INSERT INTO rewinds VALUES (?, 1) "
+                "ON CONFLICT (uuid) DO UPDATE SET count = count + 1",
+                (uuid,),
+            )
+
+    def abandon(self, plan: Plan) -> None:
+        """Give a planned block up whose records are gone: the journal is read on behind it."""
+        with _Transaction(self._db):
+            self._db.execute("DELETE FROM plans WHERE uuid = ?", (plan.uuid,))
+            self._db.execute(
+                "UPDATE journals SET position = ? WHERE uuid = ?", (plan.last, plan.uuid)
+            )
+
+    def _rewinds(self, uuid: str) -> int:
+        row = self._db.execute("SELECT count FROM rewinds WHERE uuid = ?", (uuid,)).fetchone()
+        return int(row[0]) if row else 0
 
     def quarantined(self) -> dict[str, int]:
         """Return how many rows and entries were ever put aside, by journal uuid."""

@@ -469,6 +469,16 @@ class Projector:
         async with reading(self._engine) as connection:
             return (await connection.execute(query)).scalar() or 0
 
+    async def rewind(self, journal: str) -> None:
+        """Forget how far a journal is projected: all that it has is projected again.
+
+        Raises:
+            Unavailable: the database is away.
+        """
+        async with writing(self._engine) as connection:
+            mine = journal_positions.c.uuid == journal
+            await connection.execute(journal_positions.delete().where(mine))
+
     async def apply(self, journal: str, rows: Sequence[Row], name: str = "") -> Applied:
         """Project `rows` of the journal with uuid `journal`; those that are already in are skipped.
 

@@ -1,4 +1,6 @@
 import asyncio
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -29,6 +31,9 @@ class Projection:
         if self.failures:
             raise self.failures.pop(0)
         return self.lsn
+
+    async def rewind(self, _journal: str) -> None:
+        self.lsn = 0
 
     async def apply(self, _journal: str, rows: Sequence[Row], _name: str) -> Applied:
         if self.failures:
@@ -128,3 +133,27 @@ async def test_a_crash_makes_a_fresh_one_that_goes_on_from_the_store(tmp_path: P
     await until(lambda: story.projection.blobs == [b"1", b"2"], "nobody took over")
     assert await story.catch_up() == CaughtUp()
     story.base.shutdown()
+
+
+async def test_an_older_copy_of_a_journal_is_read_again(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    story.projection.lsn = 5  # as the store says of this journal
+    story.write(b"1", b"2")
+    await until(lambda: story.projection.blobs == [b"1", b"2"], "it was skipped")
+    assert "ends with record 2, but the store has read it to 5" in caplog.text
+
+
+async def test_records_that_this_store_has_never_read_are_missed_loudly(
+    story: Story, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = story.path.with_name("made")
+    writer = JournalWriter(made, JournalSettings(), lambda _done: None, print)
+    for blob in (b"1", b"2", b"3"):
+        writer.append(blob)
+    writer.close()
+    with contextlib.closing(sqlite3.connect(made)) as db, db:
+        db.execute("DELETE FROM entries WHERE lsn < 3")
+    made.rename(story.path)
+    await until(lambda: story.projection.blobs == [b"3"], "nothing was projected")
+    assert "records 1 to 2 were deleted before this store has read them" in caplog.text

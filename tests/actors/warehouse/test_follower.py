@@ -261,3 +261,56 @@ def test_a_store_that_is_away_changes_nothing(
     assert follower.positions == {}
     follower.close()
     assert [position.lsn for position in make().step(hurry=True).moved] == [3]
+
+
+def test_an_older_copy_of_a_journal_is_read_again(
+    make: Callable[..., Follower],
+    folder: Path,
+    journal: Journal,
+    client: Client,
+    settings: WarehouseSettings,
+) -> None:
+    journal.append(readings(0, 5))
+    journal.close()
+    copy = (folder / "gw0.db").read_bytes()
+    journal.__init__(folder / "gw0.db")  # type: ignore[misc]
+    journal.append(readings(5, 30))
+    follower = make()
+    while follower.step(hurry=True).moved:
+        pass
+    assert count(client, settings.database, "samples") == 30
+    follower.close()
+    journal.close()
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / "gw0.db").write_bytes(copy)
+    journal.__init__(folder / "gw0.db")  # type: ignore[misc]
+    journal.append(readings(40, 43))  # under numbers that other records had
+    follower = make()
+    while follower.step(hurry=True).moved:
+        pass
+    later = f"ts >= fromUnixTimestamp64Micro({T0 + 40 * MINUTE})"
+    found = client.query(f"SELECT uniqExact(ts) FROM {settings.database}.samples WHERE {later}")
+    assert found.result_rows == [(3,)]
+
+
+def test_a_block_whose_records_are_gone_does_not_hold_up_its_journal(
+    make: Callable[..., Follower],
+    tmp_path: Path,
+    folder: Path,
+    journal: Journal,
+    client: Client,
+    settings: WarehouseSettings,
+) -> None:
+    journal.append(readings(0, 20))
+    plans = PlanStore(tmp_path / "plan.db", 1_000)
+    plans.plan(journal.writer.uuid, "gw0", 10)
+    plans.close()
+    with sqlite3.connect(folder / "gw0.db") as db:
+        db.execute("DELETE FROM entries WHERE lsn <= 10")
+    db.close()
+    follower = make()
+    while follower.step(hurry=True).moved:
+        pass
+    assert follower.positions["gw0"].lsn == 20
+    assert count(client, settings.database, "samples") == 10
