@@ -21,20 +21,23 @@ def seasonal_naive(
     series = list(history)
     known = len(series)
 
-    def before(at: int) -> float | None:
-        at -= season
-        while at >= 0:
-            # Never what was forecast itself, but the same slot of the last season that is known.
-            value = series[at] if at < known else None
-            if value is not None:
-                return value
-            at -= season
+    def before(at: int) -> int | None:
+        """Where the same slot of the last known season is."""
+        while (at := at - season) >= 0:
+            if at < known and series[at] is not None:
+                return at
         return None
 
     now, then = 0.0, 0.0
     for at in range(max(0, known - recent), known):
-        value, past = series[at], before(at)
-        if value is not None and past is not None:
-            now, then = now + value, then + past
+        past = before(at)
+        if series[at] is not None and past is not None:
+            now, then = now + (series[at] or 0.0), then + (series[past] or 0.0)
     ratio = min(2.0, max(0.0, now / then)) if now and then else 1.0
-    return [(before(known + step) or 0.0) * ratio for step in range(count)]
+    result = []
+    for step in range(count):
+        source = before(known + step)
+        value = (series[source] or 0.0) if source is not None else 0.0
+        # The last slots are at today's level already.
+        result.append(value if source is None or source >= known - recent else value * ratio)
+    return result

@@ -52,7 +52,7 @@ def circuits(draw):
 
 
 @st.composite
-def sites(draw, min_a=st.sampled_from([0.0, 6.0]), resolution=st.sampled_from([0.1, 1.0])):
+def sites(draw, minima=(0.0, 6.0), resolutions=(0.1, 1.0)):
     nodes = draw(circuits())
     places = tuple(
         EvsePlace(
@@ -61,11 +61,11 @@ def sites(draw, min_a=st.sampled_from([0.0, 6.0]), resolution=st.sampled_from([0
             1,
             draw(st.sampled_from(nodes)).id,
             draw(st.sampled_from([16.0, 32.0, 63.0])),
-            draw(min_a),
+            draw(st.sampled_from(minima)),
             draw(st.integers(1, 3)),
             draw(st.sampled_from(ROTATIONS)),
             draw(st.sampled_from(list(Current))),
-            resolution_a=draw(resolution),
+            resolution_a=draw(st.sampled_from(resolutions)),
         )
         for n in range(draw(st.integers(0, 12)))
     )

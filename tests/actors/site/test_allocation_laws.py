@@ -118,7 +118,7 @@ def test_nothing_changes_while_nothing_has_changed(data, policy):
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_more_room_gives_the_first_in_line_no_less(data):
-    site = data.draw(sites(min_a=st.just(0.0), resolution=st.just(0.1)))
+    site = data.draw(sites(minima=(0.0,), resolutions=(0.1,)))
     demands = [
         type(one)(one.place, number, one.wanted_a, one.phases)
         for number, one in enumerate(data.draw(demands_at(site)))
@@ -134,7 +134,7 @@ def test_more_room_gives_the_first_in_line_no_less(data):
 @settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_more_room_does_not_make_the_worst_off_worse(data):
-    site = data.draw(sites(min_a=st.just(0.0), resolution=st.just(0.1)))
+    site = data.draw(sites(minima=(0.0,), resolutions=(0.1,)))
     demands = [type(one)(one.place, 0, 40.0, one.phases) for one in data.draw(demands_at(site))]
     factor = data.draw(st.floats(1.0, 3.0))
     before, after = (
@@ -169,7 +169,7 @@ def _vector(site, demands, policy):
 def test_max_min_fair_takes_only_from_those_who_have_more(data):
     # Bertsekas and Gallager: everybody below the most it can use has a full row in which nobody
     # has more than it (here: more by the step of rounding).
-    site = data.draw(sites(min_a=st.just(0.0), resolution=st.just(0.1)))
+    site = data.draw(sites(minima=(0.0,), resolutions=(0.1,)))
     demands = [
         type(one)(one.place, 0, one.wanted_a, one.phases) for one in data.draw(demands_at(site))
     ]
