@@ -30,6 +30,7 @@ from storage.relational import feed, leases
 from storage.relational.engine import open_engine
 from storage.relational.known import known
 from storage.relational.migrations import upgrade
+from storage.relational.owner import HeldElsewhere, Owner
 from storage.relational.projector import Poison, Projector
 from supervisor.actor_errors import AskFailed
 from supervisor.asyncio_base import AsyncioBase
@@ -61,6 +62,7 @@ class LedgerProcess:
         self._journals = config.paths.journal
         self._snapshot = config.paths.root / SNAPSHOT
         self._engine = open_engine(config.database_url, config.relational)
+        self._owner = Owner(self._engine)
         self._base = AsyncioBase()
         self._turn = asyncio.Lock()
         self._projector = Projector(
@@ -116,6 +118,7 @@ class LedgerProcess:
         """Follow, answer, drain."""
         async with contextlib.AsyncExitStack() as stack:
             stack.push_async_callback(self._engine.dispose)
+            stack.push_async_callback(self._owner.release)
             stack.callback(self._base.shutdown)
             await stack.enter_async_context(self._server)
             for client in self._gateways.values():
@@ -129,6 +132,7 @@ class LedgerProcess:
                         self._keep_feeding(),
                         self._keep_snapshot(),
                         self._keep_retelling(),
+                        self._keep_owning(),
                         self._keep_signing(),
                         keep_server_certificates(self._config, self._ctx.clock.now_us),
                     )
@@ -149,6 +153,7 @@ class LedgerProcess:
         while True:
             try:
                 revision = await upgrade(self._url)
+                await self._owner.take()
             except Unavailable as error:
                 self._away = str(error)
                 self._tried.set()
@@ -196,6 +201,24 @@ class LedgerProcess:
             await asyncio.sleep(self._settings.retell_s)
             for position in self._positions.values():
                 self._tell_passed(position)
+
+    async def _keep_owning(self) -> None:
+        """Take the database again when the connection was cut; end when another node has it.
+
+        Raises:
+            HeldElsewhere: another node has it. A fresh process waits until it is free.
+        """
+        await self._ready.wait()
+        while True:
+            await asyncio.sleep(self._settings.retell_s)
+            if await self._owner.holds():
+                continue
+            try:
+                await self._owner.take()
+            except HeldElsewhere:
+                raise
+            except Unavailable as error:
+                log.warning("the database is waited for: %s", error)
 
     async def _keep_signing(self) -> None:
         await self._ready.wait()
