@@ -119,9 +119,9 @@ def _entrants(
             high = max(low, high)
         power_w = high / MA_PER_A * path.phases * tree.site.voltage_v * _efficiency(place)
         candidate = Candidate(demand, low, high, power_w)
-        key = entry_key(candidate, policy, settings, now_us)
-        starving = starves(demand, settings, now_us)
-        entrants.append(Entrant(candidate, path, step, high_by, key, starving))
+        first = starves(demand, settings, now_us)
+        key = entry_key(candidate, policy, settings, now_us, first=first)
+        entrants.append(Entrant(candidate, path, step, high_by, key, first))
     # Stable: equal keys stay in the order of the ids.
     entrants.sort(key=lambda one: one.key)
     return entrants
@@ -129,12 +129,13 @@ def _entrants(
 
 def _high(place: EvsePlace, demand: Demand, policy: Policy) -> tuple[float, BindingKind]:
     """Return the most that place, car and plan allow, in A, and which of them it is."""
-    return min(
-        (place.max_a, BindingKind.CHARGER),
-        (wanted_a(demand, policy), BindingKind.CAR),
-        (demand.plan_a, BindingKind.PLAN),
-        key=lambda pair: pair[0],
-    )
+    high, by = place.max_a, BindingKind.CHARGER
+    wanted = wanted_a(demand, policy)
+    if wanted < high:
+        high, by = wanted, BindingKind.CAR
+    if demand.plan_a < high:
+        high, by = demand.plan_a, BindingKind.PLAN
+    return high, by
 
 
 def _efficiency(place: EvsePlace) -> float:

@@ -19,13 +19,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from actors.site.tree import Path
 
 INFINITE = math.inf
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
+class Share(msgspec.Struct, frozen=True, gc=False):
     """How much an EVSE gets at a level, in mA."""
 
     low: float
@@ -38,7 +39,7 @@ class Share:
         return min(self.high, max(self.low, self.weight * (level - self.offset)))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Group:
     """EVSEs that count in the same rows."""
 
@@ -52,12 +53,19 @@ class _Group:
     frozen: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Row:
     """A row that would overflow if everybody got all."""
 
     room: float
     groups: list[tuple[_Group, int]]
+    growth: float
+    """What its groups that are not frozen would take at most above their lows."""
+    slopes: dict[float, float] = field(default_factory=dict)
+    """Of those groups together. Merging them is what costs, so it is done once; a group that is
+    frozen is subtracted."""
+    order: list[float] = field(default_factory=list)
+    """The levels of the slopes, rising."""
     stale: bool = False
     """A group of it was frozen since its level was computed."""
 
@@ -113,54 +121,49 @@ def _groups(shares: Sequence[Share], paths: Sequence[Path]) -> list[_Group]:
 
 
 def _rows_that_bind(groups: list[_Group], room: Sequence[float]) -> list[_Row]:
-    """Return the rows that can get full; of rows with the same groups only the tightest."""
+    """Return the rows that can get full."""
     wanted: dict[int, float] = {}
-    users: dict[int, list[tuple[_Group, int]]] = {}
     for group in groups:
         path, growth = group.path, group.growth
-        for row in path.rows:
-            wanted[row] = wanted.get(row, 0.0) + growth
-        for row in path.powers:
-            wanted[row] = wanted.get(row, 0.0) + growth * path.phases
-    full = {row for row, total in wanted.items() if total > room[row]}
+        for number in path.rows:
+            wanted[number] = wanted.get(number, 0.0) + growth
+        for number in path.powers:
+            wanted[number] = wanted.get(number, 0.0) + growth * path.phases
+    rows = {
+        number: _Row(room[number], [], total)
+        for number, total in wanted.items()
+        if total > room[number]
+    }
     for group in groups:
         path = group.path
-        for row in path.rows:
-            if row in full:
-                users.setdefault(row, []).append((group, 1))
-        for row in path.powers:
-            if row in full:
-                users.setdefault(row, []).append((group, path.phases))
-    tightest: dict[tuple[tuple[int, int], ...], _Row] = {}
-    for row, members in users.items():
-        key = tuple((group.path.key, times) for group, times in members)
-        known = tightest.get(key)
-        if known is None:
-            tightest[key] = _Row(room[row], members)
-        elif room[row] < known.room:
-            known.room = room[row]
-    rows = list(tightest.values())
-    for one in rows:
-        for group, times in one.groups:
-            group.rows.append((one, times))
-    return rows
+        for number in path.rows:
+            row = rows.get(number)
+            if row is not None:
+                row.groups.append((group, 1))
+                group.rows.append((row, 1))
+        for number in path.powers:
+            row = rows.get(number)
+            if row is not None:
+                row.groups.append((group, path.phases))
+                group.rows.append((row, path.phases))
+    return list(rows.values())
 
 
 def _level(row: _Row) -> float:
     """Return at which level the row is full, infinite when its groups are not enough for it."""
-    slopes: dict[float, float] = {}
-    growth = 0.0
-    for group, times in row.groups:
-        if group.frozen:
-            continue
-        growth += group.growth * times
-        for at, change in group.slopes.items():
-            slopes[at] = slopes.get(at, 0.0) + change * times
     left = row.room
-    if growth <= left:
+    # Half a micro-ampere: what subtracting floats may leave behind.
+    if row.growth <= left + 5e-4:
         return INFINITE
+    slopes = row.slopes
+    if not row.order:
+        for group, times in row.groups:
+            if not group.frozen:
+                for at, change in group.slopes.items():
+                    slopes[at] = slopes.get(at, 0.0) + change * times
+        row.order = sorted(slopes)
     slope, level = 0.0, 0.0
-    for at in sorted(slopes):
+    for at in row.order:
         step = slope * (at - level) if slope else 0.0
         if step > left:
             return level + left / slope
@@ -180,3 +183,7 @@ def _freeze(group: _Group, level: float, shares: Sequence[Share], got: list[floa
     for row, times in group.rows:
         row.stale = True
         row.room -= used * times
+        row.growth -= group.growth * times
+        if row.order:
+            for at, change in group.slopes.items():
+                row.slopes[at] -= change * times

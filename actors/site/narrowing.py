@@ -6,6 +6,7 @@ the same EVSEs and less room. What is left decides just the same, and is a fract
 
 from collections.abc import Iterable, Sequence
 
+from actors.site.limits import UNLIMITED
 from actors.site.tree import Path
 
 
@@ -29,6 +30,7 @@ def narrowed(
         else:
             total[key] = high
             known[key] = path
+    limited = {row for row, left in enumerate(room) if left < UNLIMITED}
     use: dict[int, int] = {}
     users: dict[int, list[int]] = {}
     for key, path in known.items():
@@ -40,6 +42,8 @@ def narrowed(
             else:
                 use[row], users[row] = high, [key]
         for row in path.powers:
+            if row not in limited:
+                continue
             if row in use:
                 use[row] += high * path.phases
                 users[row].append(key)

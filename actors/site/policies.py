@@ -6,8 +6,9 @@ order of the demands.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+import msgspec
 
 from actors.site.filling import Share
 from actors.site.limits import US_PER_S
@@ -19,8 +20,7 @@ NEVER_US: Final = 2**62
 Key: TypeAlias = tuple[float, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """A demand, and what its place and car make possible, in mA of each phase.
 
     Attributes:
@@ -124,10 +124,11 @@ def starves(demand: Demand, settings: SiteSettings, now_us: int) -> bool:
     return now_us - turn.since_us >= settings.pause_s_max * US_PER_S
 
 
-def entry_key(candidate: Candidate, policy: Policy, settings: SiteSettings, now_us: int) -> Key:
-    """Return by what cars are let in: class, then who starves, then the policy's order."""
+def entry_key(
+    candidate: Candidate, policy: Policy, settings: SiteSettings, now_us: int, *, first: bool
+) -> Key:
+    """Return by what cars are let in: class, who starves (`first`), then the policy's order."""
     demand = candidate.demand
-    first = starves(demand, settings, now_us)
     rank = (0, demand.turn.since_us) if first and demand.turn is not None else (1, 0)
     return (-demand.priority, *rank, *ORDERS[policy](candidate, settings, now_us))
 

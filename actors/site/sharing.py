@@ -19,9 +19,11 @@ minimum before all others of its class.
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, TypeAlias
+
+import msgspec
 
 from actors.site.filling import Share, fill
 from actors.site.limits import MA_PER_A
@@ -34,8 +36,7 @@ GRACE_MA: Final = 1e-3
 """Floats of progressive filling may miss a whole step by less than this."""
 
 
-@dataclass(slots=True)
-class Entrant:
+class Entrant(msgspec.Struct):
     """A car that may get a share; currents in mA of each phase.
 
     Attributes:
@@ -128,7 +129,7 @@ def _by_laxity(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
         shares = [laxity_share(one.candidate, rules.settings, rules.now_us) for one in members]
         # A first look, as if there were no minima, shows who would get how much.
         parts = fill(
-            [replace(share, low=0.0) for share in shares],
+            [Share(0.0, share.high, share.weight, share.offset) for share in shares],
             [one.path for one in members],
             [max(0, left) for left in room],
         )
