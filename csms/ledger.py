@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import logging
 import os
+from collections.abc import Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -25,6 +26,7 @@ from csms.pki.desk import CertificateDesk
 from csms.pki.ledger_desk import build_desk, keep_server_certificates
 from csms.settings import ProcessSettings
 from domain.errors import InvalidInput, Unavailable
+from domain.known import KnownCharger
 from storage.journal_reader import JournalReader
 from storage.relational import feed, leases
 from storage.relational.engine import open_engine
@@ -57,6 +59,7 @@ class LedgerProcess:
         assert isinstance(node, ProcessSettings)
         config = node.config
         self._ctx = ctx
+        self._config = config
         self._url = config.database_url
         self._settings: LedgerSettings = config.ledger
         self._journals = config.paths.journal
@@ -78,7 +81,7 @@ class LedgerProcess:
         self._mirror = Mirror()
         self._activation = Activation(
             self._catch_up,
-            partial(known, self._engine),
+            self._known,
             self._settings.activation_ms / 1_000,
             self._settings.activation_s,
         )
@@ -110,7 +113,6 @@ class LedgerProcess:
         self._desk: CertificateDesk | None = build_desk(
             config, self._engine, self._gateways, ctx.clock.now_us
         )
-        self._config = config
         self._lags: dict[tuple[str, ...], float] = {}
         self._watch()
 
@@ -302,6 +304,10 @@ class LedgerProcess:
             raise InvalidInput("chargers", "must be texts")
         self._activations.add(len(chargers))
         return msgspec.msgpack.encode(await self._activation.ask(chargers))
+
+    async def _known(self, chargers: Sequence[str]) -> list[KnownCharger]:
+        follow_us = self._config.charger.follow_s * 1_000_000
+        return await known(self._engine, chargers, self._ctx.clock.now_us() - follow_us)
 
     async def _subscribe(self, link: Link, body: Body) -> Body:
         """{"gateway", "revision"} -> encoded empty Changes, after all pieces by `changed`."""

@@ -30,6 +30,17 @@ class KnownConnector(msgspec.Struct, frozen=True, array_like=True, gc=False):
     plug: int = 0
 
 
+class KnownCommand(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A command that the charger has accepted, and of which nothing has followed yet."""
+
+    command: str
+    action: str
+    payload: str
+    """JSON text, secrets redacted."""
+    finished_us: int
+    """When it was accepted."""
+
+
 class KnownCharger(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The answer to an activation. `transactions`: all open ones and the last 20 ended ones."""
 
@@ -37,3 +48,5 @@ class KnownCharger(msgspec.Struct, frozen=True, array_like=True, gc=False):
     transactions: tuple[OpenTransaction, ...] = ()
     connectors: tuple[KnownConnector, ...] = ()
     booted: bool = False
+    commands: tuple[KnownCommand, ...] = ()
+    """Lately accepted ones, oldest first."""

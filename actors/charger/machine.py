@@ -111,6 +111,7 @@ def activated(state: State, message: Activated, now_us: int) -> list[Effect]:
     """Take over what the ledger knows, then handle what waited for it."""
     if message.known is not None:
         transactions.remember(state, message.known)
+        outbox.expect(state, message.expected, now_us)
         state.known = True
     return _release(state, now_us)
 

@@ -44,10 +44,24 @@ class Disconnected(msgspec.Struct, gc=False):
     """The connection has gone; nothing can be sent any more."""
 
 
+class Expected(msgspec.Struct, gc=False):
+    """An accepted command of an earlier connection, and the report that ends it."""
+
+    command: str
+    action: str
+    payload: dict[str, object]
+    follow: str
+    accepted_us: int
+
+
 class Activated(msgspec.Struct, gc=False):
-    """What the ledger knows; None when it could not say."""
+    """What the ledger knows; None when it could not say.
+
+    `expected`: those of its commands that something should follow from, in this version of OCPP.
+    """
 
     known: KnownCharger | None
+    expected: tuple[Expected, ...] = ()
 
 
 class Asked(msgspec.Struct, gc=False):

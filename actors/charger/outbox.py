@@ -5,11 +5,12 @@ answered, or before the backstop for chargers that send none (some drop the link
 """
 
 import heapq
+from collections.abc import Iterable
 
 import msgspec
 
 from actors.charger.effects import Close, Effect, Finish, Keep, Send, Wake
-from actors.charger.messages import Asked, CommandAnswered
+from actors.charger.messages import Asked, CommandAnswered, Expected
 from actors.charger.state import Follow, OpenCommand, Phase, State
 from domain.commands import CommandResult, Outcome
 from domain.events import CommandFinished, CommandFollowed
@@ -164,17 +165,29 @@ def abandon(state: State, now_us: int) -> list[Effect]:
 
 
 def _watch(state: State, entry: OpenCommand, now_us: int) -> None:
-    payload = entry.command.payload
-    key = str(payload.get(FOLLOW_KEYS.get(entry.follow, ""), ""))
+    command = entry.command
+    _expect(state, Expected(command.id, command.action, command.payload, entry.follow, now_us))
+
+
+def expect(state: State, expected: Iterable[Expected], now_us: int) -> None:
+    """Go on waiting for what should follow from commands of earlier connections."""
+    for one in expected:
+        is_late = one.accepted_us + state.settings.follow_s * 1_000_000 <= now_us
+        if not is_late and all(f.command != one.command for f in state.follows or ()):
+            _expect(state, one)
+
+
+def _expect(state: State, expected: Expected) -> None:
+    key = str(expected.payload.get(FOLLOW_KEYS.get(expected.follow, ""), ""))
     if state.follows is None:
         state.follows = []
     if len(state.follows) >= state.settings.follows_max:
         del state.follows[0]
-    until_us = now_us + state.settings.follow_s * 1_000_000
-    if entry.follow == "status_reported" and key == WHOLE_CHARGER:
+    until_us = expected.accepted_us + state.settings.follow_s * 1_000_000
+    if expected.follow == "status_reported" and key == WHOLE_CHARGER:
         key = ""
-    once = entry.command.action in TRIGGERS
-    state.follows.append(Follow(entry.command.id, entry.follow, key, until_us, once))
+    once = expected.action in TRIGGERS
+    state.follows.append(Follow(expected.command, expected.follow, key, until_us, once))
 
 
 def follow(

@@ -558,6 +558,8 @@ class Gateway:
     def activated(self, line: ChargerLine, message: Activated) -> None:
         """Give an actor what the ledger knows, unless its line has closed meanwhile."""
         if line.connection.line is line:
+            if message.known is not None and message.known.commands:
+                message = Activated(message.known, line.expected(message.known.commands))
             self.base.tell(line.address, message)
             if line.member is not None:
                 line.member.known(message.known)

@@ -7,7 +7,7 @@ and to the actor as one message.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from actors.charger.messages import (
     CommandAnswered,
     Connected,
     Disconnected,
+    Expected,
     Said,
     Tick,
 )
@@ -47,6 +48,7 @@ from domain.events import (
     TimeQuality,
     encode_entry,
 )
+from domain.known import KnownCommand
 from domain.records import ChargerRecord
 from domain.reports import Report
 from protocol.errors import ErrorCode, Fault, LocalProtocolError
@@ -229,6 +231,18 @@ class ChargerLine:
         )
         gateway.base.tell(self.address, Disconnected())
         gateway.base.tell(self.address, ActorExitRequest())
+
+    def expected(self, commands: Iterable[KnownCommand]) -> tuple[Expected, ...]:
+        """Return those of earlier connections' commands that something should follow from."""
+        found = []
+        for known in commands:
+            row = self.version.outbound.get(known.action)
+            payload = msgspec.json.decode(known.payload or "{}")
+            follow = row.followed_by(payload) if row is not None else ""
+            if follow:
+                at_us = known.finished_us
+                found.append(Expected(known.command, known.action, payload, follow, at_us))
+        return tuple(found)
 
     # from the connection
 

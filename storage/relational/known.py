@@ -6,25 +6,33 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.known import KnownCharger, KnownConnector, OpenTransaction
+from domain.commands import Outcome
+from domain.known import KnownCharger, KnownCommand, KnownConnector, OpenTransaction
 from storage.relational.engine import chunks, reading
-from storage.relational.tables import charger_states, connectors, transactions
+from storage.relational.tables import charger_states, commands, connectors, transactions
 from storage.relational.transactions import OPEN, ORPHAN
 
 RECENT_MAX = 20
 """Ended transactions told per charger: their starts and stops may be sent again."""
 OPEN_MAX = 100
 """Open ones told per charger, newest first."""
+COMMANDS_MAX = 20
+"""Accepted commands told per charger, the newest."""
 
 
-async def known(engine: AsyncEngine, chargers: Sequence[str]) -> list[KnownCharger]:
+async def known(
+    engine: AsyncEngine, chargers: Sequence[str], accepted_since_us: int = 0
+) -> list[KnownCharger]:
     """Return what is known of each of `chargers`, in their order; unknown ones come empty.
+
+    Commands that were accepted before `accepted_since_us` are left out.
 
     Raises:
         Unavailable: the database is away.
     """
     started: dict[str, list[OpenTransaction]] = defaultdict(list)
     plugs: dict[str, list[KnownConnector]] = defaultdict(list)
+    accepted: dict[str, list[KnownCommand]] = defaultdict(list)
     booted: set[str] = set()
     async with reading(engine) as connection:
         for names in chunks(sorted(set(chargers))):
@@ -77,6 +85,21 @@ async def known(engine: AsyncEngine, chargers: Sequence[str]) -> list[KnownCharg
                 plugs[row.charger].append(
                     KnownConnector(row.connector, row.status, row.at_us, row.error_code)
                 )
+            k = commands.c
+            waiting = await connection.execute(
+                select(k.charger, k.id, k.action, k.payload, k.finished_us)
+                .where(
+                    k.charger.in_(names),
+                    k.received_us >= accepted_since_us,
+                    k.outcome == Outcome.ACCEPTED.value,
+                    k.follow_end == "",
+                )
+                .order_by(k.finished_us)
+            )
+            for row in waiting:
+                accepted[row.charger].append(
+                    KnownCommand(row.id, row.action, row.payload, row.finished_us)
+                )
             states = charger_states.c
             booted.update(
                 (
@@ -88,6 +111,12 @@ async def known(engine: AsyncEngine, chargers: Sequence[str]) -> list[KnownCharg
                 ).scalars()
             )
     return [
-        KnownCharger(name, tuple(started[name]), tuple(plugs[name]), name in booted)
+        KnownCharger(
+            name,
+            tuple(started[name]),
+            tuple(plugs[name]),
+            name in booted,
+            tuple(accepted[name][-COMMANDS_MAX:]),
+        )
         for name in chargers
     ]

@@ -1,9 +1,18 @@
 import pytest
 
 from actors.charger.effects import Close, Finish, Keep, Reply, Send, Wake
-from actors.charger.messages import BootAnswered, CommandAnswered, Connected, Disconnected, Tick
+from actors.charger.messages import (
+    Activated,
+    BootAnswered,
+    CommandAnswered,
+    Connected,
+    Disconnected,
+    Expected,
+    Tick,
+)
 from domain.commands import CommandResult, Outcome
-from domain.events import CommandFinished, CommandFollowed
+from domain.events import CommandFinished, CommandFollowed, FirmwareStatusReported
+from domain.known import KnownCharger
 from tests.actors.charger.desk import (
     BOOT,
     T0,
@@ -309,3 +318,40 @@ def test_followed_commands_are_bounded_and_the_oldest_gives_way() -> None:
     for name in ("1", "2", "3"):
         accept(state, command(name, follow="booted"))
     assert [follow.command for follow in state.follows] == ["2", "3"]
+
+
+def expected(**changes: object) -> Expected:
+    fields = {
+        "command": "c",
+        "action": "UpdateFirmware",
+        "payload": {},
+        "follow": "firmware_reported",
+        "accepted_us": T0 - 60 * S,
+    }
+    return Expected(**(fields | changes))
+
+
+def test_what_an_earlier_connection_was_promised_is_waited_for() -> None:
+    state = ready()
+    run(state, Activated(KnownCharger("CP"), (expected(),)))
+    assert not follows(run(state, said(FirmwareStatusReported("Installing"))))
+    (followed,) = follows(run(state, said(FirmwareStatusReported("Installed"))))
+    assert (followed.command, followed.detail) == ("c", "Installed")
+
+
+def test_a_remote_start_of_an_earlier_connection_ends_with_its_transaction() -> None:
+    state = ready()
+    start_one = expected(
+        action="RemoteStartTransaction", payload={"idTag": "TAG"}, follow="transaction_started"
+    )
+    run(state, Activated(KnownCharger("CP"), (start_one,)))
+    assert [one.end for one in follows(run(state, said(start())))] == ["transaction_started"]
+
+
+def test_what_is_too_old_is_not_waited_for_and_the_rest_as_long_as_before() -> None:
+    state = ready()
+    late = expected(command="late", accepted_us=T0 - 600 * S)
+    effects = run(state, Activated(KnownCharger("CP"), (late, expected())))
+    assert effects[-1] == Wake(T0 + 540 * S)
+    gone = run(state, Tick(), T0 + 540 * S)
+    assert gone == [Keep((CommandFollowed("c", "nothing_happened"),))]

@@ -2,6 +2,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.events import (
     ChargerBooted,
+    CommandFinished,
+    CommandFollowed,
     ConnectorStatusReported,
     EnergyMeasured,
     Sample,
@@ -9,7 +11,7 @@ from domain.events import (
     TransactionStarted,
     TransactionStopped,
 )
-from domain.known import KnownCharger, KnownConnector, OpenTransaction
+from domain.known import KnownCharger, KnownCommand, KnownConnector, OpenTransaction
 from storage.relational.known import known
 from tests.storage.relational.kit import SECOND, T0, Journal
 
@@ -66,3 +68,20 @@ async def test_hundreds_are_one_question(store: AsyncEngine) -> None:
     found = await known(store, names)
     assert [one.charger for one in found] == names
     assert [one.transactions[0].transaction for one in found] == list(range(1, 1_201))
+
+
+async def test_accepted_commands_come_until_something_has_followed(store: AsyncEngine) -> None:
+    journal = Journal(store)
+
+    def finished(name: str, outcome: str = "accepted", at_us: int = T0) -> CommandFinished:
+        return CommandFinished(name, "UpdateFirmware", '{"a":1}', outcome, finished_us=at_us)
+
+    await journal.say("A", finished("1", at_us=T0 + 2), finished("2", "rejected"), finished("3"))
+    await journal.say("A", finished("4"), CommandFollowed("4", "firmware_reported"))
+    (found,) = await known(store, ["A"])
+    assert found.commands == (
+        KnownCommand("3", "UpdateFirmware", '{"a":1}', T0),
+        KnownCommand("1", "UpdateFirmware", '{"a":1}', T0 + 2),
+    )
+    (later,) = await known(store, ["A"], accepted_since_us=T0 + 10**12)
+    assert later.commands == ()
