@@ -113,7 +113,7 @@ def ours(tree: Tree, settings: SiteSettings) -> Any:  # noqa: ANN401 - acnportal
             self.turns = turns_after(allocation, self.turns, now_us)
             return {name: [one.limit_a] for name, one in allocation.limits.items()}
 
-        def demand(self, session: Any) -> Demand:
+        def demand(self, session: Any) -> Demand:  # noqa: ANN401 - acnportal has no types
             left_wh = (session.requested_energy - session.energy_delivered) * 1000
             wants = left_wh / (PERIOD_MIN / 60) / VOLTS if left_wh > 1 else 0.0
             # Who needs less than the minimum for a period would waste the rest of it: it comes

@@ -10,17 +10,14 @@ import msgspec
 from domain.events import (
     ChargerBooted,
     ConnectorStatusReported,
-    DeviceNoticed,
     DiagnosticsStatusReported,
     EnergyMeasured,
     FirmwareStatusReported,
     HeartbeatReceived,
     LogStatusReported,
-    NoticeReported,
     Sample,
     SecurityEventReported,
     TimeQuality,
-    VariablesReported,
 )
 
 
@@ -145,9 +142,5 @@ Report: TypeAlias = (
     | LogStatusReported
     | SecurityEventReported
     | CertificateAsked
-    | TransactionReported
-    | VariablesReported
-    | DeviceNoticed
-    | NoticeReported
-    | QuestionAsked
 )
+"""What charger actors understand (`actors.charger.machine.REPORTS`, total over this)."""
