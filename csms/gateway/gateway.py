@@ -398,7 +398,8 @@ class Gateway:
     ) -> None:
         record = admitted.record
         try:
-            reason = await self.takeover.claim(record.id, generation, connection)
+            remote = connection.remote if record.security_profile else ""
+            reason = await self.takeover.claim(record.id, generation, remote)
         except Exception:
             connection.close(1011, "internal error")
             raise
@@ -479,11 +480,12 @@ class Gateway:
         if len(self._poison) > POISON_KEPT_MAX:
             self._poison.popitem(last=False)
 
-    def last_resort(self, action: str) -> Answer:
+    def last_resort(self, action: str, record: ChargerRecord) -> Answer:
         """Return an answer for a message that no actor survives (dead letter)."""
         accepted = TokenDecision("Accepted")
+        heartbeat_s = record.heartbeat_s or self.charger_settings.heartbeat_s
         answers: Mapping[str, Answer] = {
-            "BootNotification": BootDecision("Accepted", 300, self.now_us()),
+            "BootNotification": BootDecision(record.registration, heartbeat_s, self.now_us()),
             "Heartbeat": HeartbeatAnswer(self.now_us()),
             "Authorize": AuthorizationAnswer(TokenDecision("Invalid")),
             "StopTransaction": StopAnswer(None),

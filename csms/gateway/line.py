@@ -123,7 +123,7 @@ class House(Protocol):
     def note_poison(self, charger: str, action: str, text: bytes) -> None:
         """Count a crash on a message."""
 
-    def last_resort(self, action: str) -> Answer:
+    def last_resort(self, action: str, record: ChargerRecord) -> Answer:
         """Return an answer for a message that no actor survives."""
 
 
@@ -341,7 +341,7 @@ class ChargerLine:
     def _bury(self, call: Call) -> None:
         """Keep and answer a message that crashed the actor each time, without the actor."""
         call.flags = (*call.flags, "dead_letter")
-        answer = self._gateway.last_resort(call.action)
+        answer = self._gateway.last_resort(call.action, self.record)
         self.reply(Reply(call, answer, ()))
 
     def _duplicate(self, event: DuplicateCall, now_us: int) -> None:

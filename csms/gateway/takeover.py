@@ -1,8 +1,9 @@
 """At most one connection owns a charger: who wins when a second one comes.
 
 The newest authenticated connection wins at once when it comes from the same address, else only
-after the old one has failed a ping (CWE-613: "most recent displaces the legitimate one"). An old
-one that lives keeps the charger and the newcomer is refused.
+after the old one has failed a ping; so does one that proves nothing (profile 0). An old one that
+lives keeps the charger and the newcomer is refused (CWE-613: "most recent displaces the legitimate
+one").
 
 While one gateway asks the others, one of them may be asking too, for the same charger. So a claim
 is known from its begin to its end, and of two claims the newer wins: a connection is either
@@ -14,7 +15,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from csms.gateway.attempts import Quota
-from csms.gateway.connection import Connection
 from csms.gateway.line import ChargerLine
 from csms.gateway.settings import GatewaySettings
 from domain.errors import CsmsError
@@ -56,8 +56,10 @@ class Takeover:
         """Return whether nobody has to be asked: no other gateway, and not connected here."""
         return not self._peers and self._find(charger) is None
 
-    async def claim(self, charger: str, generation: int, connection: Connection) -> str:
-        """Return "" when `connection` may have the charger, else the reason why not.
+    async def claim(self, charger: str, generation: int, remote: str) -> str:
+        """Return "" when a connection from `remote` may have the charger, else the reason why not.
+
+        An empty `remote` is the same address as nobody's: of who has not proved who it is.
 
         The caller must open the connection before it waits for anything else.
         """
@@ -67,8 +69,8 @@ class Takeover:
         claim = self._claims[key] = _Claim(generation)
         try:
             answers = await asyncio.gather(
-                self._challenge_open(charger, generation, connection.remote),
-                *(self._ask(peer, charger, generation, connection.remote) for peer in self._peers),
+                self._challenge_open(charger, generation, remote),
+                *(self._ask(peer, charger, generation, remote) for peer in self._peers),
             )
         finally:
             if self._claims.get(key) is claim:

@@ -4,6 +4,7 @@ import json
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from csms.gateway.settings import GatewaySettings
 from domain.events import (
     ChargerBooted,
     ChargerConnected,
@@ -164,14 +165,40 @@ async def test_without_a_common_subprotocol_the_handshake_completes_and_then_clo
 
 
 async def test_a_newcomer_from_the_same_address_replaces_the_old_connection(tmp_path) -> None:
-    async with gateway_running(tmp_path) as node, node.charger("CP1") as old:
+    async with (
+        gateway_running(tmp_path, chargers=(keyed("CP1"),)) as node,
+        node.charger("CP1", KEY) as old,
+    ):
         await boot(old)
-        async with node.charger("CP1") as new:
+        async with node.charger("CP1", KEY) as new:
             with pytest.raises(ConnectionClosed) as closed:
                 await old.recv()
             assert closed.value.rcvd.code == 1008
             assert (await boot(new))[0] == 3
             assert len(node.gateway.lines) == 1
+
+
+async def test_who_proves_nothing_does_not_replace_a_connection_that_lives(tmp_path) -> None:
+    settings = GatewaySettings(probe_s=0.2)
+    async with gateway_running(tmp_path, settings=settings) as node, node.charger("CP1") as old:
+        await boot(old)
+        async with node.charger("CP1") as new:
+            with pytest.raises(ConnectionClosed):
+                await new.recv()
+        await node.until(lambda: node.events(ConnectionRefused))
+        assert node.events(ConnectionRefused)[-1].reason == "held_elsewhere"
+        heartbeat = await call(old, "Heartbeat", {})
+        assert heartbeat[0] == 3
+
+
+async def test_who_proves_nothing_replaces_a_connection_that_is_dead(tmp_path) -> None:
+    settings = GatewaySettings(probe_s=0.2)
+    async with gateway_running(tmp_path, settings=settings) as node, node.charger("CP1") as old:
+        await boot(old)
+        old.transport.pause_reading()  # its pings are answered no more
+        async with node.charger("CP1") as new:
+            assert (await boot(new))[0] == 3
+        old.transport.resume_reading()
 
 
 async def test_compressed_messages_are_understood(tmp_path) -> None:

@@ -257,10 +257,13 @@ async def test_takeovers_from_ever_new_addresses_are_a_storm(tmp_path) -> None:
 
 
 async def test_a_replaced_connection_gets_no_command_and_its_words_do_not_count(tmp_path) -> None:
-    async with gateway_running(tmp_path) as node, node.charger("CP1") as old:
+    async with (
+        gateway_running(tmp_path, chargers=(keyed("CP1"),)) as node,
+        node.charger("CP1", KEY) as old,
+    ):
         await boot(old)
         stale = node.gateway.line("CP1")
-        async with node.charger("CP1") as new:
+        async with node.charger("CP1", KEY) as new:
             await node.until(lambda: node.gateway.line("CP1") is not stale)
             await boot(new)
             owner = node.gateway.line("CP1").generation
