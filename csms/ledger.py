@@ -47,6 +47,8 @@ READER = "ledger"
 """Our name among the readers of a journal."""
 
 SNAPSHOT = "registry.snapshot"
+HELD_ELSEWHERE_MAX = 6
+"""Looks in a row, `ledger.retell_s` apart, that find the database in other hands; then it is."""
 
 T = TypeVar("T")
 
@@ -211,6 +213,7 @@ class LedgerProcess:
             HeldElsewhere: another node has it. A fresh process waits until it is free.
         """
         await self._ready.wait()
+        held_elsewhere = 0
         while True:
             await asyncio.sleep(self._settings.retell_s)
             if await self._owner.holds():
@@ -218,9 +221,14 @@ class LedgerProcess:
             try:
                 await self._owner.take()
             except HeldElsewhere:
-                raise
+                # The server may take a while to notice that our own last connection has gone.
+                held_elsewhere += 1
+                if held_elsewhere == HELD_ELSEWHERE_MAX:
+                    raise
             except Unavailable as error:
                 log.warning("the database is waited for: %s", error)
+            else:
+                held_elsewhere = 0
 
     async def _keep_signing(self) -> None:
         await self._ready.wait()
