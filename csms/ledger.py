@@ -40,6 +40,7 @@ from supervisor.link_frames import Body
 from supervisor.links import Link, LinkClient, LinkError, LinkServer
 from supervisor.process import ProcessContext
 from supervisor.telemetry import Telemetry
+from supervisor.unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
@@ -216,10 +217,10 @@ class LedgerProcess:
         held_elsewhere = 0
         while True:
             await asyncio.sleep(self._settings.retell_s)
-            if await self._owner.holds():
+            if await unbroken(self._owner.holds()):
                 continue
             try:
-                await self._owner.take()
+                await unbroken(self._owner.take())
             except HeldElsewhere:
                 # The server may take a while to notice that our own last connection has gone.
                 held_elsewhere += 1

@@ -444,10 +444,6 @@ Event: TypeAlias = (
     | MessageExchanged
     | CommandFinished
     | CommandFollowed
-    | TransactionProgressed
-    | VariablesReported
-    | DeviceNoticed
-    | NoticeReported
     | SecurityRaised
 )
 

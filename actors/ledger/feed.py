@@ -17,6 +17,7 @@ from actors.ledger.settings import LedgerSettings
 from domain.errors import Unavailable
 from domain.records import Changes
 from supervisor.links import DeadlinePassed, Link, LinkBusy, LinkDown, LinkError
+from supervisor.unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +100,7 @@ class Feed:
         while True:
             self._wake.clear()
             try:
-                await self.push()
+                await unbroken(self.push())
                 retry_s, self.away = wait_s, ""
             except Unavailable as error:
                 self.away = str(error)

@@ -398,8 +398,12 @@ class Gateway:
     ) -> None:
         record = admitted.record
         try:
-            remote = connection.remote if record.security_profile else ""
-            reason = await self.takeover.claim(record.id, generation, remote)
+            reason = await self.takeover.claim(
+                record.id,
+                generation,
+                connection.remote,
+                is_proved=record.security_profile > 0,
+            )
         except Exception:
             connection.close(1011, "internal error")
             raise

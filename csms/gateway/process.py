@@ -416,7 +416,10 @@ class GatewayProcess:
         del link
         assert isinstance(body, dict)
         verdict = await self._gateway.takeover.challenge(
-            str(body["charger"]), int(body["generation"]), str(body["remote"])
+            str(body["charger"]),
+            int(body["generation"]),
+            str(body["remote"]),
+            is_proved=bool(body["proved"]),
         )
         return {"verdict": verdict}
 

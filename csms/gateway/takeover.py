@@ -1,9 +1,10 @@
 """At most one connection owns a charger: who wins when a second one comes.
 
 The newest authenticated connection wins at once when it comes from the same address, else only
-after the old one has failed a ping; so does one that proves nothing (profile 0). An old one that
-lives keeps the charger and the newcomer is refused (CWE-613: "most recent displaces the legitimate
-one").
+after the old one has failed a ping; so does one that proves nothing (profile 0), from wherever it
+comes. An old one that lives keeps the charger and the newcomer is refused (CWE-613: "most recent
+displaces the legitimate one"). Newcomers from elsewhere are few a minute; a charger that comes back
+from its own address may try as often as it likes.
 
 While one gateway asks the others, one of them may be asking too, for the same charger. So a claim
 is known from its begin to its end, and of two claims the newer wins: a connection is either
@@ -56,10 +57,12 @@ class Takeover:
         """Return whether nobody has to be asked: no other gateway, and not connected here."""
         return not self._peers and self._find(charger) is None
 
-    async def claim(self, charger: str, generation: int, remote: str) -> str:
+    async def claim(
+        self, charger: str, generation: int, remote: str, *, is_proved: bool = True
+    ) -> str:
         """Return "" when a connection from `remote` may have the charger, else the reason why not.
 
-        An empty `remote` is the same address as nobody's: of who has not proved who it is.
+        `is_proved`: it has shown that it is this charger, by a password or a certificate.
 
         The caller must open the connection before it waits for anything else.
         """
@@ -69,8 +72,11 @@ class Takeover:
         claim = self._claims[key] = _Claim(generation)
         try:
             answers = await asyncio.gather(
-                self._challenge_open(charger, generation, remote),
-                *(self._ask(peer, charger, generation, remote) for peer in self._peers),
+                self._challenge_open(charger, generation, remote, is_proved=is_proved),
+                *(
+                    self._ask(peer, charger, generation, remote, is_proved=is_proved)
+                    for peer in self._peers
+                ),
             )
         finally:
             if self._claims.get(key) is claim:
@@ -92,13 +98,16 @@ class Takeover:
         rival.lost = True
         return True
 
-    async def _ask(self, peer: LinkClient, charger: str, generation: int, remote: str) -> str:
+    async def _ask(
+        self, peer: LinkClient, charger: str, generation: int, remote: str, *, is_proved: bool
+    ) -> str:
         if not peer.is_up:
             return ABSENT
         body: dict[str, object] = {
             "charger": charger,
             "generation": generation,
             "remote": remote,
+            "proved": is_proved,
         }
         deadline_s = self._settings.claim_s + self._settings.probe_s
         try:
@@ -107,27 +116,31 @@ class Takeover:
             return ABSENT  # dead or hung: its supervisor kills it, and with it its connections
         return str(answer["verdict"]) if isinstance(answer, dict) else ABSENT
 
-    async def challenge(self, charger: str, generation: int, remote: str) -> str:
+    async def challenge(
+        self, charger: str, generation: int, remote: str, *, is_proved: bool = True
+    ) -> str:
         """Return whether what we have of a charger, if anything, gives way to a newer connection.
 
         Asked by the other gateways.
         """
         if not self._outruns(charger, generation):
             return KEPT
-        return await self._challenge_open(charger, generation, remote)
+        return await self._challenge_open(charger, generation, remote, is_proved=is_proved)
 
-    async def _challenge_open(self, charger: str, generation: int, remote: str) -> str:
+    async def _challenge_open(
+        self, charger: str, generation: int, remote: str, *, is_proved: bool
+    ) -> str:
         """Return whether the connection that is open here, if any, gives way to a newer one."""
         line = self._find(charger)
         if line is None:
             return ABSENT
         if line.generation >= generation:
             return KEPT
-        if line.connection.remote != remote:
-            if not self._quota.take(charger.casefold(), self._now_us()):
-                return STORM
-            if await self._lives(line):
-                return KEPT
+        is_elsewhere = line.connection.remote != remote
+        if is_elsewhere and not self._quota.take(charger.casefold(), self._now_us()):
+            return STORM
+        if (is_elsewhere or not is_proved) and await self._lives(line):
+            return KEPT
         line.fence(REPLACED, "replaced by a newer connection")
         return YIELDED
 

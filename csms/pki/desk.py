@@ -23,6 +23,7 @@ from domain.commands import Command, CommandResult, Outcome, Priority
 from domain.errors import CsmsError, InvalidInput, Unavailable
 from storage.relational import certificates
 from storage.relational.certificates import Certificate, Request
+from supervisor.unbroken import unbroken
 
 log = logging.getLogger(__name__)
 
@@ -62,13 +63,16 @@ class CertificateDesk:
         watch_every = max(1, round(settings.watch_s / look_s))
         while True:
             try:
-                await self.look()
-                if rounds % watch_every == 0:
-                    await self.renew()
+                await unbroken(self._round(is_watching=rounds % watch_every == 0))
             except CsmsError as error:
                 log.warning("certificates: %s", error)
             rounds += 1
             await asyncio.sleep(look_s)
+
+    async def _round(self, *, is_watching: bool) -> None:
+        await self.look()
+        if is_watching:
+            await self.renew()
 
     async def look(self) -> int:
         """Deal with the requests that wait; return how many.

@@ -1,5 +1,6 @@
 import asyncio
 import json
+from contextlib import AsyncExitStack
 
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
@@ -199,6 +200,17 @@ async def test_who_proves_nothing_replaces_a_connection_that_is_dead(tmp_path) -
         async with node.charger("CP1") as new:
             assert (await boot(new))[0] == 3
         old.transport.resume_reading()
+
+
+async def test_a_charger_that_proves_nothing_may_come_back_as_often_as_it_likes(tmp_path) -> None:
+    settings = GatewaySettings(probe_s=0.1, takeovers_per_min=2)
+    async with gateway_running(tmp_path, settings=settings) as node, AsyncExitStack() as stack:
+        for _ in range(5):
+            socket = await stack.enter_async_context(node.charger("CP1"))
+            assert (await boot(socket))[0] == 3
+            socket.transport.pause_reading()  # its pings are answered no more
+            stack.callback(socket.transport.resume_reading)
+    assert not node.events(ConnectionRefused)
 
 
 async def test_compressed_messages_are_understood(tmp_path) -> None:
