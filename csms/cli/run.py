@@ -1,6 +1,7 @@
 """`csms serve`, `csms demo`, `csms simulate` and `csms sql`."""
 
 import asyncio
+import json
 import shlex
 import shutil
 import signal
@@ -21,6 +22,9 @@ from csms.cli.show import table
 from csms.config import Config, load_config
 from csms.simulator.charger import Identity
 from csms.simulator.driver import Fleet, Member
+from csms.simulator.faults import FAULTS, FaultSettings
+from csms.simulator.models import MODELS, Model
+from csms.simulator.trust import trust
 from supervisor.clock import Clock
 
 ListenOption = Annotated[
@@ -231,7 +235,9 @@ def _say_demo(config: Config, places: Any, prepared: Any) -> None:  # noqa: ANN4
 
 def simulate(
     url: Annotated[str, typer.Option(help="What comes before the identity: ws://HOST:PORT/ocpp.")],
-    count: Annotated[int, typer.Option(min=1, max=20_000, help="Chargers.")] = 1,
+    count: Annotated[
+        int, typer.Option("--chargers", "--count", min=1, max=20_000, help="How many.")
+    ] = 1,
     prefix: Annotated[str, typer.Option(help="Identities are PREFIX00000 and on.")] = "SIM",
     password: Annotated[
         str | None, typer.Option(help="Of all of them. [default: connect without]")
@@ -239,26 +245,82 @@ def simulate(
     tokens: Annotated[
         list[str] | None, typer.Option("--token", help="Cards of the drivers. [default: SIMTAG]")
     ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model", help=f"By turns, once or more: {', '.join(MODELS)}. [default: exemplary]"
+        ),
+    ] = None,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fault",
+            metavar="NAME=CHANCE",
+            help=f"What goes wrong at each message: {', '.join(FAULTS)}, or all.",
+        ),
+    ] = None,
+    ca: Annotated[
+        Path | None, typer.Option(metavar="PEM", help="Whom to trust on wss://. [default: system]")
+    ] = None,
+    cert: Annotated[
+        Path | None, typer.Option(metavar="PEM", help="Certificate and key: security profile 3.")
+    ] = None,
+    books: Annotated[
+        Path | None, typer.Option(metavar="JSON", help="Write what was sent and acknowledged.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed, the same characters.")] = 1,
     duration: Annotated[
         float | None, typer.Option(min=0, help="Stop after so many seconds. [default: ctrl-C]")
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Run simulated OCPP 1.6 chargers against any server, in this process."""
+    """Run virtual OCPP 1.6 chargers against any server, in this process."""
     settings = load_config(file=config).simulator
+    if faults:
+        settings = settings.model_copy(update={"faults": _faults(faults)})
+    kinds = [_model(name) for name in models or ["exemplary"]]
+    identities = [
+        Identity.of(f"{prefix}{number:05d}", kinds[number % len(kinds)]) for number in range(count)
+    ]
+    try:
+        tls = trust(url, ca, cert)
+    except OSError as error:
+        fail(f"--ca, --cert: {error}", 2)
     fleet = Fleet(
         url,
-        [Member(Identity(f"{prefix}{number:05d}"), password) for number in range(count)],
+        [Member(identity, password) for identity in identities],
         tokens=tuple(tokens or ["SIMTAG"]),
         settings=settings,
         seed=seed,
         clock=Clock(),
+        tls=tls,
     )
     asyncio.run(_simulate(fleet, count, duration))
+    if books is not None:
+        rows = {one.member.identity.id: one.books.to_json() for one in fleet.virtual}
+        books.write_text(json.dumps(rows, indent=1) + "\n")
     if fleet.counts().connects == 0:
         reasons = ", ".join(f"{why} ({times} times)" for why, times in fleet.refused.items())
         fail(f"no charger could connect to {url}: {reasons or 'no attempt ended'}", 3)
+
+
+def _model(name: str) -> Model:
+    if name not in MODELS:
+        fail(f"--model {name}: there are {', '.join(MODELS)}", 2)
+    return MODELS[name]
+
+
+def _faults(said: list[str]) -> FaultSettings:
+    rates: dict[str, float] = {}
+    for row in said:
+        name, _, text = row.partition("=")
+        try:
+            chance = float(text)
+            rates |= dict.fromkeys(FAULTS if name == "all" else (name,), chance)
+            FaultSettings(rates=rates)
+        except ValueError:
+            fail(f"--fault {row}: NAME=CHANCE, 0 to 1; names: {', '.join(FAULTS)}, all", 2)
+    return FaultSettings(rates=rates)
 
 
 async def _simulate(fleet: Fleet, count: int, duration: float | None) -> None:
@@ -275,6 +337,7 @@ async def _simulate(fleet: Fleet, count: int, duration: float | None) -> None:
         reporting.cancel()
         await asyncio.gather(reporting, return_exceptions=True)
     _print_state(fleet, count)
+    _print_latencies(fleet)
 
 
 async def _report(fleet: Fleet, count: int) -> None:
@@ -284,14 +347,25 @@ async def _report(fleet: Fleet, count: int) -> None:
 
 
 def _print_state(fleet: Fleet, count: int) -> None:
-    counts = fleet.counts()
-    refused = ", ".join(f"{why}: {times}" for why, times in sorted(fleet.refused.items()))
+    counts, books = fleet.counts(), fleet.books()
+    refused = ", ".join(f"{why}: {times}" for why, times in sorted(books.refused.items()))
+    faults = ", ".join(f"{name}: {times}" for name, times in sorted(books.faults.items()))
     Console(stderr=True, highlight=False).print(
         f"{fleet.connected}/{count} connected, {fleet.charging} charging, "
         f"{counts.calls} calls, {counts.answers} answers, {counts.errors} errors, "
         f"{counts.timeouts} timeouts, {counts.started} started, {counts.stopped} stopped"
         + (f"; refused: {refused}" if refused else "")
+        + (f"; faults: {faults}" if faults else "")
     )
+
+
+def _print_latencies(fleet: Fleet) -> None:
+    for (kind, name), series in sorted(fleet.latencies.series.items()):
+        Console(stderr=True, highlight=False).print(
+            f"{kind:8}{name:28}{series.count:>8} p50 {series.quantile_ms(0.5):>9.1f} ms"
+            f" p99 {series.quantile_ms(0.99):>9.1f} ms"
+            + (f"  failed {series.failed}" if series.failed else "")
+        )
 
 
 def sql(

@@ -13,14 +13,17 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
+from csms.simulator.books import Bill, Books
 from csms.simulator.commands import COMMANDS
 from csms.simulator.connector import Connector, Transaction
 from csms.simulator.instants import US_PER_S, iso
 from csms.simulator.keys import KeyTable, default_keys
 from csms.simulator.limits import Limits
 from csms.simulator.metering import Reading, meter_value
+from csms.simulator.models import Model
 from csms.simulator.outbox import Message, OnAnswer, Outbox, Payload
 from csms.simulator.settings import SimulatorSettings
+from csms.simulator.sightings import Kind, Saw
 from csms.simulator.vehicle import Vehicle
 from protocol.errors import ErrorCode
 from protocol.events import (
@@ -42,7 +45,8 @@ THINK_S = (1.0, 4.0)
 UNPLUG_S = (2.0, 8.0)
 """From the end of a transaction to an empty connector."""
 REBOOT_S = {"Hard": 3.0, "Soft": 1.0}
-VEHICLE_POWERS_W = (3_680.0, 7_360.0, 11_040.0, 22_080.0)
+VEHICLES = ((3_680.0, 1), (7_360.0, 1), (11_040.0, 3), (22_080.0, 3))
+"""Greatest power in watts, and on how many phases."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,25 @@ class Identity:
     model: str = "Simulated"
     serial: str = ""
     firmware: str = "1.0.0"
+    quirks: tuple[str, ...] = ()
+    """Names from `csms.simulator.models`."""
+    boots_always: bool = False
+    answer_s: tuple[float, float] = (0.0, 0.0)
+    """Least and most seconds that it thinks about a command."""
+
+    @classmethod
+    def of(cls, charger: str, model: Model, serial: str = "") -> "Identity":
+        """Return the identity of a charger of a model."""
+        return cls(
+            charger,
+            model.vendor,
+            model.name,
+            serial,
+            model.firmware,
+            model.quirks,
+            model.boots_always,
+            model.answer_s,
+        )
 
 
 @dataclass(frozen=True)
@@ -117,6 +140,11 @@ class SimulatedCharger:
         self.firmware_status = "Idle"
         self.diagnostics_status = "Idle"
         self.counts = Counts()
+        self.books = Books()
+        self.clock_error_us = 0
+        """What its clock adds to the time."""
+        self.swap_next = False
+        """The next MeterValues goes after the message behind it."""
         self.connectors = {
             number: Connector(number, energy_wh=chance.uniform(1e5, 5e6), metered_us=now_us)
             for number in range(1, settings.connectors + 1)
@@ -126,6 +154,8 @@ class SimulatedCharger:
         self.hangup: Hangup | None = None
         self._boot_needed = True
         self._session: Session | None = None
+        self._model = Model(identity.vendor, identity.model, quirks=identity.quirks)
+        self._seen: list[Saw] = []
         self._open: Message | None = None
         self._agenda: list[tuple[int, int, Callable[[int], None]]] = []
         self._planned = 0
@@ -149,6 +179,8 @@ class SimulatedCharger:
         )
         self.hangup = None
         self.counts.connects += 1
+        if self.identity.boots_always:
+            self._boot_needed = True
         if self._boot_needed:
             self._boot(now_us)
         else:
@@ -203,9 +235,27 @@ class SimulatedCharger:
             self._react(self._session.take_events())
             self._pump()
 
+    @property
+    def open_action(self) -> str:
+        """The action that waits for its answer, or empty."""
+        return "" if self._open is None else self._open.action
+
+    def stamp(self, at_us: int) -> str:
+        """Return an instant as the clock of this charger shows it."""
+        return iso(at_us + self.clock_error_us)
+
     def take_frames(self) -> list[bytes]:
         """Return the texts that must be sent."""
         return self._session.take_frames() if self._session is not None else []
+
+    def take_sightings(self) -> list[Saw]:
+        """Return what ended since the last time."""
+        seen, self._seen = self._seen, []
+        return seen
+
+    def saw(self, kind: Kind, name: str, us: int, failure: str = "", size: int = 0) -> None:
+        """Note that something ended."""
+        self._seen.append(Saw(kind, name, us, failure, size))
 
     def after(self, seconds: float, happen: Callable[[int], None]) -> None:
         """Let `happen(now_us)` be called by `tick` in `seconds`."""
@@ -232,6 +282,8 @@ class SimulatedCharger:
         session = self._session
         if session is None or self._open is not None or not self.registered or self.hangup:
             return
+        if self.swap_next and self.outbox.swap():
+            self.swap_next = False
         message = self.outbox.next(self.now_us)
         if message is not None:
             self._transmit(session, message)
@@ -239,8 +291,10 @@ class SimulatedCharger:
     def _transmit(self, session: Session, message: Message) -> None:
         self._open = message
         self.counts.calls += 1
+        self.books.message(message.action).sent += 1
         timeout_us = int(self.settings.call_timeout_s * US_PER_S)
-        session.call(self._uid(), message.action, message.payload(), self.now_us, timeout_us)
+        payload = self._model.say(message.action, message.payload())
+        session.call(self._uid(), message.action, payload, self.now_us, timeout_us)
 
     def _react(self, events: list[SessionEvent]) -> None:
         for event in events:
@@ -250,22 +304,35 @@ class SimulatedCharger:
                 case ResultReceived():
                     message, self._open = self._open, None
                     self.counts.answers += 1
+                    self.books.message(event.action).acknowledged += 1
+                    took_us = self.now_us - event.sent_us
+                    self.saw(Kind.OCPP, event.action, took_us, size=len(event.text))
                     if message is not None:
                         self.outbox.done(message)
                         if message.answered is not None:
                             message.answered(dict(event.payload), self.now_us)
-                case ErrorReceived() | CallTimedOut():
-                    message, self._open = self._open, None
-                    if isinstance(event, ErrorReceived):
-                        self.counts.errors += 1
-                    else:
-                        self.counts.timeouts += 1
-                    if message is not None:
-                        self._failed(message)
+                case ErrorReceived():
+                    self.counts.errors += 1
+                    self.books.message(event.action).errors += 1
+                    took_us = self.now_us - event.sent_us
+                    self.saw(Kind.OCPP, event.action, took_us, str(event.code))
+                    self._give_back()
+                case CallTimedOut():
+                    self.counts.timeouts += 1
+                    self.books.message(event.action).timeouts += 1
+                    timeout_us = int(self.settings.call_timeout_s * US_PER_S)
+                    self.saw(Kind.OCPP, event.action, timeout_us, "timeout")
+                    self._give_back()
                 case CallLost():
                     self._open = None
+                    self.books.message(event.action).lost += 1
                 case _:
                     pass
+
+    def _give_back(self) -> None:
+        message, self._open = self._open, None
+        if message is not None:
+            self._failed(message)
 
     def _failed(self, message: Message) -> None:
         """Try again later, or give up (OCPP 1.6 section 3.7.1)."""
@@ -279,21 +346,38 @@ class SimulatedCharger:
             self.outbox.waits_until_us = self.now_us + wait_s * US_PER_S
 
     def _obey(self, call: CallReceived) -> None:
-        assert self._session is not None
+        session, came_us = self._session, self.now_us
+        assert session is not None
         self.counts.commands += 1
+        tally = self.books.command(call.action)
+        tally.sent += 1
+        answer: Payload | None = None
+        code, text = ErrorCode.NOT_IMPLEMENTED, f"{call.action} is not known here"
         command = COMMANDS.get(call.action)
-        if command is None:
-            self._session.fail(
-                call.uid, ErrorCode.NOT_IMPLEMENTED, f"{call.action} is not known here"
-            )
-            return
-        try:
-            answer = command(self, call.payload)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            # Real firmware answers this to a payload that it cannot use; a simulator must not die.
-            self._session.fail(call.uid, ErrorCode.FORMATION, f"{type(error).__name__}: {error}")
-            return
-        self._session.answer(call.uid, answer)
+        if command is not None:
+            try:
+                answer = command(self, call.payload)
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                # Real firmware answers this to a payload that it cannot use; this must not die.
+                code, text = ErrorCode.FORMATION, f"{type(error).__name__}: {error}"
+
+        def say(_now_us: int) -> None:
+            if self._session is not session:
+                tally.lost += 1
+                return
+            if answer is None:
+                tally.errors += 1
+                session.fail(call.uid, code, text)
+            else:
+                tally.acknowledged += 1
+                session.answer(call.uid, answer)
+            failure = str(code) if answer is None else ""
+            self.saw(Kind.CSMS, call.action, self.now_us - came_us, failure)
+
+        if self.identity.answer_s[1] > 0:
+            self.after(self.chance.uniform(*self.identity.answer_s), say)
+        else:
+            say(self.now_us)
 
     # Boot, heartbeat, status
 
@@ -324,7 +408,10 @@ class SimulatedCharger:
         self._report_all()
 
     def boot_again(self) -> None:
-        """Send another BootNotification, as TriggerMessage asks."""
+        """Send another BootNotification, as TriggerMessage asks; also while the server says no."""
+        if not self.registered:
+            self._boot(self.now_us)
+            return
         self.send(
             "BootNotification",
             {
@@ -366,7 +453,7 @@ class SimulatedCharger:
                 "connectorId": number,
                 "errorCode": "NoError",
                 "status": status,
-                "timestamp": iso(self.now_us),
+                "timestamp": self.stamp(self.now_us),
             },
         )
 
@@ -396,11 +483,14 @@ class SimulatedCharger:
 
     def plug(self, connector: Connector) -> None:
         """Plug a vehicle in."""
+        power_w_max, phases = self.chance.choice(VEHICLES)
         connector.vehicle = Vehicle(
             battery_wh=self.settings.battery_wh * self.chance.uniform(0.7, 1.5),
-            power_w_max=self.chance.choice(VEHICLE_POWERS_W),
+            power_w_max=power_w_max,
             soc=self.chance.uniform(0.1, 0.75),
+            phases=phases,
         )
+        connector.plugged_us = self.now_us
         self.turn(connector, "Preparing")
         vehicle = connector.vehicle
 
@@ -458,7 +548,7 @@ class SimulatedCharger:
             "connectorId": connector.number,
             "idTag": token,
             "meterStart": transaction.meter_start_wh,
-            "timestamp": iso(self.now_us),
+            "timestamp": self.stamp(self.now_us),
         }
         reservation, connector.reservation = connector.reservation, None
         if reservation is not None:
@@ -467,6 +557,9 @@ class SimulatedCharger:
         def answered(answer: Payload, _now_us: int) -> None:
             number = answer.get("transactionId")
             transaction.number = number if isinstance(number, int) else 0
+            self.books.bills[transaction.number] = Bill(
+                transaction.number, connector.number, transaction.meter_start_wh
+            )
             running = connector.transaction is transaction
             unwanted = _status(answer) != "Accepted" and running
             if unwanted and self.keys.flag("StopTransactionOnInvalidId"):
@@ -494,12 +587,22 @@ class SimulatedCharger:
         self.limits.ended(connector.number)
         ended: Payload = {
             "meterStop": connector.meter_wh,
-            "timestamp": iso(self.now_us),
+            "timestamp": self.stamp(self.now_us),
             "reason": reason,
         }
         if token and reason == "Local":
             ended["idTag"] = token
-        self._send_kept("StopTransaction", lambda: {"transactionId": transaction.number, **ended})
+        meter_stop_wh, stopped_us = connector.meter_wh, self.now_us
+
+        def billed(_answer: Payload, now_us: int) -> None:
+            bill = self.books.bills.get(transaction.number)
+            if bill is not None:
+                bill.meter_stop_wh = meter_stop_wh
+            self.saw(Kind.FLOW, "stop to bill", now_us - stopped_us)
+
+        self._send_kept(
+            "StopTransaction", lambda: {"transactionId": transaction.number, **ended}, billed
+        )
         self.turn(connector, "Finishing")
         vehicle = connector.vehicle
 
@@ -539,7 +642,9 @@ class SimulatedCharger:
             self.now_us,
             self.busy(),
         )
-        connector.power_w = vehicle.power_w(connector.offered_w) * self.chance.uniform(0.98, 1.0)
+        since_s = (self.now_us - transaction.started_us) / US_PER_S
+        power_w = vehicle.power_w(connector.offered_w, since_s)
+        connector.power_w = power_w * self.chance.uniform(0.98, 1.0)
         if connector.offered_w <= 0:
             self.turn(connector, "SuspendedEVSE")
         else:
@@ -566,21 +671,35 @@ class SimulatedCharger:
             connector.power_w,
             connector.offered_w,
             connector.vehicle.soc if connector.vehicle is not None else 0.0,
+            connector.vehicle.phases if connector.vehicle is not None else 3,
         )
         measurands = self.keys.measurands("MeterValuesSampledData")
-        value = meter_value(reading, measurands, context, self.now_us, self.chance)
+        at = self.stamp(self.now_us)
+        value = meter_value(reading, measurands, context, at, self.chance)
         transaction = connector.transaction
 
         def payload() -> Payload:
-            said: Payload = {"connectorId": connector.number, "meterValue": [value]}
+            said: Payload = {"connectorId": connector.number}
             if transaction is not None and transaction.number > 0:
                 said["transactionId"] = transaction.number
-            return said
+            return {**said, "meterValue": [value]}
 
         if transaction is None:
             self.send("MeterValues", payload())
         else:
-            self._send_kept("MeterValues", payload)
+            self._send_kept("MeterValues", payload, self._energy_told(connector, transaction))
+
+    def _energy_told(self, connector: Connector, transaction: Transaction) -> OnAnswer | None:
+        """Return what ends the wait of a driver: the first energy that the server knows of."""
+        if transaction.energy_told or connector.meter_wh <= transaction.meter_start_wh:
+            return None
+
+        def told(_answer: Payload, now_us: int) -> None:
+            if not transaction.energy_told:
+                transaction.energy_told = True
+                self.saw(Kind.FLOW, "plug to energy", now_us - connector.plugged_us)
+
+        return told
 
     # Reboot
 

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from csms.simulator.connector import Connector, Reservation
-from csms.simulator.instants import US_PER_S, from_iso, iso
+from csms.simulator.instants import US_PER_S, from_iso
 from csms.simulator.keys import KeyTable
 from csms.simulator.limits import Limits
 from csms.simulator.metering import PHASES, VOLTAGE_V
@@ -41,6 +41,7 @@ class ChargerFace(Protocol):
     now_us: int
     diagnostics_status: str
 
+    def stamp(self, at_us: int) -> str: ...  # noqa: D102
     def after(self, seconds: float, happen: Callable[[int], None]) -> None: ...  # noqa: D102
     def send(self, action: str, payload: Payload, answered: OnAnswer | None = None) -> None: ...  # noqa: D102
     def turn(self, connector: Connector, status: str) -> None: ...  # noqa: D102
@@ -298,7 +299,7 @@ def get_composite_schedule(charger: ChargerFace, request: Request) -> Payload:
     return {
         "status": "Accepted",
         "connectorId": number,
-        "scheduleStart": iso(charger.now_us),
+        "scheduleStart": charger.stamp(charger.now_us),
         "chargingSchedule": {
             "duration": duration_s,
             "chargingRateUnit": unit,
@@ -349,13 +350,19 @@ def trigger_message(charger: ChargerFace, request: Request) -> Payload:
 
 
 def _progress(
-    charger: ChargerFace, action: str, attribute: str, statuses: tuple[str, ...], extra: Payload
+    charger: ChargerFace,
+    action: str,
+    attribute: str,
+    statuses: tuple[str, ...],
+    extra: Payload,
+    then: Callable[[], None] = lambda: None,
 ) -> Callable[[int], None]:
-    """Return what reports `statuses` one after the other, then is idle again."""
+    """Return what reports `statuses` one after the other, is idle again, and does `then`."""
 
     def step(_now_us: int, position: int = 0) -> None:
         if position == len(statuses):
             setattr(charger, attribute, "Idle")
+            then()
             return
         setattr(charger, attribute, statuses[position])
         charger.send(action, {"status": statuses[position], **extra})
@@ -387,21 +394,37 @@ def get_log(charger: ChargerFace, request: Request) -> Payload:
     return {"status": "Accepted", "filename": "security.log"}
 
 
+def _installed(charger: ChargerFace, location: object) -> Callable[[], None]:
+    """Return what makes the new firmware run: a reboot, named after the end of the location."""
+
+    def reboot() -> None:
+        charger.firmware = str(location).rstrip("/").rpartition("/")[2][:50] or charger.firmware
+        charger.reboot("Soft")
+
+    return reboot
+
+
 def update_firmware(charger: ChargerFace, request: Request) -> Payload:
-    """Pretend to download and install when the retrieve date has come."""
+    """Pretend to download and install when the retrieve date has come; then reboot."""
     statuses = ("Downloading", "Downloaded", "Installing", "Installed")
-    step = _progress(charger, "FirmwareStatusNotification", "firmware_status", statuses, {})
+    then = _installed(charger, request["location"])
+    step = _progress(charger, "FirmwareStatusNotification", "firmware_status", statuses, {}, then)
     wait_s = (from_iso(str(request["retrieveDate"]), charger.now_us) - charger.now_us) / US_PER_S
     charger.after(max(LATER_S, wait_s), step)
     return {}
 
 
 def signed_update_firmware(charger: ChargerFace, request: Request) -> Payload:
-    """Pretend to verify and install."""
+    """Pretend to verify and install; then reboot."""
     extra: Payload = {"requestId": request["requestId"]}
     statuses = ("Downloading", "Downloaded", "SignatureVerified", "Installing", "Installed")
     step = _progress(
-        charger, "SignedFirmwareStatusNotification", "firmware_status", statuses, extra
+        charger,
+        "SignedFirmwareStatusNotification",
+        "firmware_status",
+        statuses,
+        extra,
+        _installed(charger, request["firmware"]["location"]),
     )
     charger.after(LATER_S, step)
     return _answer("Accepted")

@@ -14,6 +14,8 @@ class Transaction:
     started_us: int
     meter_start_wh: int
     number: int = 0
+    energy_told: bool = False
+    """The server has acknowledged energy of it."""
 
 
 class Reservation(NamedTuple):
@@ -39,6 +41,8 @@ class Connector:
     reservation: Reservation | None = None
     metered_us: int = 0
     """Up to when `energy_wh` is counted."""
+    plugged_us: int = 0
+    """When the vehicle came."""
     power_w: float = 0.0
     offered_w: float = 0.0
 

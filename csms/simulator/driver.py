@@ -1,4 +1,4 @@
-"""The shell around simulated chargers: one WebSocket each, many in one process.
+"""The asyncio shell around virtual chargers: one WebSocket each, many in one process.
 
 While a charger is not connected its life goes on: drivers come and go, and what they did is told
 when the connection is back.
@@ -7,18 +7,45 @@ when the connection is back.
 import asyncio
 import base64
 import logging
-from collections.abc import Iterable
+import ssl
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from random import Random
+from types import TracebackType
+from typing import Any, Self
 from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
+from csms.simulator.books import Books, sums
 from csms.simulator.charger import SUBPROTOCOL, Counts, Identity, SimulatedCharger
 from csms.simulator.instants import US_PER_S
+from csms.simulator.latencies import Latencies
+from csms.simulator.machine import (
+    Begin,
+    Close,
+    Cut,
+    Deaf,
+    Dial,
+    Effect,
+    Gone,
+    Input,
+    Leave,
+    Opened,
+    Phase,
+    Refused,
+    Reset,
+    Send,
+    Stop,
+    Text,
+    Tick,
+    VirtualMachine,
+)
 from csms.simulator.settings import SimulatorSettings
+from csms.simulator.sightings import Saw
 from supervisor.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -47,8 +74,227 @@ def basic(user: str, password: str) -> str:
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
+class VirtualCharger:
+    """One charger on one server: a machine, and the socket that it wants.
+
+    Use it as a context, or run `run()`:
+
+        async with VirtualCharger(url, Member(Identity("CP1"))) as virtual:
+            await virtual.until(lambda charger: charger.registered)
+            virtual.act(lambda charger: charger.plug(charger.connectors[1]))
+
+    Args:
+        url: what comes before the identity: ws://HOST:PORT/ocpp.
+        member: who it is.
+        tokens: cards of the drivers who come by; without any, nobody does.
+        settings: how it behaves.
+        seed: the same seed gives it the same character.
+        clock: time.
+        tls: for wss:// (security profiles 2 and 3); None: the system's trust.
+        latencies: where what it saw is counted, perhaps shared.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        member: Member,
+        *,
+        tokens: tuple[str, ...] = (),
+        settings: SimulatorSettings | None = None,
+        seed: int = 1,
+        clock: Clock | None = None,
+        tls: ssl.SSLContext | None = None,
+        latencies: Latencies | None = None,
+    ) -> None:
+        self.member = member
+        self.latencies = Latencies() if latencies is None else latencies
+        self._url = charger_url(url, member.identity.id)
+        self._clock = clock or Clock()
+        self._tls = tls
+        self.machine = VirtualMachine(
+            SimulatedCharger(
+                member.identity,
+                tokens=tokens,
+                settings=settings or SimulatorSettings(),
+                chance=Random(f"{seed}/{member.identity.id}"),  # noqa: S311 - not a secret
+                now_us=self._clock.now_us(),
+            ),
+            Random(f"{seed}/{member.identity.id}/network"),  # noqa: S311 - not a secret
+        )
+        self._connection: ClientConnection | None = None
+        self._deaf = False
+        self._stopping = False
+        self._left: Leave | None = None
+        self._nap: asyncio.Timeout | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._changed = asyncio.Condition()
+
+    @property
+    def charger(self) -> SimulatedCharger:
+        """How it behaves: its connectors, keys, books."""
+        return self.machine.charger
+
+    @property
+    def books(self) -> Books:
+        """What it said, and what it was promised."""
+        return self.machine.charger.books
+
+    async def __aenter__(self) -> Self:
+        """Begin to live."""
+        self._task = asyncio.create_task(self.run())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close the connection and end."""
+        self.stop()
+        if self._task is not None:
+            await self._task
+
+    async def until(
+        self, condition: Callable[[SimulatedCharger], object], timeout_s: float = 10.0
+    ) -> None:
+        """Wait until a condition of the charger holds. TimeoutError; or what made it fail."""
+        async with asyncio.timeout(timeout_s), self._changed:
+            while not condition(self.charger):
+                if self._task is not None and self._task.done():
+                    self._task.result()
+                    raise ConnectionError("the charger has stopped")
+                await self._changed.wait()
+
+    def act(self, do: Callable[[SimulatedCharger], object]) -> None:
+        """Let somebody do something at the charger, now; what follows is sent."""
+        self.charger.tick(self._clock.now_us())
+        do(self.charger)
+        self._wake()
+
+    def leave(self, wait_s: float, *, politely: bool = False) -> None:
+        """Lose the connection and come back after `wait_s`."""
+        self._left = Leave(wait_s, politely)
+        self._wake()
+
+    def stop(self) -> None:
+        """Let `run` end soon."""
+        self._stopping = True
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._nap is not None and not self._nap.expired():
+            self._nap.reschedule(asyncio.get_running_loop().time())
+
+    async def run(self, wait_s: float = 0.0) -> None:
+        """Live until `stop()`; connect first after `wait_s`."""
+        happened: Input = Begin(wait_s)
+        while True:
+            await self._handle(happened)
+            if self.machine.phase is Phase.STOPPED:
+                return
+            happened = await self._next()
+
+    async def _next(self) -> Input:
+        """Wait for what happens next."""
+        if self._stopping:
+            return Stop()
+        if self._left is not None:
+            left, self._left = self._left, None
+            return left
+        due_us, now_us = self.machine.due_us(), self._clock.now_us()
+        wait_s = IDLE_S_MAX if due_us is None else (due_us - now_us) / US_PER_S
+        try:
+            async with asyncio.timeout(min(max(wait_s, 0), IDLE_S_MAX)) as self._nap:
+                if self._connection is not None and not self._deaf:
+                    return Text(await self._connection.recv())
+                await asyncio.Event().wait()
+        except TimeoutError:
+            pass
+        except ConnectionClosed as closed:
+            log.debug("%s: closed: %s", self.member.identity.id, closed)
+            self._connection = None
+            return Gone()
+        finally:
+            self._nap = None
+        return Tick()
+
+    async def _handle(self, happened: Input) -> None:
+        effects = self.machine.handle(happened, self._clock.now_us())
+        while effects:
+            more: list[Effect] = []
+            for effect in effects:
+                answer = await self._do(effect)
+                if answer is not None:
+                    more += self.machine.handle(answer, self._clock.now_us())
+            effects = more
+        async with self._changed:
+            self._changed.notify_all()
+
+    async def _do(self, effect: Effect) -> Input | None:
+        """Carry out one effect; return what came of it, if that is known at once."""
+        connection = self._connection
+        match effect:
+            case Saw():
+                self.latencies.add(effect)
+            case Dial():
+                return await self._dial()
+            case Send(text=text) if connection is not None:
+                try:
+                    await connection.send(text, text=True)
+                except ConnectionClosed:
+                    self._connection = None
+                    return Gone()
+            case Cut(text=text) if connection is not None:
+                frame = Frame(Opcode.TEXT, text).serialize(mask=True)
+                connection.transport.write(frame[: len(frame) // 2])
+                self._abort(connection)
+            case Reset() if connection is not None:
+                self._abort(connection)
+            case Close() if connection is not None:
+                self._connection, self._deaf = None, False
+                await connection.close()
+            case Deaf() if connection is not None:
+                connection.transport.pause_reading()
+                self._deaf = True
+            case _:
+                pass
+        return None
+
+    def _abort(self, connection: ClientConnection) -> None:
+        self._connection, self._deaf = None, False
+        connection.transport.abort()
+
+    async def _dial(self) -> Input:
+        headers = {}
+        options: dict[str, Any] = {} if self._tls is None else {"ssl": self._tls}
+        if self.member.password is not None:
+            headers["Authorization"] = basic(self.member.identity.id, self.member.password)
+        try:
+            async with asyncio.timeout(OPEN_S) as self._nap:
+                self._connection = await connect(
+                    self._url,
+                    subprotocols=[Subprotocol(SUBPROTOCOL)],
+                    additional_headers=headers,
+                    compression=None,
+                    max_size=self.charger.settings.frame_bytes_max,
+                    open_timeout=None,
+                    ping_interval=None,
+                    close_timeout=1,
+                    proxy=None,
+                    **options,
+                )
+        except InvalidStatus as error:
+            return Refused(f"HTTP {error.response.status_code}")
+        except (OSError, TimeoutError, InvalidHandshake) as error:
+            return Refused(type(error).__name__)
+        finally:
+            self._nap = None
+        return Opened()
+
+
 class Fleet:
-    """Simulated chargers that connect to one server.
+    """Virtual chargers that connect to one server.
 
     Args:
         url: what comes before the identity: ws://HOST:PORT/ocpp.
@@ -57,6 +303,7 @@ class Fleet:
         settings: how chargers behave.
         seed: the same seed gives every charger the same character.
         clock: time.
+        tls: for wss://.
     """
 
     def __init__(
@@ -68,24 +315,34 @@ class Fleet:
         settings: SimulatorSettings,
         seed: int,
         clock: Clock,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.url = url
         self.settings = settings
-        self.refused: dict[str, int] = {}
-        """Why connections failed, and how often."""
-        self._clock = clock
-        self._open: set[ClientConnection] = set()
-        self._members = list(members)
-        self.chargers = [
-            SimulatedCharger(
-                member.identity,
+        self.latencies = Latencies()
+        """What all of them saw."""
+        self.virtual = [
+            VirtualCharger(
+                url,
+                member,
                 tokens=tokens,
                 settings=settings,
-                chance=Random(f"{seed}/{member.identity.id}"),  # noqa: S311 - not a secret
-                now_us=clock.now_us(),
+                seed=seed,
+                clock=clock,
+                tls=tls,
+                latencies=self.latencies,
             )
-            for member in self._members
+            for member in members
         ]
+
+    @property
+    def chargers(self) -> list[SimulatedCharger]:
+        """How they behave, in the order of the members."""
+        return [virtual.charger for virtual in self.virtual]
+
+    @property
+    def refused(self) -> dict[str, int]:
+        """Why connections failed, and how often."""
+        return self.books().refused
 
     @property
     def connected(self) -> int:
@@ -96,6 +353,10 @@ class Fleet:
     def charging(self) -> int:
         """How many connectors have a transaction now."""
         return sum(charger.busy() for charger in self.chargers)
+
+    def books(self) -> Books:
+        """Return the sums of all books."""
+        return sums(virtual.books for virtual in self.virtual)
 
     def counts(self) -> Counts:
         """Return the sums over all chargers."""
@@ -113,103 +374,8 @@ class Fleet:
             ExceptionGroup: a charger has failed by a mistake of ours; all others are stopped.
         """
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._close_at(stop))
-            for number, (member, charger) in enumerate(
-                zip(self._members, self.chargers, strict=True)
-            ):
-                wait_s = number / self.settings.ramp_per_s
-                group.create_task(self._live(member, charger, wait_s, stop))
-
-    async def _close_at(self, stop: asyncio.Event) -> None:
-        """Wake everyone who waits for the server."""
-        await stop.wait()
-        await asyncio.gather(*(connection.close() for connection in self._open))
-
-    async def _live(
-        self, member: Member, charger: SimulatedCharger, wait_s: float, stop: asyncio.Event
-    ) -> None:
-        """Connect again and again; `wait_s` is the wait before the first time."""
-        chance = Random(f"{member.identity.id}/backoff")  # noqa: S311 - not a secret
-        retry_s = self.settings.reconnect_s_min
-        while not await self._stay_away(charger, wait_s, stop):
-            failure = await self._connect_once(member, charger, stop)
-            if failure:
-                self.refused[failure] = self.refused.get(failure, 0) + 1
-                wait_s = retry_s * chance.uniform(0.5, 1.5)
-                retry_s = min(retry_s * 2, self.settings.reconnect_s_max)
-            else:
-                retry_s = self.settings.reconnect_s_min
-                wait_s = retry_s * chance.uniform(0.5, 1.5)
-                if charger.hangup is not None:
-                    wait_s = charger.hangup.wait_s
-
-    async def _stay_away(
-        self, charger: SimulatedCharger, wait_s: float, stop: asyncio.Event
-    ) -> bool:
-        """Live without a connection for `wait_s`; return whether it is time to stop."""
-        until_us = self._clock.now_us() + int(wait_s * US_PER_S)
-        while not stop.is_set() and self._clock.now_us() < until_us:
-            due_us = charger.due_us()
-            next_us = until_us if due_us is None else min(until_us, due_us)
-            await _wait(stop, (next_us - self._clock.now_us()) / US_PER_S)
-            charger.tick(self._clock.now_us())
-        return stop.is_set()
-
-    async def _connect_once(
-        self, member: Member, charger: SimulatedCharger, stop: asyncio.Event
-    ) -> str:
-        """Hold one connection to its end; return why it could not be made, or nothing."""
-        headers = {}
-        if member.password is not None:
-            headers["Authorization"] = basic(member.identity.id, member.password)
-        try:
-            async with connect(
-                charger_url(self.url, member.identity.id),
-                subprotocols=[Subprotocol(SUBPROTOCOL)],
-                additional_headers=headers,
-                compression=None,
-                max_size=self.settings.frame_bytes_max,
-                open_timeout=OPEN_S,
-                ping_interval=None,
-                close_timeout=1,
-                proxy=None,
-            ) as connection:
-                self._open.add(connection)
-                charger.connect(self._clock.now_us())
-                try:
-                    await self._talk(connection, charger, stop)
-                except ConnectionClosed as closed:
-                    log.debug("%s: closed: %s", member.identity.id, closed)
-                finally:
-                    self._open.discard(connection)
-                    charger.disconnect(self._clock.now_us())
-        except InvalidStatus as error:
-            return f"HTTP {error.response.status_code}"
-        except (OSError, TimeoutError, InvalidHandshake) as error:
-            return type(error).__name__
-        return ""
-
-    async def _talk(
-        self, connection: ClientConnection, charger: SimulatedCharger, stop: asyncio.Event
-    ) -> None:
-        while not stop.is_set():
-            for frame in charger.take_frames():
-                await connection.send(frame, text=True)
-            if charger.hangup is not None:
-                return
-            due_us, now_us = charger.due_us(), self._clock.now_us()
-            wait_s = IDLE_S_MAX if due_us is None else (due_us - now_us) / US_PER_S
-            try:
-                async with asyncio.timeout(min(max(wait_s, 0), IDLE_S_MAX)):
-                    charger.receive(await connection.recv(), self._clock.now_us())
-            except TimeoutError:
-                charger.tick(self._clock.now_us())
-
-
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
-    """Wait for `stop`, but not longer than `seconds`."""
-    try:
-        async with asyncio.timeout(max(0, seconds)):
+            for number, virtual in enumerate(self.virtual):
+                group.create_task(virtual.run(number / self.settings.ramp_per_s))
             await stop.wait()
-    except TimeoutError:
-        return
+            for virtual in self.virtual:
+                virtual.stop()

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from random import Random
 from typing import NamedTuple
 
-from csms.simulator.instants import iso
-
 VOLTAGE_V = 230.0
 PHASES = ("L1", "L2", "L3")
 
@@ -17,6 +15,8 @@ class Reading(NamedTuple):
     power_w: float
     offered_w: float
     soc: float
+    phases: int = 3
+    """On how many phases the vehicle charges."""
 
 
 Row = tuple[str, str, str]
@@ -36,8 +36,11 @@ def _offered(reading: Reading, _chance: Random) -> list[Row]:
 
 
 def _current(reading: Reading, chance: Random) -> list[Row]:
-    ampere = reading.power_w / VOLTAGE_V / len(PHASES)
-    return [(f"{ampere * chance.uniform(0.99, 1.01):.2f}", "A", phase) for phase in PHASES]
+    ampere = reading.power_w / VOLTAGE_V / reading.phases
+    return [
+        (f"{ampere * chance.uniform(0.99, 1.01) if at < reading.phases else 0:.2f}", "A", phase)
+        for at, phase in enumerate(PHASES)
+    ]
 
 
 def _voltage(_reading: Reading, chance: Random) -> list[Row]:
@@ -65,9 +68,9 @@ LOCATIONS = {"SoC": "EV", "Temperature": "Body"}
 
 
 def meter_value(
-    reading: Reading, measurands: tuple[str, ...], context: str, at_us: int, chance: Random
+    reading: Reading, measurands: tuple[str, ...], context: str, at: str, chance: Random
 ) -> dict[str, object]:
-    """Return one MeterValue of 1.6 with every sample of `measurands` that is known."""
+    """Return one MeterValue of 1.6, measured `at`, with every sample of `measurands`."""
     samples = []
     for measurand in measurands:
         for value, unit, phase in MEASURANDS[measurand](reading, chance):
@@ -76,4 +79,4 @@ def meter_value(
             if phase:
                 sample["phase"] = phase
             samples.append(sample)
-    return {"timestamp": iso(at_us), "sampledValue": samples}
+    return {"timestamp": at, "sampledValue": samples}

@@ -63,6 +63,14 @@ class Outbox:
         """Queue an ordinary message before all others."""
         self._ordinary.appendleft(message)
 
+    def swap(self) -> bool:
+        """Let MeterValues at the head go after the message behind it; return whether it did."""
+        kept = self._kept
+        if len(kept) < 2 or kept[0].action != "MeterValues" or self._ordinary:  # noqa: PLR2004
+            return False
+        kept[0], kept[1] = kept[1], kept[0]
+        return True
+
     def next(self, now_us: int) -> Message | None:
         """Take the next message; a kept one stays until `done`."""
         if self._ordinary:

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from csms.simulator.faults import FaultSettings
+
 
 class SimulatorSettings(BaseModel):
     """How simulated chargers behave. A second of theirs may be shorter than one of ours."""
@@ -37,6 +39,14 @@ class SimulatorSettings(BaseModel):
         default=30.0,
         gt=0,
         description="Longest wait before connecting again; it doubles up to here.",
+    )
+    backoff: bool = Field(
+        default=True,
+        description="Waits before connecting again double and are spread by dice; without, every "
+        "charger comes back exactly after reconnect_s_min.",
+    )
+    faults: FaultSettings = Field(
+        default_factory=FaultSettings, description="What goes wrong on purpose."
     )
     ramp_per_s: float = Field(
         default=50.0,

@@ -9,6 +9,8 @@ FULL_SOC = 0.995
 EFFICIENCY = 0.92
 """Share of the metered energy that reaches the battery of an AC vehicle."""
 SECONDS_PER_HOUR = 3_600
+RAMP_S = 8.0
+"""From the start of a transaction to the full power."""
 
 
 @dataclass
@@ -18,21 +20,25 @@ class Vehicle:
     battery_wh: float
     power_w_max: float
     soc: float
+    phases: int = 3
 
     @property
     def full(self) -> bool:
         """Whether it takes no more."""
         return self.soc >= FULL_SOC
 
-    def power_w(self, offered_w: float) -> float:
-        """Return the power that it takes when `offered_w` is offered."""
+    def power_w(self, offered_w: float, since_s: float = math.inf) -> float:
+        """Return the power that it takes when `offered_w` is offered, `since_s` after the start.
+
+        Constant current up to TAPER_SOC, then constant voltage: less and less.
+        """
         if self.full or offered_w <= 0:
             return 0.0
         power_w = min(self.power_w_max, offered_w)
         if self.soc > TAPER_SOC:
             taper = math.exp(-4.0 * (self.soc - TAPER_SOC) / (1 - TAPER_SOC))
             power_w = min(power_w, self.power_w_max * taper)
-        return power_w
+        return power_w * min(1.0, 0.1 + max(0.0, since_s) / RAMP_S)
 
     def charge(self, power_w: float, seconds: float) -> float:
         """Take `power_w` for `seconds`; return the metered energy in watt-hours."""

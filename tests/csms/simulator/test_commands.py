@@ -131,6 +131,7 @@ def test_a_triggered_message_comes(message, action) -> None:
 
 def test_a_charging_profile_limits_the_power_at_once() -> None:
     story = charging(power_w_max=22_000.0)
+    story.until("MeterValues")  # the vehicle has ramped up
     payload = {"connectorId": 1, "csChargingProfiles": profile(2_000)}
     assert story.call("SetChargingProfile", payload) == ACCEPTED
     assert 0 < story.charger.connectors[1].power_w <= 2_000

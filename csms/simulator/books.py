@@ -1,0 +1,107 @@
+"""The books of one virtual charger: what it said, and what it was promised.
+
+They are compared with the books of the server: an acknowledged message must be stored there.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Tally:
+    """One kind of message. Every message sent ends as exactly one of the others, or is open."""
+
+    sent: int = 0
+    acknowledged: int = 0
+    errors: int = 0
+    timeouts: int = 0
+    lost: int = 0
+    """The connection went before the answer came: nobody knows what became of it."""
+
+    @property
+    def open(self) -> int:
+        """Sent, and neither answered nor given up."""
+        return self.sent - self.acknowledged - self.errors - self.timeouts - self.lost
+
+    def add(self, other: "Tally") -> None:
+        """Add another tally to this one."""
+        for name, value in vars(other).items():
+            setattr(self, name, getattr(self, name) + value)
+
+
+@dataclass
+class Bill:
+    """A transaction whose start was acknowledged; `meter_stop_wh` once its stop was, too."""
+
+    number: int
+    connector: int
+    meter_start_wh: int
+    meter_stop_wh: int | None = None
+
+
+@dataclass
+class Books:
+    """What one charger has said and heard.
+
+    Attributes:
+        messages: its CALLs by action.
+        commands: the server's CALLs by action; acknowledged: answered with a result.
+        bills: transactions by number.
+        faults: what was done to it on purpose, by name.
+        refused: handshakes that failed, by reason.
+        dropped: messages given up unsent, because the box was full.
+    """
+
+    messages: dict[str, Tally] = field(default_factory=dict)
+    commands: dict[str, Tally] = field(default_factory=dict)
+    bills: dict[int, Bill] = field(default_factory=dict)
+    faults: dict[str, int] = field(default_factory=dict)
+    refused: dict[str, int] = field(default_factory=dict)
+    dropped: int = 0
+
+    def message(self, action: str) -> Tally:
+        """Return the tally of an action of ours."""
+        return self.messages.setdefault(action, Tally())
+
+    def command(self, action: str) -> Tally:
+        """Return the tally of a command."""
+        return self.commands.setdefault(action, Tally())
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain values, to be written to a file."""
+        return {
+            "messages": {action: dict(vars(tally)) for action, tally in self.messages.items()},
+            "commands": {action: dict(vars(tally)) for action, tally in self.commands.items()},
+            "bills": [dict(vars(bill)) for bill in self.bills.values()],
+            "faults": self.faults,
+            "refused": self.refused,
+            "dropped": self.dropped,
+        }
+
+
+def from_json(said: dict[str, Any]) -> Books:
+    """Read what `Books.to_json` wrote. KeyError, TypeError: it is something else."""
+    return Books(
+        {action: Tally(**row) for action, row in said["messages"].items()},
+        {action: Tally(**row) for action, row in said["commands"].items()},
+        {row["number"]: Bill(**row) for row in said["bills"]},
+        dict(said["faults"]),
+        dict(said["refused"]),
+        int(said["dropped"]),
+    )
+
+
+def sums(all_books: Iterable[Books]) -> Books:
+    """Return the books of many chargers as one; without bills, whose numbers belong to chargers."""
+    total = Books()
+    for books in all_books:
+        for action, tally in books.messages.items():
+            total.message(action).add(tally)
+        for action, tally in books.commands.items():
+            total.command(action).add(tally)
+        for mine, theirs in ((total.faults, books.faults), (total.refused, books.refused)):
+            for name, times in theirs.items():
+                mine[name] = mine.get(name, 0) + times
+        total.dropped += books.dropped
+    return total
