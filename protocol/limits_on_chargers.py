@@ -1,13 +1,15 @@
 """A limit for an EVSE, in words that no OCPP version owns; each version writes its payload.
 
 One profile for each purpose and EVSE, so that a new one replaces the one before: the id is ten
-times the EVSE's number, plus 1 for the standing limit, plus 2 for that of a session.
+times the EVSE's number, plus 1 for the standing limit, plus 2 for that of a session, plus 3 for
+that of the whole charger.
 """
 
 import msgspec
 
 STANDING_ID = 1
 SESSION_ID = 2
+CHARGER_ID = 3
 IDS_PER_EVSE = 10
 
 
@@ -15,7 +17,8 @@ class ChargerLimit(msgspec.Struct, frozen=True, gc=False):
     """What an EVSE may draw.
 
     `session`: the transaction that it is for, as the charger knows it; empty: any that has no limit
-    of its own. `limit_w`: -1 when the limit is the current.
+    of its own. `limit_w`: -1 when the limit is the current. `whole`: of all that the charger draws;
+    `evse` then only gives the id.
     """
 
     evse: int
@@ -23,10 +26,13 @@ class ChargerLimit(msgspec.Struct, frozen=True, gc=False):
     limit_a: float
     limit_w: float = -1.0
     stack_level: int = 0
+    whole: bool = False
 
     @property
     def profile(self) -> int:
         """Return the id of its charging profile."""
+        if self.whole:
+            return self.evse * IDS_PER_EVSE + CHARGER_ID
         return self.evse * IDS_PER_EVSE + (SESSION_ID if self.session else STANDING_ID)
 
     @property

@@ -7,6 +7,11 @@ Pure: no clock, no random source, no I/O; instants are handed in.
     limits        what each circuit carries now: rating, schedule, loads that nobody manages
     phases        which phases a car draws from, learned from measurement
     wanted        how much a car would draw, learned from measurement
+    machine       handle(state, message, now) -> effects
+    learning      what a measurement says of car and charger
+    answers       what became of an order; the next way to tell a limit
+    orders        sharing out, and who is told what
+    ceilings      what each EVSE may draw at worst
     allocation    `allocate`: the limits of all EVSEs at once
     policies      as tables: who comes first, how parts grow
     sharing       the ways of giving out what a site carries

@@ -77,7 +77,7 @@ def allocate(
     share_out(list(limits.room_ma), entrants, policy, settings, now_us)
     rows = {one.candidate.demand.place: _limit(tree, limits, one) for one in entrants}
     room = _left(limits.room_ma, whole, entrants)
-    rows |= {place: _reserved(tree, place, kept) for place, kept in limits.reserved_ma.items()}
+    rows |= {place: _reserved(tree, limits, place) for place in limits.reserved_ma}
     return Allocation(dict(sorted(rows.items())), _headroom(tree, room), overloaded)
 
 
@@ -159,9 +159,10 @@ def _evse_limit(
     return EvseLimit(amperes, watts, phases, binding)
 
 
-def _reserved(tree: Tree, name: str, kept: int) -> EvseLimit:
-    place = tree.places[name]
-    return _evse_limit(tree, place, kept, place.phases, Binding(BindingKind.RESERVED))
+def _reserved(tree: Tree, limits: LimitsNow, name: str) -> EvseLimit:
+    path = tree.path(name, limits.reserved_phases.get(name, 0))
+    binding = Binding(BindingKind.RESERVED)
+    return _evse_limit(tree, tree.places[name], limits.reserved_ma[name], path.phases, binding)
 
 
 def _binding(tree: Tree, limits: LimitsNow, row: int) -> Binding:

@@ -2,43 +2,79 @@
 
 A limit that was sent counts from the moment of sending when it is higher, and only from its
 acceptance when it is lower. What is not known counts as the most that the EVSE can draw.
+
+The limit of a session goes before the standing one; that of the charger as a whole bounds both.
 """
 
 from collections.abc import Iterable, Sequence
 
+from actors.site.effects import Scope
 from actors.site.limits import MA_PER_A, take
 from actors.site.state import Spot
 from actors.site.tree import Path, Tree
+from domain.site import Current
 
 
 def ceiling_a(spot: Spot) -> float:
     """Return what an EVSE may draw now, A per phase, whatever became of what it was told."""
+    told = told_max_a(spot)
+    return told if spot.set_aside_a is None else max(spot.set_aside_a, told)
+
+
+def told_max_a(spot: Spot) -> float:
+    """Return the greatest limit that may hold at a charger that does as it is told."""
     most = spot.place.max_a
-    if spot.set_aside_a is not None:
-        return max(spot.set_aside_a, _told(spot, most))
-    return _told(spot, most)
+    told = _own(spot, most) if spot.cap_a is None else _cap(spot, most)
+    order = spot.order
+    # Once there is a limit of the whole, those below it are opened: only it counts.
+    if order is not None and (spot.cap_a is None or order.scope is Scope.CHARGER):
+        told = max(told, min(order.limit_a, most))
+    return told
 
 
-def _told(spot: Spot, most: float) -> float:
+def accepted_a(spot: Spot) -> float | None:
+    """Return the limit that its charger says it keeps for the session; None: not known."""
+    own = spot.standing_a if spot.limit_a is None else spot.limit_a
+    if spot.cap_a is None:
+        return own
+    return spot.cap_a if own is None else min(own, spot.cap_a)
+
+
+def _own(spot: Spot, most: float) -> float:
     fallback_a = spot.place.fallback_a
     standing = spot.standing_a
     if standing is None:
         standing = fallback_a if fallback_a >= 0 else most
-    if spot.session and spot.online and spot.limit_a is not None:
+    standing = max(standing, spot.standing_doubt_a)
+    if spot.limit_a is None:
+        worst = standing
+    elif spot.session and spot.online:
         worst = spot.limit_a
-    elif spot.limit_a is not None:
+    else:
         # Unseen, a session may end and the next begin: either limit may hold.
         worst = max(spot.limit_a, standing)
-    else:
-        worst = standing
-    if spot.order is not None:
-        worst = max(worst, spot.order.limit_a)
     return min(max(worst, spot.doubt_a), most)
 
 
-def path_of(tree: Tree, spot: Spot, phases: int) -> Path:
-    """Return where it counts. A car's phases are believed only while it is told what to do."""
-    return tree.path(spot.place.id, phases if spot.obeys and spot.session else 0)
+def _cap(spot: Spot, most: float) -> float:
+    return min(max(spot.cap_a or 0.0, spot.cap_doubt_a), most)
+
+
+def counted_phases(spot: Spot) -> int:
+    """Return on how many phases it counts; 0: on all that are wired.
+
+    The phases of a car are believed while it is there for sure: unseen, another one may have come,
+    but not to draw anything where the standing limit is 0.
+    """
+    if not spot.session or spot.set_aside_a is not None or spot.place.current is Current.DC:
+        return 0
+    nobody_else = spot.standing_a == 0 and not spot.standing_doubt_a and spot.way is Scope.SESSION
+    return spot.phases.phases if spot.online or nobody_else else 0
+
+
+def path_of(tree: Tree, spot: Spot) -> Path:
+    """Return where it counts."""
+    return tree.path(spot.place.id, counted_phases(spot))
 
 
 def room_below(room_ma: Sequence[int], ceilings: Iterable[tuple[Path, float]]) -> list[int]:

@@ -57,6 +57,13 @@ class ControlSettings(BaseModel):
         description="After so many refusals in a row an EVSE gets no share any more: what it has"
         " is set aside for it, and it is asked again rarely.",
     )
+    silent_after: int = Field(
+        default=5,
+        ge=1,
+        le=100,
+        description="After so many orders in a row without an answer an EVSE counts as silent: what"
+        " it may draw at worst is set aside for it until it answers.",
+    )
     obey_s: float = Field(
         default=30.0,
         ge=1,

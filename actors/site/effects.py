@@ -15,6 +15,8 @@ class Scope(StrEnum):
     """While no session has a limit of its own (1.6, 2.x: TxDefaultProfile)."""
     SESSION = "session"
     """For the running transaction (TxProfile)."""
+    CHARGER = "charger"
+    """For all that the charger draws (ChargePointMaxProfile; 2.x: ChargingStationMaxProfile)."""
 
 
 class SetLimit(msgspec.Struct, frozen=True, gc=False):
@@ -43,6 +45,14 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     """What it may draw at worst: what counts against the circuits."""
     drawn_a: tuple[float, float, float] | None
     doubted: bool
+    because: str = ""
+    """Why it is doubted: rejects, ignores or silent."""
+    way: str = Scope.SESSION
+    """By which scope its session is told: the next one after the one before was refused."""
+    phases: int = 0
+    """From how many phases its car draws, as learned; 0: not known, counted as all wired."""
+    wanted_a: float = -1.0
+    """What its car is believed to want at most; -1: as much as it can get."""
 
 
 class Shared(msgspec.Struct, frozen=True, gc=False):

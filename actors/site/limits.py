@@ -6,7 +6,7 @@ rounding of a float.
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from actors.site.settings import SiteSettings
@@ -26,12 +26,36 @@ class LimitsNow:
     Attributes:
         room_ma: for the EVSEs that are shared out to; below 0 when other loads draw too much.
         sources: row -> whose entry of the schedule is the lowest, where one is.
-        reserved_ma: place -> what is set aside for it on each wired phase; already out of room_ma.
+        reserved_ma: place -> what is set aside for it on each of its phases; out of room_ma.
+        reserved_phases: place -> on how many phases; a place that is missing: all that are wired.
     """
 
     room_ma: tuple[int, ...]
     sources: Mapping[int, str]
     reserved_ma: Mapping[str, int]
+    reserved_phases: Mapping[str, int] = field(default_factory=dict)
+
+    def with_reserved(
+        self,
+        tree: Tree,
+        reserved_a: Mapping[str, float],
+        reserved_phases: Mapping[str, int] | None = None,
+    ) -> "LimitsNow":
+        """Return what is left when so much is set aside; of limits with nothing set aside.
+
+        Raises:
+            KeyError: a reserved place is not in the tree.
+        """
+        room = list(self.room_ma)
+        phases = reserved_phases or {}
+        reserved = {
+            place: math.ceil(amperes * MA_PER_A) for place, amperes in sorted(reserved_a.items())
+        }
+        for place, milliamperes in reserved.items():
+            path = tree.path(place, phases.get(place, 0))
+            take(room, path.rows, milliamperes)
+            take(room, path.powers, milliamperes * path.phases)
+        return LimitsNow(tuple(room), self.sources, reserved, phases)
 
 
 def limits_now(
@@ -42,6 +66,7 @@ def limits_now(
     schedule: Iterable[CapacityLimit] = (),
     loads: Iterable[CircuitLoad] = (),
     reserved_a: Mapping[str, float] | None = None,
+    reserved_phases: Mapping[str, int] | None = None,
 ) -> LimitsNow:
     """Put together what holds at an instant.
 
@@ -52,6 +77,7 @@ def limits_now(
         schedule: of any time; what does not hold now is skipped, as is an unknown circuit.
         loads: the newest measurement of each circuit.
         reserved_a: place -> A per phase that an EVSE which cannot be told may draw.
+        reserved_phases: place -> on how many phases, where fewer than all that are wired.
 
     Raises:
         KeyError: a reserved place is not in the tree.
@@ -72,15 +98,8 @@ def limits_now(
                 room[row] = limit
                 sources[row] = entry.source
     _take_loads(tree, room, _unmanaged(tree, loads, settings, now_us))
-    reserved = {
-        place: math.ceil(amperes * MA_PER_A)
-        for place, amperes in sorted((reserved_a or {}).items())
-    }
-    for place, milliamperes in reserved.items():
-        path = tree.path(place, 0)
-        take(room, path.rows, milliamperes)
-        take(room, path.powers, milliamperes * path.phases)
-    return LimitsNow(tuple(room), sources, reserved)
+    bare = LimitsNow(tuple(room), sources, {})
+    return bare.with_reserved(tree, reserved_a, reserved_phases) if reserved_a else bare
 
 
 def take(room: list[int], rows: tuple[int, ...], milliamperes: int) -> None:

@@ -13,6 +13,8 @@ class KnownLimit(msgspec.Struct, frozen=True, gc=False):
 
     standing_a: float = -1.0
     session_a: float = -1.0
+    charger_a: float = -1.0
+    """Of the charger as a whole (Scope.CHARGER)."""
 
 
 class SiteSet(msgspec.Struct, frozen=True, gc=False):
@@ -73,6 +75,9 @@ class CurrentMeasured(msgspec.Struct, frozen=True, gc=False):
     evse: int
     current_a: PerPhase
     at_us: int
+    """0: the charger's clock is not to be trusted; it counts from when it is heard."""
+    power_w: float = -1.0
+    """Not -1: only the power of all phases was measured; `current_a` is a third of it each."""
 
 
 class WishSet(msgspec.Struct, frozen=True, gc=False):
@@ -82,6 +87,17 @@ class WishSet(msgspec.Struct, frozen=True, gc=False):
     departure_us: int = 0
     energy_wh: float = 0.0
     priority: int = 0
+
+
+class GuideSet(msgspec.Struct, frozen=True, gc=False):
+    """What the plan has for the current slot, instead of the one before.
+
+    `plan_a`: by place, A per phase, as `Demand.plan_a`; a place that is missing is not limited.
+    From `until_us` on nobody is limited by it: a planner that has gone limits nobody for long.
+    """
+
+    plan_a: Mapping[str, float]
+    until_us: int
 
 
 class LimitAnswered(msgspec.Struct, frozen=True, gc=False):
@@ -105,6 +121,7 @@ Message: TypeAlias = (
     | SessionEnded
     | CurrentMeasured
     | WishSet
+    | GuideSet
     | LimitAnswered
     | Tick
 )

@@ -1,14 +1,16 @@
 """What a site's actor remembers."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import msgspec
 
 from actors.site.control import ControlSettings
 from actors.site.effects import Scope, Shared
+from actors.site.phases import PhaseEvidence
 from actors.site.settings import SiteSettings
 from actors.site.tree import Tree
-from domain.site import CapacityLimit, CircuitLoad, Demand, EvsePlace, Turn
+from actors.site.wanted import WantedEvidence
+from domain.site import CapacityLimit, CircuitLoad, EvsePlace, Turn
 
 
 class Order(msgspec.Struct, gc=False):
@@ -31,8 +33,18 @@ class Spot(msgspec.Struct):
     standing_a: float | None = None
     limit_a: float | None = None
     """Of the session. None: it has none of its own yet, the standing one holds."""
+    cap_a: float | None = None
+    """Of the charger as a whole (Scope.CHARGER). None: it was told none."""
     doubt_a: float = 0.0
-    """The greatest limit that was sent and may or may not have arrived."""
+    """The greatest limit of the session that was sent and may or may not have arrived."""
+    standing_doubt_a: float = 0.0
+    """The same of the standing limit."""
+    cap_doubt_a: float = 0.0
+    """The same of that of the charger as a whole."""
+    way: Scope = Scope.SESSION
+    """By which scope a session's limit is told."""
+    takes_standing: bool = True
+    """False: it has refused standing limits; only that of the whole charger is left."""
     order: Order | None = None
     refusals: int = 0
     failures: int = 0
@@ -40,24 +52,25 @@ class Spot(msgspec.Struct):
     strikes: int = 0
     set_aside_a: float | None = None
     """Not None: it is not believed, and may draw this much."""
+    because: str = ""
+    """Why: rejects, ignores or silent."""
     retry_us: int = 0
     raised_us: int = 0
     lowered_us: int = 0
     current_a: tuple[float, float, float] | None = None
     current_us: int = 0
     turn: Turn | None = None
+    phases: PhaseEvidence = PhaseEvidence()
+    wanted: WantedEvidence = WantedEvidence()
     departure_us: int = 0
     energy_wh: float = 0.0
+    """Of the wish: still to be delivered; what flows is taken off."""
     priority: int = 0
 
     @property
     def obeys(self) -> bool:
         """Whether it can be told what to do now."""
         return self.online and self.set_aside_a is None
-
-
-Learner = Callable[[Spot, int], Demand]
-"""What a session is believed to want, at an instant."""
 
 
 class SiteState:
@@ -73,6 +86,8 @@ class SiteState:
         self.schedule: tuple[CapacityLimit, ...] = ()
         self.loads: dict[str, CircuitLoad] = {}
         self.orders: dict[int, Spot] = {}
+        self.plan_a: Mapping[str, float] = {}
+        self.plan_until_us = 0
         self.last_number = 0
         self.shared: Shared | None = None
         self.wake_us = 0

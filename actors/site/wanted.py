@@ -34,13 +34,16 @@ def observe_wanted(
 
     A car that draws nearly its limit is offered more at once, one that draws less keeps its limit
     for `wanted_after_s`. What it is offered is always above what it draws: else a car that could
-    take more again would never show it.
+    take more again would never show it. Between half the margin and all of it nothing changes, so
+    that the rounding of a limit and the noise of a meter do not make it swing.
     """
     if limit_a <= 0:
         return evidence
     margin = settings.wanted_margin_a
-    if drawn_a > limit_a - margin:
+    if drawn_a > limit_a - margin / 2:
         return WantedEvidence()
+    if drawn_a > limit_a - margin:
+        return evidence
     if not evidence.below_since_us:
         return WantedEvidence(evidence.wanted_a, now_us)
     if now_us - evidence.below_since_us < settings.wanted_after_s * US_PER_S:

@@ -3,6 +3,9 @@
 from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
+from msgspec.structs import replace
+
+from actors.site.effects import Scope
 from actors.site.messages import (
     ChargerCame,
     ChargerWent,
@@ -16,12 +19,14 @@ from domain.events import (
     EnergyMeasured,
     Event,
     Sample,
+    TimeQuality,
     TransactionEndedProvisionally,
     TransactionProgressed,
     TransactionStarted,
     TransactionStopped,
 )
 from domain.known import KnownCharger
+from domain.site import PerPhase
 
 VOLTS: Final = 230.0
 """To turn power into current where a charger measures only power."""
@@ -79,13 +84,16 @@ class Member:
             if reader is not None:
                 reader(self, event)
 
-    def accepted(self, evse: int, limit_a: float, session: str) -> None:
+    def accepted(self, evse: int, scope: str, limit_a: float, session: str) -> None:
         """Remember a limit that the charger has accepted."""
         before = self._limits.get(evse, KnownLimit())
-        if not session:
-            self._limits[evse] = KnownLimit(limit_a, before.session_a)
-        elif self._session(evse) == session:
-            self._limits[evse] = KnownLimit(before.standing_a, limit_a)
+        if scope == Scope.SESSION:
+            if self._session(evse) == session:
+                self._limits[evse] = replace(before, session_a=limit_a)
+        elif scope == Scope.STANDING:
+            self._limits[evse] = replace(before, standing_a=limit_a)
+        else:
+            self._limits[evse] = replace(before, charger_a=limit_a)
 
     def _session(self, evse: int) -> str:
         began = self._sessions.get(evse)
@@ -116,7 +124,7 @@ class Member:
     def _forget_limit(self, evse: int) -> None:
         before = self._limits.get(evse)
         if before is not None:
-            self._limits[evse] = KnownLimit(before.standing_a)
+            self._limits[evse] = replace(before, session_a=-1.0)
 
     def _started(self, event: TransactionStarted) -> None:
         self._begin(event.connector, str(event.transaction), event.at_us)
@@ -137,24 +145,32 @@ class Member:
     def _measured(self, evse: int, samples: tuple[Sample, ...]) -> None:
         if not samples or evse not in self._sessions:
             return
-        current_a = currents(samples)
-        if current_a is not None:
-            self._news(CurrentMeasured(self.charger, evse, current_a, samples[-1].at_us))
+        flow = flows(samples)
+        if flow is not None:
+            current_a, power_w = flow
+            last = samples[-1]
+            # A clock that is wrong would make what flows now look old, or not yet true.
+            at_us = last.at_us if last.quality == TimeQuality.OK else 0
+            self._news(CurrentMeasured(self.charger, evse, current_a, at_us, power_w))
 
 
-def currents(samples: Iterable[Sample]) -> tuple[float, float, float] | None:
-    """Return what flows on each phase of the EVSE, A; None when no sample says.
+def flows(samples: Iterable[Sample]) -> tuple[PerPhase, float] | None:
+    """Return what flows on each phase of the EVSE, A, and the power when only that is known, W.
 
-    Current goes before power; a value without a phase is that of each.
+    None when no sample says. Current goes before power; a current without a phase is that of each,
+    a power without one that of all: then it is said (else -1), for the wiring to split it.
     """
     found: dict[str, list[float | None]] = {}
+    whole_w = -1.0
     for sample in samples:
         if sample.measurand == "Current.Import" and sample.unit == "A":
             kind, amperes = "current", sample.value
         elif sample.measurand == "Power.Active.Import" and sample.unit in WATTS:
-            kind, amperes = "power", sample.value * WATTS[sample.unit] / VOLTS
+            watts = sample.value * WATTS[sample.unit]
             if not sample.phase:
-                amperes /= THREE
+                whole_w = watts
+                continue
+            kind, amperes = "power", watts / VOLTS
         else:
             continue
         phases = found.setdefault(kind, [None] * THREE)
@@ -163,10 +179,13 @@ def currents(samples: Iterable[Sample]) -> tuple[float, float, float] | None:
         elif not sample.phase:
             phases[:] = [amperes if value is None else value for value in phases]
     best = found.get("current") or found.get("power")
-    if best is None:
+    if best is not None:
+        one, two, three = (value or 0.0 for value in best)
+        return (one, two, three), -1.0
+    if whole_w < 0:
         return None
-    one, two, three = (value or 0.0 for value in best)
-    return one, two, three
+    third = whole_w / VOLTS / THREE
+    return (third, third, third), whole_w
 
 
 READERS: Mapping[type, Callable[..., None]] = {

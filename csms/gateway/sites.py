@@ -21,12 +21,13 @@ import msgspec
 from thespian.actors import ActorAddress, ActorExitRequest
 
 from actors.site.control import ControlSettings
-from actors.site.effects import Doubted, SetLimit, Shared, Trusted, Wake
+from actors.site.effects import Doubted, Scope, SetLimit, Shared, Trusted, Wake
 from actors.site.messages import (
     CapacitySet,
     ChargerCame,
     ChargerWent,
     CurrentMeasured,
+    GuideSet,
     LimitAnswered,
     LoadMeasured,
     Message,
@@ -64,8 +65,11 @@ _KINDS: Mapping[str, type] = {
         LimitAnswered,
         LoadMeasured,
         WishSet,
+        GuideSet,
     )
 }
+NOT_TAKEN = frozenset({"NotImplemented", "NotSupported", "SecurityError"})
+"""Error codes of a charger that has done nothing: it goes on with what it had."""
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -397,8 +401,9 @@ class Sites:
         line = parts.find(order.charger)
         if line is None or line.version.write_limit is None:
             return Outcome.REFUSED
-        session = order.session if order.scope == "session" else ""
-        limit = ChargerLimit(order.evse, session, order.limit_a, order.limit_w)
+        session = order.session if order.scope is Scope.SESSION else ""
+        whole = order.scope is Scope.CHARGER
+        limit = ChargerLimit(order.evse, session, order.limit_a, order.limit_w, whole=whole)
         now_us = parts.now_us()
         command = Command(
             parts.new_id(),
@@ -414,7 +419,9 @@ class Sites:
         if result is None:
             return Outcome.REFUSED
         if result.outcome == Outcome.ACCEPTED and line.member is not None:
-            line.member.accepted(order.evse, order.limit_a, session)
+            line.member.accepted(order.evse, order.scope, order.limit_a, session)
+        if result.outcome == Outcome.ERROR and result.error_code in NOT_TAKEN:
+            return Outcome.REJECTED
         return result.outcome
 
     def _answer(self, site: str, gateway: str, answer: LimitAnswered) -> None:

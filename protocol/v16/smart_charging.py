@@ -9,13 +9,17 @@ from domain.commands import Priority
 from protocol.limits_on_chargers import ChargerLimit
 from protocol.version import Outbound
 
+LONG_AGO = "2000-01-01T00:00:00Z"
+"""Where the clocks of many chargers begin after a loss of power."""
+
 
 def write_limit(limit: ChargerLimit) -> dict[str, Any]:
     """Return the payload of SetChargingProfile (sections 5.16, 7.8).
 
-    Relative, so that a wrong clock of the charger changes nothing.
+    Relative, so that a wrong clock of the charger changes nothing. That of the whole charger cannot
+    be: it belongs to no transaction, so it is absolute and began long ago.
     """
-    schedule = {
+    schedule: dict[str, Any] = {
         "chargingRateUnit": limit.unit,
         "chargingSchedulePeriod": [{"startPeriod": 0, "limit": limit.rate}],
     }
@@ -26,6 +30,13 @@ def write_limit(limit: ChargerLimit) -> dict[str, Any]:
         "chargingProfileKind": "Relative",
         "chargingSchedule": schedule,
     }
+    if limit.whole:
+        schedule["startSchedule"] = LONG_AGO
+        profile |= {
+            "chargingProfilePurpose": "ChargePointMaxProfile",
+            "chargingProfileKind": "Absolute",
+        }
+        return {"connectorId": 0, "csChargingProfiles": profile}
     if limit.session:
         profile["transactionId"] = int(limit.session)
     return {"connectorId": limit.evse, "csChargingProfiles": profile}

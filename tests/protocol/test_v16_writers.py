@@ -12,6 +12,7 @@ from domain.answers import (
     StopAnswer,
     TokenDecision,
 )
+from protocol.limits_on_chargers import ChargerLimit
 from protocol.v16 import INBOUND, V16
 
 T_US = 1_777_636_800_123_456
@@ -72,3 +73,31 @@ def test_a_parent_too_long_for_the_wire_is_left_out() -> None:
         AuthorizationAnswer(TokenDecision("Accepted", 0, "x" * 21))
     )
     assert payload == {"idTagInfo": {"status": "Accepted"}}
+
+
+def test_limits_are_profiles_of_three_purposes() -> None:
+    assert V16.write_limit is not None
+    written = [
+        V16.write_limit(limit)
+        for limit in (
+            ChargerLimit(2, "7", 16.0),
+            ChargerLimit(2, "", 6.0),
+            ChargerLimit(2, "", 20.0, whole=True),
+        )
+    ]
+    said = [
+        (
+            payload["connectorId"],
+            payload["csChargingProfiles"]["chargingProfilePurpose"],
+            payload["csChargingProfiles"]["chargingProfileId"],
+            payload["csChargingProfiles"]["chargingProfileKind"],
+        )
+        for payload in written
+    ]
+    assert said == [
+        (2, "TxProfile", 22, "Relative"),
+        (2, "TxDefaultProfile", 21, "Relative"),
+        (0, "ChargePointMaxProfile", 23, "Absolute"),
+    ]
+    for payload in written:
+        assert V16.schemas.request("SetChargingProfile").flags(payload) == ()

@@ -15,6 +15,7 @@ from actors.site.messages import (
     CapacitySet,
     ChargerCame,
     ChargerWent,
+    CurrentMeasured,
     KnownLimit,
     LimitAnswered,
     Message,
@@ -60,14 +61,31 @@ class Truth:
     standing_a: float = 0.0
     session: str = ""
     limit_a: float | None = None
+    cap_a: float | None = None
     refuses: bool = False
+    takes: frozenset[Scope] = frozenset(Scope)
+    """What it can be told by at all."""
     connection: int = 0
+    car_phases: int = 3
+    car_a: float = 32.0
+    """The most that its car draws."""
+    deaf: bool = False
+    """It accepts everything and changes nothing."""
 
     @property
     def allowed_a(self) -> float:
         if not self.session:
             return 0.0
-        return self.standing_a if self.limit_a is None else self.limit_a
+        own = self.standing_a if self.limit_a is None else self.limit_a
+        return own if self.cap_a is None else min(own, self.cap_a)
+
+    @property
+    def phases(self) -> int:
+        return min(self.car_phases, self.place.phases)
+
+    @property
+    def drawn_a(self) -> float:
+        return min(self.allowed_a, self.car_a) if self.allowed_a >= self.place.min_a else 0.0
 
 
 @dataclass
@@ -79,11 +97,14 @@ class World:
     lost: float = 0.0
     control: ControlSettings = field(default_factory=lambda: ControlSettings(gather_s=0))
     now_us: int = START
+    settings: SiteSettings = field(default_factory=SiteSettings)
+    checks: bool = True
+    """Whether the law is looked at: not where a charger breaks it by itself."""
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
         self.truth = {place.id: Truth(place) for place in self.site.places}
-        self.state = SiteState(SiteSettings(), self.control)
+        self.state = SiteState(self.settings, self.control)
         self.agenda: list[tuple[int, int, object]] = []
         self.count = 0
         self.orders = 0
@@ -136,8 +157,12 @@ class World:
         if truth.connection != connection or self.random.random() < self.lost:
             return  # never arrives; the session notices by its timeout
         outcome = Outcome.ACCEPTED
-        if truth.refuses:
+        if truth.refuses or order.scope not in truth.takes:
             outcome = Outcome.REJECTED
+        elif truth.deaf:
+            pass
+        elif order.scope is Scope.CHARGER:
+            truth.cap_a = order.limit_a
         elif order.scope is Scope.STANDING:
             truth.standing_a = order.limit_a
         elif truth.session == order.session:
@@ -169,10 +194,10 @@ class World:
             session, truth.session, truth.limit_a = truth.session, "", None
             self._say(truth, SessionEnded(truth.place.charger, 1, session))
 
-    def _say(self, truth: Truth, message: Message) -> None:
-        if truth.place.charger in self.online:
-            self.tell(message)
+    def _say(self, truth: Truth, message: Message) -> list[Effect]:
+        effects = self.tell(message) if truth.place.charger in self.online else []
         self.look()
+        return effects
 
     def come(self, place: str) -> None:
         truth = self.truth[place]
@@ -195,6 +220,27 @@ class World:
             truth.connection += 1
             self.tell(ChargerWent(charger))
 
+    def measure(self) -> None:
+        """Let the meters of all who are connected say what flows."""
+        self.measured()
+
+    def measured(self) -> list[Effect]:
+        """Let meters say what flows; return what follows."""
+        effects: list[Effect] = []
+        for truth in self.truth.values():
+            if truth.session:
+                amperes = [truth.drawn_a if n < truth.phases else 0.0 for n in range(3)]
+                charger = truth.place.charger
+                message = CurrentMeasured(charger, 1, tuple(amperes), self.now_us)  # type: ignore[arg-type]
+                effects += self._say(truth, message)
+        return effects
+
+    def live(self, seconds: float, every_s: float = 10.0) -> None:
+        """Let so much time pass, with meter values."""
+        for _ in range(int(seconds / every_s)):
+            self.run(every_s)
+            self.measure()
+
     def capacity(self, amperes: float) -> None:
         self.tell(CapacitySet((CapacityLimit("main", "grid", limit_a=amperes),)))
 
@@ -206,7 +252,7 @@ class World:
         assert tree is not None
         rows: dict[int, float] = {}
         for name, truth in self.truth.items():
-            for row in tree.path(name, 0).rows:
+            for row in tree.path(name, truth.phases).rows:
                 rows[row] = rows.get(row, 0.0) + truth.allowed_a
         return {
             circuit.id: max(rows.get(4 * n + phase, 0.0) for phase in range(3))
@@ -214,6 +260,8 @@ class World:
         }
 
     def look(self) -> None:
+        if not self.checks:
+            return
         drawn = self.drawn_a()
         self.worst_a = max(self.worst_a, drawn["main"])
         for circuit in self.site.circuits:

@@ -3,7 +3,7 @@ import random
 import pytest
 
 from actors.site.control import ControlSettings
-from actors.site.effects import Doubted, Effect, SetLimit, Trusted
+from actors.site.effects import Doubted, Effect, Scope, SetLimit, Trusted
 from actors.site.machine import handle
 from actors.site.messages import (
     ChargerCame,
@@ -139,12 +139,15 @@ def test_who_refuses_often_keeps_what_it_has_set_aside() -> None:
     orders, now_us, told = plug(state, "B"), START, []
     assert [order.limit_a for order in orders] == [20.0, 8.0]
     confirm_all(state, orders[1:])
-    for _ in range(3):
+    scopes = []
+    for _ in range(6):  # its session's limit, then that of the whole charger
         [order] = [order for order in orders if order.place == "A"]
+        scopes.append(order.scope)
         effects = handle(state, LimitAnswered(order.number, Outcome.REJECTED), now_us)
         told += [e for e in effects if isinstance(e, Doubted)]
         now_us += 400 * SECOND
-        orders = [e for e in handle(state, Tick(), now_us) if isinstance(e, SetLimit)]
+        orders = orders_of(effects) or orders_of(handle(state, Tick(), now_us))
+    assert scopes == [Scope.SESSION] * 3 + [Scope.CHARGER] * 3
     assert [(one.place, one.because, one.set_aside_a) for one in told] == [("A", "rejects", 32.0)]
     assert state.spots["B"].limit_a == 8.0
     assert confirm_all(state, orders, now_us)["A"] == 20.0

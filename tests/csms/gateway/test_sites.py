@@ -9,12 +9,14 @@ from pathlib import Path
 import msgspec
 from websockets.asyncio.client import ClientConnection
 
+from actors.site.control import ControlSettings
 from domain.records import ChargerRecord, SiteRecord
 from domain.site import Circuit, EvsePlace, Site
 from supervisor.links import LinkClient, LinkServer
 from tests.csms.gateway.harness import Harness, boot, call, gateway_running
 
 FUSE_A = 40.0
+HASTY = ControlSettings(gather_s=0.05, retry_s=0.1)
 
 
 def record(amperes: float = FUSE_A, site: str = "depot") -> SiteRecord:
@@ -36,6 +38,8 @@ class Car:
         self.socket = socket
         self.limits: list[dict] = []
         self.answer = "Accepted"
+        self.knows: tuple[str, ...] = ("TxProfile", "TxDefaultProfile", "ChargePointMaxProfile")
+        """Profiles of other purposes are not implemented."""
 
     async def start(self) -> int:
         await boot(self.socket)
@@ -70,25 +74,36 @@ class Car:
     async def _obey(self, frame: list) -> None:
         _, uid, action, payload = frame
         assert action == "SetChargingProfile"
+        if payload["csChargingProfiles"]["chargingProfilePurpose"] not in self.knows:
+            await self.socket.send(json.dumps([4, uid, "NotSupported", "", {}]))
+            return
         self.limits.append(payload)
         await self.socket.send(json.dumps([3, uid, {"status": self.answer}]))
 
     @property
     def limit_a(self) -> float | None:
         """Of the session."""
+        return self.rate("TxProfile")
+
+    def rate(self, purpose: str) -> float | None:
+        """The newest limit of a purpose."""
         profiles = [limit["csChargingProfiles"] for limit in self.limits]
         rates = [
             profile["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"]
             for profile in profiles
-            if profile["chargingProfilePurpose"] == "TxProfile"
+            if profile["chargingProfilePurpose"] == purpose
         ]
         return rates[-1] if rates else None
 
 
 @contextlib.asynccontextmanager
-async def charging(harness: Harness, name: str) -> AsyncIterator[Car]:
+async def charging(
+    harness: Harness, name: str, knows: tuple[str, ...] | None = None
+) -> AsyncIterator[Car]:
     async with harness.charger(name) as socket:
         car = Car(socket)
+        if knows is not None:
+            car.knows = knows
         await car.start()
         living = asyncio.create_task(car.live())
         try:
@@ -186,3 +201,34 @@ async def test_a_charger_without_a_site_is_told_nothing(tmp_path: Path) -> None:
             status = {"connectorId": 1, "errorCode": "NoError", "status": "Available"}
             assert await call(socket, "StatusNotification", status) == [3, "1", {}]
             assert harness.gateway.sites.shown == {}
+
+
+async def test_a_charger_that_takes_only_standing_limits_is_told_those(tmp_path: Path) -> None:
+    async with gateway_running(tmp_path, chargers=CHARGERS, site_control=HASTY) as harness:
+        harness.gateway.sites.apply(record())
+        async with charging(harness, "A", knows=("TxDefaultProfile",)) as car:
+            await harness.until(lambda: car.rate("TxDefaultProfile") == 32.0)
+            held = harness.gateway.sites.shown["depot"].held["A/1"]
+            assert held.way == "standing"
+
+
+async def test_a_charger_that_takes_only_one_limit_for_all_of_it_is_told_that(
+    tmp_path: Path,
+) -> None:
+    async with gateway_running(tmp_path, chargers=CHARGERS, site_control=HASTY) as harness:
+        harness.gateway.sites.apply(record())
+        async with charging(harness, "A", knows=("ChargePointMaxProfile",)) as car:
+            await harness.until(lambda: car.rate("ChargePointMaxProfile") == 32.0)
+            assert car.limits[-1]["connectorId"] == 0
+
+
+async def test_a_charger_that_takes_no_limit_is_set_aside(tmp_path: Path) -> None:
+    async with gateway_running(tmp_path, chargers=CHARGERS, site_control=HASTY) as harness:
+        harness.gateway.sites.apply(record())
+        async with charging(harness, "A", knows=()), charging(harness, "B") as other:
+            shown = harness.gateway.sites.shown
+            await harness.until(
+                lambda: "depot" in shown and shown["depot"].held["A/1"].because == "rejects"
+            )
+            # Its installed fallback is 0 A here, so nothing is taken from the other.
+            await harness.until(lambda: other.limit_a == 32.0, seconds=15)
