@@ -143,6 +143,8 @@ class SimulatedCharger:
         self.books = Books()
         self.clock_error_us = 0
         """What its clock adds to the time."""
+        self.spoiled = False
+        """A fault of ours holds the open call back: its time says nothing about the server."""
         self.swap_next = False
         """The next MeterValues goes after the message behind it."""
         self.connectors = {
@@ -305,8 +307,7 @@ class SimulatedCharger:
                     message, self._open = self._open, None
                     self.counts.answers += 1
                     self.books.message(event.action).acknowledged += 1
-                    took_us = self.now_us - event.sent_us
-                    self.saw(Kind.OCPP, event.action, took_us, size=len(event.text))
+                    self._heard(event.action, self.now_us - event.sent_us, size=len(event.text))
                     if message is not None:
                         self.outbox.done(message)
                         if message.answered is not None:
@@ -314,20 +315,24 @@ class SimulatedCharger:
                 case ErrorReceived():
                     self.counts.errors += 1
                     self.books.message(event.action).errors += 1
-                    took_us = self.now_us - event.sent_us
-                    self.saw(Kind.OCPP, event.action, took_us, str(event.code))
+                    self._heard(event.action, self.now_us - event.sent_us, str(event.code))
                     self._give_back()
                 case CallTimedOut():
                     self.counts.timeouts += 1
                     self.books.message(event.action).timeouts += 1
                     timeout_us = int(self.settings.call_timeout_s * US_PER_S)
-                    self.saw(Kind.OCPP, event.action, timeout_us, "timeout")
+                    self._heard(event.action, timeout_us, "timeout")
                     self._give_back()
                 case CallLost():
-                    self._open = None
+                    self._open, self.spoiled = None, False
                     self.books.message(event.action).lost += 1
                 case _:
                     pass
+
+    def _heard(self, action: str, us: int, failure: str = "", size: int = 0) -> None:
+        if not self.spoiled:
+            self.saw(Kind.OCPP, action, us, failure, size)
+        self.spoiled = False
 
     def _give_back(self) -> None:
         message, self._open = self._open, None

@@ -298,6 +298,7 @@ class VirtualMachine:
             self.phase = Phase.FROZEN
             self._wake_us = now_us + int(happening.frozen_s * US_PER_S)
         elif happening.silent_s:
+            self.charger.spoiled = True
             self._held.append(frame)
             self._held_until_us = now_us + int(happening.silent_s * US_PER_S)
         else:

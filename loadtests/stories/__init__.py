@@ -1,0 +1,1 @@
+"""One story a file: `locust -f loadtests/stories/ramp.py`."""

@@ -1,0 +1,91 @@
+"""A real node and real Locust runs, each in processes of their own."""
+
+import asyncio
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.csms.cli.test_serve import csms, node
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
+BUSY = "arrival_s_mean=1,session_s_mean=3,meter_interval_s=1,reconnect_s_max=2"
+ANYWHERE = ("--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--accept-unknown", "127.0.0.0/8")
+
+
+@pytest.fixture
+def data() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="csms") as folder:
+        yield Path(folder) / "d"
+
+
+async def locust(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "locust", "--headless", "--only-summary", *arguments]
+    return await asyncio.to_thread(
+        subprocess.run, command, capture_output=True, text=True, timeout=90, check=False
+    )
+
+
+async def test_a_run_is_judged_and_its_accounts_are_even(data: Path, tmp_path: Path) -> None:
+    key = csms("key", "create", "--data", str(data), "--role", "admin").stdout.strip()
+    assert csms("token", "add", "T", "--max-active", "0", "--data", str(data)).returncode == 0
+    verdict = tmp_path / "verdict.toml"
+    async with node("serve", "--data", str(data), *ANYWHERE) as (said, _):
+        chargers = re.findall(r"ws://[\d.:]+/ocpp", said)[0]
+        api = re.findall(r"http://[\d.:]+", said)[0]
+        server = ("-H", chargers, "--api", api, "--api-key", key, "--data", str(data))
+        common = (*server, "--token", "T", "--simulator", BUSY, "--verdict", str(verdict))
+
+        verdict.write_text('[[threshold]]\ntype = "OCPP"\nname = "MeterValues"\ncount_min = 5\n')
+        files = {
+            name: tmp_path / name for name in ("summary", "junit", "report", "books", "timeline")
+        }
+        passed = await locust(
+            *("-f", "loadtests/locustfile.py", "-u", "9", "-r", "20", "-t", "8s"),
+            *(part for name, path in files.items() for part in (f"--{name}", str(path))),
+            *("--faults", "cut=0.02,duplicate=0.02,malformed=0.02,reset=0.02"),
+            *("--models", "exemplary,hurried,careless", *common),
+        )
+        assert passed.returncode == 0, passed.stderr[-3_000:]
+        summary = json.loads(files["summary"].read_text())
+        assert summary["accounts"]["loss"] == 0
+        meter_values = summary["accounts"]["kinds"]["MeterValues"]
+        assert 5 <= meter_values["acknowledged"] <= meter_values["stored"] <= meter_values["sent"]
+        assert summary["accounts"]["bills"]["stored"] >= 3
+        assert summary["faults"]
+        assert {row["type"] for row in summary["rows"]} >= {
+            "CONNECT",
+            "OCPP",
+            "CSMS",
+            "FLOW",
+            "GET",
+        }
+        assert summary["generator"]["rss_mb_most"] > 0
+        assert ET.parse(files["junit"]).getroot().get("failures") == "0"
+        assert "csms-chargers" in files["report"].read_text()
+        assert len(json.loads(files["books"].read_text())) == 8
+        assert files["timeline"].read_text().count("\n") > 3
+
+        verdict.write_text('[[threshold]]\ntype = "FLOW"\nname = "*"\np50_ms = 0.001\n')
+        story = ("-f", "loadtests/stories/ramp.py", "-u", "6", "--stretch", "0.003")
+        failed = await locust(*story, "--processes", "2", "--prefix", "R", *common)
+        assert failed.returncode == 1, failed.stderr[-3_000:]
+        assert "verdict: FAILED" in failed.stderr
+        assert "loss: 0" in failed.stderr
+        assert "FLOW" in failed.stderr
+
+
+async def test_a_server_that_is_not_there_fails_the_run() -> None:
+    done = await locust(
+        *("-f", "loadtests/locustfile.py", "-H", "ws://127.0.0.1:9/ocpp", "-u", "2", "-t", "3s"),
+        *("--verdict", "loadtests/any_server.toml"),
+    )
+    assert done.returncode == 1
+    assert "ConnectionRefusedError" in done.stderr + done.stdout
+    assert "not known, the server was not asked" in done.stderr
