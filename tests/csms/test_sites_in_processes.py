@@ -141,6 +141,7 @@ async def _story(node: Node) -> None:
     finally:
         for life in lives:
             life.cancel()
+        await asyncio.gather(*lives, return_exceptions=True)  # their sockets are closed now
 
 
 async def until(condition, seconds: float) -> None:
