@@ -30,6 +30,7 @@ from domain.known import KnownCharger
 from storage.journal_reader import JournalReader
 from storage.relational import feed, leases
 from storage.relational.engine import open_engine
+from storage.relational.evse_limits import remembered
 from storage.relational.known import known
 from storage.relational.migrations import upgrade
 from storage.relational.owner import HeldElsewhere, Owner
@@ -108,6 +109,7 @@ class LedgerProcess:
                 "sync": self._sync,
                 "lease": self._lease,
                 "lag": self._lag,
+                "limits": self._limits,
                 "metrics": self._metrics,
             },
             config.links,
@@ -313,6 +315,13 @@ class LedgerProcess:
             raise InvalidInput("chargers", "must be texts")
         self._activations.add(len(chargers))
         return msgspec.msgpack.encode(await self._activation.ask(chargers))
+
+    async def _limits(self, link: Link, body: Body) -> Body:
+        """{"site"} -> encoded list[domain.site.RememberedLimit]."""
+        del link
+        site = _field(body, "site", str)
+        await self._catch_up()
+        return msgspec.msgpack.encode(await remembered(self._engine, site))
 
     async def _known(self, chargers: Sequence[str]) -> list[KnownCharger]:
         follow_us = self._config.charger.follow_s * 1_000_000

@@ -412,6 +412,45 @@ class CommandFinished(Fact, frozen=True, array_like=True, tag=True, gc=False):
     finished_us: int = 0
 
 
+class LimitDecided(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """A site decided what an EVSE may draw, and why not more. Currents are A per phase.
+
+    Written before a higher limit is sent, so that what may hold at a charger is never unknown.
+    """
+
+    site: str
+    place: str
+    """The EVSE's id in the site's model."""
+    evse: int
+    at_us: int
+    limit_a: float
+    """Its share. 0: paused, or nothing to draw."""
+    limit_w: float = 0.0
+    """Of all its phases; DC: at the output."""
+    binding: str = ""
+    """A value of domain.site.BindingKind; empty: no car wants anything."""
+    circuit: str = ""
+    """Which circuit binds, its phase (L1, L2, L3; empty: the power of all), and for `schedule`
+    whose entry."""
+    phase: str = ""
+    source: str = ""
+    session: str = ""
+    told_a: float = -1.0
+    """What its charger has accepted for the session; -1: nothing is known."""
+    ceiling_a: float = -1.0
+    """What it may draw at worst: what counts against the circuits."""
+    because: str = ""
+    """rejects, ignores or silent: it is not believed."""
+    way: str = ""
+    """By which limit its charger is told: session, standing or charger."""
+    set_by: str = "site"
+    standing_a: float = -1.0
+    """The greatest standing limit, limit of the session, and of the whole charger that may hold;
+    -1: not known, or none."""
+    session_a: float = -1.0
+    charger_a: float = -1.0
+
+
 class CommandFollowed(Fact, frozen=True, array_like=True, tag=True, gc=False):
     """What an accepted command led to (RemoteStart: the transaction; Reset: the boot)."""
 
@@ -445,6 +484,7 @@ Event: TypeAlias = (
     | CommandFinished
     | CommandFollowed
     | SecurityRaised
+    | LimitDecided
 )
 
 

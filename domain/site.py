@@ -114,6 +114,19 @@ class CircuitLoad(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
     at_us: int
 
 
+class RememberedLimit(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What may hold at an EVSE: the greatest limit of each scope, A per phase; -1: not known."""
+
+    place: str
+    charger: str
+    evse: int
+    session: str = ""
+    """The transaction that `session_a` is of."""
+    standing_a: float = -1.0
+    session_a: float = -1.0
+    charger_a: float = -1.0
+
+
 class Turn(msgspec.Struct, frozen=True, gc=False):
     """Whether an EVSE was allowed to charge, and since when."""
 

@@ -95,6 +95,25 @@ METRICS: tuple[Row, ...] = (
         ("kind",),
         "Violations of the specification in messages that were accepted all the same.",
     ),
+    Row(
+        "csms_site_headroom_amperes",
+        Kind.GAUGE,
+        ("site",),
+        "What the fullest phase of a site's root circuit has left after all shares; told by the "
+        "gateway that owns the site. Negative: unmanaged loads draw too much. No row: no limit.",
+    ),
+    Row(
+        "csms_site_evses",
+        Kind.GAUGE,
+        ("site", "binding"),
+        "EVSEs with a share, by what keeps them from more (domain.site.BindingKind).",
+    ),
+    Row(
+        "csms_site_doubted",
+        Kind.GAUGE,
+        ("site",),
+        "EVSEs that reject, ignore or do not answer limits: set aside what they may draw.",
+    ),
     Row("csms_quirks_total", Kind.COUNTER, ("quirk",), "Known oddities that were put right."),
     Row(
         "csms_unmatched_answers_total",

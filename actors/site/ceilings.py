@@ -60,6 +60,24 @@ def _cap(spot: Spot, most: float) -> float:
     return min(max(spot.cap_a or 0.0, spot.cap_doubt_a), most)
 
 
+def greatest_a(spot: Spot, scope: Scope) -> float:
+    """Return the greatest limit of a scope that may hold; -1: not known, or none."""
+    if scope is Scope.SESSION:
+        accepted, doubt = spot.limit_a, spot.doubt_a
+    elif scope is Scope.STANDING:
+        accepted, doubt = spot.standing_a, spot.standing_doubt_a
+    else:
+        accepted, doubt = spot.cap_a, spot.cap_doubt_a
+    if accepted is None and scope is not Scope.SESSION:
+        return -1.0  # an unanswered order bounds nothing while it was not told before
+    known = [] if accepted is None else [accepted]
+    if doubt > 0:
+        known.append(doubt)
+    if spot.order is not None and spot.order.scope is scope:
+        known.append(spot.order.limit_a)
+    return max(known, default=-1.0)
+
+
 def counted_phases(spot: Spot) -> int:
     """Return on how many phases it counts; 0: on all that are wired.
 

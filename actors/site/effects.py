@@ -32,6 +32,8 @@ class SetLimit(msgspec.Struct, frozen=True, gc=False):
     """Each phase. 0: pause."""
     limit_w: float = -1.0
     """DC: to be told instead, at the output. AC: -1."""
+    raises: bool = False
+    """More than may hold so far: first written down (Shared before it), then sent."""
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
@@ -53,6 +55,11 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     """From how many phases its car draws, as learned; 0: not known, counted as all wired."""
     wanted_a: float = -1.0
     """What its car is believed to want at most; -1: as much as it can get."""
+    standing_a: float = -1.0
+    """The greatest standing limit that may hold, likewise of the session and the whole charger;
+    -1: not known, or none."""
+    session_a: float = -1.0
+    charger_a: float = -1.0
 
 
 class Shared(msgspec.Struct, frozen=True, gc=False):

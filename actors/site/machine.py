@@ -27,6 +27,7 @@ from actors.site.messages import (
     GuideSet,
     KnownLimit,
     LimitAnswered,
+    LimitsRemembered,
     LoadMeasured,
     Message,
     SessionBegan,
@@ -90,6 +91,30 @@ def _believe(spot: Spot, known: KnownLimit) -> None:
     spot.way = Scope.SESSION if spot.cap_a is None else Scope.CHARGER
 
 
+def _limits_remembered(state: SiteState, message: LimitsRemembered, now_us: int) -> list[Effect]:
+    del now_us
+    for known in message.limits:
+        spot = state.spots.get(known.place)
+        if spot is None or (known.charger, known.evse) != (spot.place.charger, spot.place.evse):
+            continue
+        if spot.order is None and spot.standing_a is None and known.standing_a >= 0:
+            spot.standing_a = known.standing_a
+        if spot.order is None and spot.cap_a is None and known.charger_a >= 0:
+            spot.cap_a, spot.way = known.charger_a, Scope.CHARGER
+        if known.session and known.session_a >= 0:
+            _session_remembered(spot, known.session, known.session_a)
+    return []
+
+
+def _session_remembered(spot: Spot, session: str, limit_a: float) -> None:
+    if not spot.session and not spot.online:
+        # Nobody has seen it end: its limit may hold still.
+        spot.session, spot.limit_a = session, limit_a
+    elif spot.session == session and spot.limit_a is None and spot.order is None:
+        # It was in doubt only because its limit was not known.
+        spot.limit_a, spot.doubt_a = limit_a, 0.0
+
+
 def _capacity_set(state: SiteState, message: CapacitySet, now_us: int) -> list[Effect]:
     del now_us
     state.schedule = message.schedule
@@ -109,6 +134,8 @@ def _charger_came(state: SiteState, message: ChargerCame, now_us: int) -> list[E
     state.online.add(message.charger)
     for spot in _spots_of(state, message.charger):
         spot.online = True
+        if message.sessions is not None and spot.session not in {"", *message.sessions}:
+            _forget_session(spot)
         spot.failures = spot.refusals = spot.retry_us = 0
         # It may have been changed for the better meanwhile; a limit of the whole stays in force.
         spot.takes_standing = True
@@ -204,6 +231,7 @@ def _spots_of(state: SiteState, charger: str) -> list[Spot]:
 # None: it has changed nothing that the site is shared out by.
 HANDLERS: Mapping[type, Callable[..., list[Effect] | None]] = {
     SiteSet: _site_set,
+    LimitsRemembered: _limits_remembered,
     CapacitySet: _capacity_set,
     LoadMeasured: _load_measured,
     ChargerCame: _charger_came,

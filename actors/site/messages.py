@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from domain.site import CapacityLimit, CircuitLoad, PerPhase, Site
+from domain.site import CapacityLimit, CircuitLoad, PerPhase, RememberedLimit, Site
 
 
 class KnownLimit(msgspec.Struct, frozen=True, gc=False):
@@ -22,6 +22,12 @@ class SiteSet(msgspec.Struct, frozen=True, gc=False):
 
     site: Site
     remembered: Mapping[str, KnownLimit] = {}
+
+
+class LimitsRemembered(msgspec.Struct, frozen=True, gc=False):
+    """What was written down before this actor began; what it knows better by now stays."""
+
+    limits: tuple[RememberedLimit, ...]
 
 
 class CapacitySet(msgspec.Struct, frozen=True, gc=False):
@@ -41,6 +47,8 @@ class ChargerCame(msgspec.Struct, frozen=True, gc=False):
 
     charger: str
     limits: Mapping[int, KnownLimit] = {}
+    sessions: tuple[str, ...] | None = None
+    """All that run there; any other one has ended unseen. None: not known."""
 
 
 class ChargerWent(msgspec.Struct, frozen=True, gc=False):
@@ -113,6 +121,7 @@ class Tick(msgspec.Struct, frozen=True, gc=False):
 
 Message: TypeAlias = (
     SiteSet
+    | LimitsRemembered
     | CapacitySet
     | LoadMeasured
     | ChargerCame

@@ -11,6 +11,7 @@ from actors.site.allocation import allocate, turns_after
 from actors.site.ceilings import (
     ceiling_a,
     counted_phases,
+    greatest_a,
     path_of,
     raise_max_ma,
     room_below,
@@ -47,7 +48,8 @@ def share(state: SiteState, tree: Tree, now_us: int) -> list[Effect]:
     held = {name: _held(spot) for name, spot in spots.items()}
     if state.shared is None or (state.shared.allocation, state.shared.held) != (allocation, held):
         state.shared = Shared(allocation, now_us, held)
-        effects.append(state.shared)
+        # First: what may hold is written down before it is sent.
+        effects.insert(0, state.shared)
     return effects + wake(state, now_us)
 
 
@@ -86,6 +88,7 @@ def _held(spot: Spot) -> Held:
         spot.way,
         spot.phases.phases,
         wanted_a if math.isfinite(wanted_a) else -1.0,
+        *(greatest_a(spot, scope) for scope in (Scope.STANDING, Scope.SESSION, Scope.CHARGER)),
     )
 
 
@@ -213,6 +216,7 @@ def _raise(
 def _send(state: SiteState, spot: Spot, scope: Scope, limit_a: float, now_us: int) -> SetLimit:
     state.last_number += 1
     number = state.last_number
+    raises = limit_a > ceiling_a(spot)
     spot.order = Order(number, scope, spot.session, limit_a, now_us)
     state.orders[number] = spot
     place = spot.place
@@ -225,6 +229,7 @@ def _send(state: SiteState, spot: Spot, scope: Scope, limit_a: float, now_us: in
         spot.session,
         limit_a,
         _output_w(state, place, limit_a),
+        raises,
     )
 
 

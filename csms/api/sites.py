@@ -20,6 +20,8 @@ router = APIRouter(prefix="/api/v1/sites/{site}", tags=["sites"])
 Operator = Annotated[Principal, Depends(needs(Role.operator))]
 Admin = Annotated[Principal, Depends(needs(Role.admin))]
 
+SET_BY = "site"
+"""Whoever is told a limit by a site is told it by nobody else of us."""
 ENTRIES_MAX = 10_000
 """Of a capacity schedule: a year of hours is less."""
 
@@ -251,9 +253,15 @@ async def put_wish(request: Request, site: str, place: str, principal: Operator)
 
 @router.get("/limits", responses=problems(404), summary="Who gets what now, and why")
 async def get_limits(request: Request, site: str) -> dict[str, Any]:
-    """Return each EVSE's limit with the constraint that binds it, and the room of each circuit.
+    """Return each EVSE's limit, who set it, and the constraint that binds it.
 
-    `ceiling_a` is what the EVSE may draw at worst: the sum of it is what the circuits must carry.
+    `limit_a` is what its charger has accepted (-1: not known), `share` what it is to have and why
+    not more: a circuit with its phase, the contract, the schedule and whose entry, the car, the
+    charger, the plan; `reserved` when it cannot be told. `ceiling_a` is what the EVSE may draw at
+    worst: the sum of it is what the circuits must carry. `way` is by which limit it is told,
+    `because` why it is not believed, `phases` and `wanted_a` what was learned of its car (0 and -1:
+    nothing yet).
+    How it was before is in ClickHouse, table `evse_limits`.
     """
     await _own_site(request, site)
     services = services_of(request)
@@ -266,7 +274,7 @@ async def get_limits(request: Request, site: str) -> dict[str, Any]:
         "site": site,
         "at_us": share["at_us"],
         "evses": [
-            {"place": place, **row, "share": allocation["limits"].get(place)}
+            {"place": place, "set_by": SET_BY, **row, "share": allocation["limits"].get(place)}
             for place, row in sorted(held.items())
         ],
         "headroom_a": allocation["headroom_a"],

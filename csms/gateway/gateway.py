@@ -5,7 +5,7 @@ import hashlib
 import ipaddress
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -446,6 +446,14 @@ class Gateway:
             self.journal.append(encode_entry(Entry(charger, generation, self.now_us(), events)))
         except (JournalFailed, Unavailable):
             log.debug("not kept, the journal is away: %s", charger)
+
+    def keep_then(self, charger: str, events: tuple[Event, ...], done: Callable[[], None]) -> bool:
+        """Write events of a site; `done` is called after the commit. False: nothing is written."""
+        try:
+            self.journal.append(encode_entry(Entry(charger, 0, self.now_us(), events)), done)
+        except (JournalFailed, Unavailable):
+            return False
+        return True
 
     def congested(self) -> bool:
         """Return whether the journal is behind, so that sockets must not be read."""

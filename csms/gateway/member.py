@@ -43,7 +43,7 @@ class Member:
     It outlives the site's actor, wherever that is: `introduce` tells a new one everything.
     """
 
-    __slots__ = ("_limits", "_sessions", "_tell", "charger", "introduced", "site")
+    __slots__ = ("_complete", "_limits", "_sessions", "_tell", "charger", "introduced", "site")
 
     def __init__(self, charger: str, site: str, tell: Callable[[str, Message], None]) -> None:
         self.charger = charger
@@ -52,12 +52,15 @@ class Member:
         """False until the ledger has said which sessions run."""
         self._tell = tell
         self._limits: dict[int, KnownLimit] = {}
+        self._complete = False
         self._sessions: dict[int, SessionBegan] = {}
 
     def introduce(self) -> None:
         """Tell the site's actor all that is known."""
         self.introduced = True
-        self._say(ChargerCame(self.charger, dict(self._limits)))
+        running = tuple(began.session for began in self._sessions.values())
+        sessions = running if self._complete else None
+        self._say(ChargerCame(self.charger, dict(self._limits), sessions))
         for session in self._sessions.values():
             self._say(session)
 
@@ -68,6 +71,7 @@ class Member:
 
     def known(self, known: KnownCharger | None) -> None:
         """Take what the ledger knows, then join."""
+        self._complete = known is not None
         for seen in known.transactions if known is not None else ():
             if seen.open and seen.connector not in self._sessions:
                 session = seen.said or str(seen.transaction)

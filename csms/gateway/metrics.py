@@ -1,5 +1,6 @@
 """What a gateway counts, as Prometheus series."""
 
+import math
 from collections import Counter as Tally
 
 from csms.gateway.gateway import Gateway
@@ -64,5 +65,37 @@ class GatewayMetrics:
         telemetry.watch("csms_records_revision", lambda: {(): float(gateway.directory.revision)})
         telemetry.watch("csms_mailbox_depth_max", lambda: {(): float(base.stats.mailbox_depth_max)})
         telemetry.watch("csms_restarts_total", lambda: {("actor",): float(base.stats.restarts)})
+        watch_sites(telemetry, gateway)
         telemetry.watch("csms_journal_bytes_total", lambda: {(): float(journal().bytes)})
         telemetry.watch("csms_journal_queue_records", lambda: {(): float(journal().queued_records)})
+
+
+def watch_sites(telemetry: Telemetry, gateway: Gateway) -> None:
+    """Read from the sites that are owned here whenever the page is read."""
+
+    def headroom() -> dict[tuple[str, ...], float]:
+        found: dict[tuple[str, ...], float] = {}
+        for site, shared in gateway.sites.shown.items():
+            root = gateway.sites.root(site)
+            left = min(shared.allocation.headroom_a.get(root, (math.inf,)))
+            if math.isfinite(left):
+                found[site,] = left
+        return found
+
+    def bindings() -> dict[tuple[str, ...], float]:
+        tally = Tally(
+            (site, str(limit.binding.kind))
+            for site, shared in gateway.sites.shown.items()
+            for limit in shared.allocation.limits.values()
+        )
+        return {key: float(count) for key, count in tally.items()}
+
+    def doubted() -> dict[tuple[str, ...], float]:
+        return {
+            (site,): float(sum(held.doubted for held in shared.held.values()))
+            for site, shared in gateway.sites.shown.items()
+        }
+
+    telemetry.watch("csms_site_headroom_amperes", headroom)
+    telemetry.watch("csms_site_evses", bindings)
+    telemetry.watch("csms_site_doubted", doubted)

@@ -173,6 +173,8 @@ class GatewayProcess:
                 loop=self._loop,
                 now_us=gateway.now_us,
                 peers={peer.path.stem: peer for peer in self._peers},
+                keep=gateway.keep_then,
+                remember=lambda site: self._ledger.ask("limits", {"site": site}, 5.0),
                 settings=config.sites,
                 control=config.site_control,
                 find=gateway.line,

@@ -29,6 +29,7 @@ from actors.site.messages import (
     CurrentMeasured,
     GuideSet,
     LimitAnswered,
+    LimitsRemembered,
     LoadMeasured,
     Message,
     SessionBegan,
@@ -41,17 +42,22 @@ from actors.site.settings import SiteSettings
 from actors.site.shell import SiteActor
 from actors.site.tree import SiteModelWrong, compile_tree
 from csms.gateway.member import Member
+from csms.gateway.site_book import Keep, SiteBook
 from domain.commands import Command, CommandResult, Outcome, Priority
+from domain.errors import Unavailable
 from domain.records import SiteRecord
-from domain.site import CapacityLimit, Site
+from domain.site import CapacityLimit, EvsePlace, RememberedLimit, Site
 from protocol.limits_on_chargers import ChargerLimit
 from protocol.version import Version
 from supervisor.asyncio_base import AsyncioBase
+from supervisor.links import LinkError
 
 log = logging.getLogger(__name__)
 
 SET_CHARGING_PROFILE = "SetChargingProfile"
 ISSUER = "site"
+MEMORY_US = 10_000_000
+"""For so long what is written down already is not written over by an owner that has not read it."""
 INTRODUCE = "introduce"
 """Instead of a message: tell me of your chargers again, my actor has forgotten them."""
 _KINDS: Mapping[str, type] = {
@@ -103,6 +109,10 @@ class SiteParts(msgspec.Struct):
     find: Callable[[str], Charger | None]
     command: Callable[[Command], Awaitable[CommandResult | None]]
     new_id: Callable[[], str]
+    keep: Keep = lambda _charger, _events, _done: False
+    """The journal; the default writes nothing."""
+    remember: Callable[[str], Awaitable[bytes]] | None = None
+    """Asks the ledger what may hold at a site's EVSEs: encoded list[RememberedLimit]."""
     settings: SiteSettings = SiteSettings()
     control: ControlSettings = ControlSettings()
 
@@ -120,6 +130,10 @@ class Sites:
         self._owners: dict[str, str] = {}
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._book = SiteBook(parts.keep)
+        self._places: dict[str, dict[str, EvsePlace]] = {}
+        self._remembering: dict[str, asyncio.Task[None]] = {}
+        """Of sites whose memory is still waited for; until then nothing is written over it."""
         self.shown: dict[str, Shared] = {}
         """The newest of each site that is owned here."""
 
@@ -130,6 +144,7 @@ class Sites:
         site = record.id
         if record.deleted or not record.model:
             self._records.pop(site, None)
+            self._places.pop(site, None)
             self._disown(site)
             return
         try:
@@ -142,6 +157,7 @@ class Sites:
             return
         is_new = site not in self._records
         self._records[site] = model, CapacitySet(schedule)
+        self._places[site] = {place.id: place for place in model.site.places}
         if site in self._owned:
             self._configure(site)
         if is_new:
@@ -150,6 +166,12 @@ class Sites:
     def has(self, site: str) -> bool:
         """Return whether a site's power is shared out."""
         return site in self._records
+
+    def root(self, site: str) -> str:
+        """Return the circuit that all current of a site flows through; empty: no such site."""
+        record = self._records.get(site)
+        circuits = record[0].site.circuits if record is not None else ()
+        return next((circuit.id for circuit in circuits if not circuit.parent), "")
 
     def alive(self) -> list[str]:
         """Return the names of the gateways that may own a site."""
@@ -191,7 +213,7 @@ class Sites:
         """End all timers; the actors end with their base."""
         for timer in self._timers.values():
             timer.cancel()
-        for task in self._tasks:
+        for task in (*self._tasks, *self._remembering.values()):
             task.cancel()
 
     # chargers
@@ -290,8 +312,36 @@ class Sites:
         )
         self._owned[site] = address
         self._configure(site)
+        if parts.remember is not None:
+            self._remembering[site] = parts.loop.create_task(self._remember(site, address))
         log.info("site %s is shared out here", site)
         return address
+
+    async def _remember(self, site: str, address: ActorAddress) -> None:
+        """Tell the actor what was written down before it began, as soon as the ledger says so."""
+        parts = self._parts
+        assert parts.remember is not None
+        wait_s, patience_us = 0.2, parts.now_us() + MEMORY_US
+        while self._owned.get(site) is address:
+            try:
+                blob = await parts.remember(site)
+            except (Unavailable, LinkError) as error:
+                log.info("what held at site %s is not known yet: %s", site, error)
+                if parts.now_us() > patience_us:
+                    self._write_from_now_on(site)
+                await asyncio.sleep(wait_s)
+                wait_s = min(30.0, wait_s * 2)
+                continue
+            limits = msgspec.msgpack.decode(blob, type=tuple[RememberedLimit, ...])
+            if self._owned.get(site) is address:
+                self._parts.base.tell(address, LimitsRemembered(limits))
+            break
+        if self._remembering.get(site) is asyncio.current_task():
+            self._write_from_now_on(site)
+
+    def _write_from_now_on(self, site: str) -> None:
+        if self._remembering.pop(site, None) is not None and site in self.shown:
+            self._book.write(site, self._places.get(site, {}), self.shown[site])
 
     def _configure(self, site: str) -> None:
         for message in self._records[site]:
@@ -305,13 +355,23 @@ class Sites:
         if timer is not None:
             timer.cancel()
         self.shown.pop(site, None)
+        self._book.forget(site)
+        remembering = self._remembering.pop(site, None)
+        if remembering is not None:
+            remembering.cancel()
         for key in [key for key in self._where if key[0] == site]:
             del self._where[key]
 
     # effects of the machine (actors.site.shell.House)
 
     def set_limit(self, site: str, effect: SetLimit) -> None:
-        """Bring a limit to the gateway that has the charger."""
+        """Bring a limit to the gateway that has the charger; a higher one when it is on disk."""
+        if effect.raises:
+            self._book.after_commit(site, effect.charger, lambda: self._bring(site, effect))
+        else:
+            self._bring(site, effect)
+
+    def _bring(self, site: str, effect: SetLimit) -> None:
         gateway = self._where.get((site, effect.charger))
         if gateway == self._parts.name:
             self._start(self._set_here(site, self._parts.name, effect))
@@ -326,8 +386,10 @@ class Sites:
             self._tell_peer(gateway, "limit", body)
 
     def shared(self, site: str, effect: Shared) -> None:
-        """Keep it for whoever asks."""
+        """Keep it for whoever asks, and write down what has changed."""
         self.shown[site] = effect
+        if site not in self._remembering:
+            self._book.write(site, self._places.get(site, {}), effect)
 
     def doubted(self, site: str, effect: Doubted) -> None:
         """Say that an EVSE does not do as it is told."""

@@ -100,6 +100,22 @@ EXAMPLES: Final[tuple[tuple[str, str], ...]] = (
         ),
     ),
     (
+        "What limited the EVSEs of a site, and for how long",
+        (
+            "SELECT place, binding, circuit, phase, round(sum(seconds)) AS seconds\n"
+            "FROM (\n"
+            "    SELECT place, binding, circuit, phase,\n"
+            "        dateDiff('second', ts, leadInFrame(ts, 1, now64(3, 'UTC')) OVER (\n"
+            "            PARTITION BY place ORDER BY ts\n"
+            "            ROWS BETWEEN CURRENT ROW AND UNBOUNDED FOLLOWING)) AS seconds\n"
+            "    FROM evse_limits\n"
+            "    WHERE site = 'depot' AND ts > now() - INTERVAL 1 DAY)\n"
+            "WHERE binding != ''\n"
+            "GROUP BY place, binding, circuit, phase\n"
+            "ORDER BY seconds DESC"
+        ),
+    ),
+    (
         "Connectors that were faulted, and how often",
         (
             "SELECT charger, connector, error_code, count() AS times\n"

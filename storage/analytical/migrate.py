@@ -34,6 +34,7 @@ RETENTION = {
     "connections": ("toDateTime(received_at)", "history_days"),
     "transaction_events": ("toDateTime(ts)", "hourly_days"),
     "security_events": ("toDateTime(ts)", "history_days"),
+    "evse_limits": ("toDateTime(ts)", "history_days"),
     "samples_hourly": ("hour", "hourly_days"),
 }
 """Table -> the expression that ages, and the setting (days) that says when a row goes."""

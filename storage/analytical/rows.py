@@ -24,6 +24,7 @@ from domain.events import (
     EnergyMeasured,
     Entry,
     Fact,
+    LimitDecided,
     MessageExchanged,
     Sample,
     SecurityEventReported,
@@ -36,6 +37,7 @@ from domain.events import (
 from storage.analytical.samples import Group, SampleBlock, SampleColumns, SeriesBook
 from storage.analytical.tables import (
     CONNECTIONS,
+    LIMITS,
     MESSAGES,
     SECURITY,
     STATUSES,
@@ -616,6 +618,38 @@ def _security(
 
 _Handler = Callable[[_Builder, int, Entry, tuple[str, str], Any], None]
 
+
+def _limit(
+    to: _Builder, lsn: int, entry: Entry, place: tuple[str, str], event: LimitDecided
+) -> None:
+    to.put(
+        LIMITS,
+        event.at_us,
+        (
+            event.at_us,
+            place[0],
+            event.site,
+            entry.charger,
+            event.evse,
+            event.place,
+            event.session,
+            event.limit_a,
+            event.limit_w,
+            event.binding,
+            event.circuit,
+            event.phase,
+            event.source,
+            event.told_a,
+            event.ceiling_a,
+            event.because,
+            event.way,
+            event.set_by,
+            entry.received_us // SECOND_US,
+            lsn,
+        ),
+    )
+
+
 _HANDLERS: Mapping[type[Fact], _Handler] = {
     EnergyMeasured: _energy,
     MessageExchanged: _message,
@@ -627,5 +661,6 @@ _HANDLERS: Mapping[type[Fact], _Handler] = {
     TransactionStopped: _stopped,
     TransactionEndedProvisionally: _ended,
     SecurityEventReported: _security,
+    LimitDecided: _limit,
 }
 """Facts that are not here are of no interest to analysts; the ledger has them."""

@@ -148,5 +148,30 @@ SECURITY = Table(
     ),
     ("charger", "ts", "kind", "received_at"),
 )
+LIMITS = Table(
+    "evse_limits",
+    (
+        ("ts", INSTANT),
+        ("tenant", TAG),
+        ("site", TAG),
+        ("charger", TEXT),
+        ("evse", INT16),
+        ("place", TEXT),
+        ("session", TEXT),
+        ("limit_a", pa.float64()),
+        ("limit_w", pa.float64()),
+        ("binding", TAG),
+        ("circuit", TAG),
+        ("phase", TAG),
+        ("source", TAG),
+        ("told_a", pa.float64()),
+        ("ceiling_a", pa.float64()),
+        ("because", TAG),
+        ("way", TAG),
+        ("set_by", TAG),
+        ("received_at", SECONDS),
+    ),
+    ("site", "place", "ts", "limit_a", "told_a", "ceiling_a", "binding", "received_at"),
+)
 
-TABLES = (SAMPLES, MESSAGES, STATUSES, CONNECTIONS, TRANSACTIONS, SECURITY)
+TABLES = (SAMPLES, MESSAGES, STATUSES, CONNECTIONS, TRANSACTIONS, SECURITY, LIMITS)

@@ -38,6 +38,7 @@ from domain.events import (
     Event,
     FirmwareStatusReported,
     HeartbeatReceived,
+    LimitDecided,
     LogStatusReported,
     MessageExchanged,
     SecurityEventReported,
@@ -62,6 +63,7 @@ from storage.relational.tables import (
     commands,
     connectors,
     data_transfers,
+    evse_limits,
     journal_positions,
     progress_reports,
     quarantine,
@@ -171,6 +173,7 @@ class _Batch:
         self.finished: dict[str, dict[str, Any]] = {}
         self.followed: dict[str, dict[str, Any]] = {}
         self.progress: dict[tuple[str, str], dict[str, Any]] = {}
+        self.limits: dict[tuple[str, str], dict[str, Any]] = {}
         self.enrolled: dict[str, str] = {}
         self.raised: dict[str, list[SecurityRaised]] = {}
         self.appended: dict[Table, list[dict[str, Any]]] = {}
@@ -336,6 +339,24 @@ def _followed(batch: _Batch, entry: Entry, event: CommandFollowed) -> None:
     }
 
 
+def _limit(batch: _Batch, entry: Entry, event: LimitDecided) -> None:
+    key = (clean(event.site, 255), clean(event.place, 255))
+    before = batch.limits.get(key)
+    if before is not None and before["at_us"] > event.at_us:
+        return
+    batch.limits[key] = {
+        "site": key[0],
+        "place": key[1],
+        "charger": clean(entry.charger, 255),
+        "evse": event.evse,
+        "session": clean(event.session, 255),
+        "standing_a": event.standing_a,
+        "session_a": event.session_a,
+        "charger_a": event.charger_a,
+        "at_us": event.at_us,
+    }
+
+
 def _progress(kind: str) -> Callable[[_Batch, Entry, Any], None]:
     def fold(batch: _Batch, entry: Entry, event: Any) -> None:  # noqa: ANN401 three kinds
         batch.progress[entry.charger, kind] = {
@@ -422,6 +443,7 @@ _FOLDS: Final[Mapping[type[Event], Callable[[_Batch, Entry, Any], None]]] = {
     CertificateRequested: _certificate,
     ChargerEnrolled: _enrolled,
     SecurityRaised: _raised,
+    LimitDecided: _limit,
     ChargerConnected: _connected,
     ChargerDisconnected: _disconnected,
     ConnectionRefused: _refused,
@@ -438,6 +460,7 @@ _SILENT: Final = frozenset(
         CommandFinished,
         CommandFollowed,
         TransactionEndedProvisionally,
+        LimitDecided,
     }
 )
 """Events that do not prove that the charger was heard."""
@@ -574,6 +597,10 @@ class Projector:
             columns = [n for n in _any(batch.progress) if n not in {"charger", "kind"}]
             statement = upsert(connection, progress_reports, columns, newer="received_us")
             await connection.execute(statement, _sorted(batch.progress))
+        if batch.limits:
+            columns = [n for n in _any(batch.limits) if n not in {"site", "place"}]
+            statement = upsert(connection, evse_limits, columns, newer="at_us")
+            await connection.execute(statement, _sorted(batch.limits))
         for rows in (batch.finished, batch.followed):
             if rows:
                 columns = [name for name in _any(rows) if name != "id"]

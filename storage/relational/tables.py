@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -166,6 +167,22 @@ charger_states = Table(
     _text("close_reason"),
     Index("ix_charger_states_last_seen_us", "last_seen_us"),
 )
+
+evse_limits = Table(
+    "evse_limits",
+    metadata,
+    _key("site"),
+    _key("place"),
+    _text("charger"),
+    _int("evse"),
+    _text("session"),
+    Column("standing_a", Float, nullable=False, server_default="-1"),
+    Column("session_a", Float, nullable=False, server_default="-1"),
+    Column("charger_a", Float, nullable=False, server_default="-1"),
+    _int("at_us"),
+)
+"""What may hold at each EVSE of a site, A per phase, -1: not known; see domain.events.LimitDecided.
+A site's actor that begins anew goes on from here."""
 
 connectors = Table(
     "connectors",

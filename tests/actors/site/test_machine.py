@@ -3,13 +3,14 @@ import random
 import pytest
 
 from actors.site.control import ControlSettings
-from actors.site.effects import Doubted, Effect, Scope, SetLimit, Trusted
+from actors.site.effects import Doubted, Effect, Scope, SetLimit, Shared, Trusted
 from actors.site.machine import handle
 from actors.site.messages import (
     ChargerCame,
     CurrentMeasured,
     KnownLimit,
     LimitAnswered,
+    LimitsRemembered,
     SessionBegan,
     SiteSet,
     Tick,
@@ -17,7 +18,7 @@ from actors.site.messages import (
 from actors.site.settings import SiteSettings
 from actors.site.state import SiteState
 from domain.commands import Outcome
-from domain.site import Circuit, EvsePlace, Site
+from domain.site import Circuit, EvsePlace, RememberedLimit, Site
 from tests.actors.site.hostile import SECOND, START, World, garage
 
 
@@ -243,3 +244,54 @@ def confirm_all(state: SiteState, orders: list[SetLimit], now_us: int = START) -
         last[order.place] = order.limit_a
         orders += answer(state, order, Outcome.ACCEPTED, now_us)
     return last
+
+
+def remembering(*limits: RememberedLimit) -> SiteState:
+    """A site whose actor has begun anew and knows only what was written down."""
+    state = SiteState(SiteSettings(), ControlSettings(gather_s=1.0))
+    handle(state, SiteSet(one_fuse(40.0)[1]), START)
+    handle(state, LimitsRemembered(limits), START)
+    return state
+
+
+def test_what_was_written_down_is_set_aside_for_who_has_not_come_back() -> None:
+    state = remembering(
+        RememberedLimit("A", "A", 1, "tx-A", 0.0, 30.0), RememberedLimit("B", "B", 1, "", 0.0)
+    )
+    handle(state, ChargerCame("B", sessions=()), START)
+    [order] = orders_of(
+        handle(state, SessionBegan("B", 1, "tx-B", START + SECOND), START + 2 * SECOND)
+    )
+    assert (order.place, order.limit_a) == ("B", 10.0)
+
+
+def test_a_session_that_runs_on_keeps_the_limit_that_was_written_down() -> None:
+    state = remembering(RememberedLimit("A", "A", 1, "tx-A", 0.0, 30.0))
+    handle(state, ChargerCame("A", sessions=("tx-A",)), START)
+    handle(state, SessionBegan("A", 1, "tx-A", START, fresh=False), START)
+    assert (state.spots["A"].limit_a, state.spots["A"].doubt_a) == (30.0, 0.0)
+
+
+def test_memory_that_comes_after_the_session_takes_its_doubt_away() -> None:
+    state = remembering()
+    handle(state, ChargerCame("A", sessions=("tx-A",)), START)
+    handle(state, SessionBegan("A", 1, "tx-A", START, fresh=False), START)
+    assert state.spots["A"].doubt_a == 32.0
+    handle(state, LimitsRemembered((RememberedLimit("A", "A", 1, "tx-A", 0.0, 12.0),)), START)
+    assert (state.spots["A"].limit_a, state.spots["A"].doubt_a) == (12.0, 0.0)
+
+
+def test_a_session_that_ended_while_nobody_looked_is_forgotten() -> None:
+    state = remembering(RememberedLimit("A", "A", 1, "tx-A", 0.0, 30.0))
+    handle(state, ChargerCame("A", sessions=()), START)
+    assert state.spots["A"].session == ""
+
+
+def test_a_higher_limit_is_shown_before_it_is_sent() -> None:
+    state, site = one_fuse(20.0)
+    start(state, site, "A", "B")
+    effects = handle(state, SessionBegan("A", 1, "tx-A", START), START)
+    shared, order = effects[0], orders_of(effects)[0]
+    assert isinstance(shared, Shared)
+    assert order.raises
+    assert shared.held["A"].session_a == order.limit_a == 20.0

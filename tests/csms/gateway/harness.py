@@ -6,7 +6,7 @@ import contextlib
 import json
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -147,6 +147,7 @@ async def gateway_running(
     name: str = "gw0",
     peers: Mapping[str, Peer] | None = None,
     site_control: ControlSettings | None = None,
+    remember: Callable[[str], Awaitable[bytes]] | None = None,
 ) -> AsyncIterator[Harness]:
     loop = asyncio.get_running_loop()
     base = AsyncioBase()
@@ -193,6 +194,8 @@ async def gateway_running(
             find=gateway.line,
             command=lambda command: gateway.command(command, wait=True),
             new_id=lambda: str(uuid.uuid4()),
+            keep=gateway.keep_then,
+            remember=remember,
             control=site_control or ControlSettings(gather_s=0.05),
         )
     )

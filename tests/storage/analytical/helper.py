@@ -21,6 +21,7 @@ from domain.events import (
     EnergyMeasured,
     Entry,
     Event,
+    LimitDecided,
     MessageExchanged,
     Sample,
     SecurityEventReported,
@@ -102,6 +103,7 @@ def story(charger: str, at_us: int = T0) -> list[Entry]:
         entry(charger, measured(energy(3_500.0, at_us + 30 * MINUTE)), at_us=at_us + 30 * MINUTE),
         entry(charger, stopped, at_us=at_us + HOUR),
         entry(charger, SecurityEventReported("TamperDetectionActivated", at_us), at_us=at_us),
+        entry(charger, LimitDecided("depot", "c1/1", 1, at_us, 16.0, 11_040.0), at_us=at_us),
         entry(charger, ChargerDisconnected(1000, "bye", 5, 6), at_us=at_us + 2 * HOUR),
     ]
 

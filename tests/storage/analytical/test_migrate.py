@@ -24,7 +24,7 @@ from tests.storage.analytical.helper import (
     story,
 )
 
-FILES = ["0001_facts", "0002_rollups", "0003_views"]
+FILES = ["0001_facts", "0002_rollups", "0003_views", "0004_evse_limits"]
 
 
 @pytest.fixture

@@ -169,7 +169,7 @@ def test_an_unreadable_entry_is_put_aside_and_the_others_go_on() -> None:
     ]
     assert all(reject.reason for reject in result.rejects)
     assert result.entries == len(journal)
-    assert sum(len(block.rows) for block in result.blocks) == 11
+    assert sum(len(block.rows) for block in result.blocks) == 12
 
 
 def test_rows_that_fit_no_column_are_named_with_their_reason() -> None:

@@ -90,6 +90,7 @@ def test_every_fact_arrives_in_its_table(
             "connections",
             "transaction_events",
             "security_events",
+            "evse_limits",
         )
     }
     assert found == {
@@ -99,6 +100,7 @@ def test_every_fact_arrives_in_its_table(
         "connections": 2,
         "transaction_events": 2,
         "security_events": 1,
+        "evse_limits": 1,
     }
 
 
@@ -264,7 +266,7 @@ def test_every_kind_of_row_is_found_when_it_is_sent_again(
     )
     sink.write("one token", blocks)
     tables = {block.table.name for block in blocks}
-    assert len(tables) == 6
+    assert len(tables) == 7
     before = {table: count(client, settings.database, table) for table in tables}
     sink.write("another token", blocks, again=True)
     assert {table: count(client, settings.database, table) for table in tables} == before

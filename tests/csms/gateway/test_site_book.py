@@ -1,0 +1,58 @@
+"""Decisions of sites in the journal, and what waits for them."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+
+from domain.errors import Unavailable
+from domain.events import LimitDecided
+from domain.site import RememberedLimit
+from tests.csms.gateway.harness import gateway_running
+from tests.csms.gateway.test_sites import CHARGERS, charging, record
+
+
+async def test_every_change_is_in_the_journal_with_its_reason(tmp_path: Path) -> None:
+    async with gateway_running(tmp_path, chargers=CHARGERS) as harness:
+        harness.gateway.sites.apply(record(20.0))
+        async with charging(harness, "A") as car:
+            await harness.until(lambda: car.limit_a == 20.0)
+            await harness.until(
+                lambda: any(fact.told_a == 20.0 for fact in harness.events(LimitDecided))
+            )
+            facts = [fact for fact in harness.events(LimitDecided) if fact.place == "A/1"]
+            last = facts[-1]
+            assert (last.site, last.limit_a, last.session_a) == ("depot", 20.0, 20.0)
+            assert (last.binding, last.circuit, last.set_by) == ("circuit", "main", "site")
+            # Written before it was sent, and again when it was accepted.
+            assert [fact.told_a for fact in facts if fact.session_a == 20.0] == [-1.0, 20.0]
+
+
+async def test_the_next_owner_asks_what_was_written_down(tmp_path: Path) -> None:
+    asked: list[str] = []
+
+    async def remember(site: str) -> bytes:
+        asked.append(site)
+        if len(asked) == 1:
+            raise Unavailable("the database is away")
+        known = RememberedLimit("B/1", "B", 1, "7", 0.0, 15.0)
+        return msgspec.msgpack.encode([known])
+
+    async with gateway_running(tmp_path, chargers=CHARGERS, remember=remember) as harness:
+        harness.gateway.sites.apply(record(40.0))
+        async with charging(harness, "A") as car:
+            # 15 A are set aside for B, which has not come back.
+            await harness.until(lambda: car.limit_a == 25.0)
+            assert asked == ["depot", "depot"]
+
+
+async def test_higher_limits_wait_for_a_journal_that_is_away_no_longer_than_it_takes_none(
+    tmp_path: Path,
+) -> None:
+    async with gateway_running(tmp_path, chargers=CHARGERS) as harness:
+        harness.gateway.sites._book._keep = lambda _charger, _events, _done: False
+        harness.gateway.sites.apply(record(40.0))
+        async with charging(harness, "A") as car:
+            await harness.until(lambda: car.limit_a == 32.0)
+            await asyncio.sleep(0)
+            assert harness.events(LimitDecided) == []
