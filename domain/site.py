@@ -26,6 +26,15 @@ class CircuitKind(StrEnum):
     """The connection to the grid, as the contract has it."""
 
 
+class MeterOf(StrEnum):
+    """What the meter of a circuit measures."""
+
+    LOADS = "loads"
+    """Only what nobody manages: other loads, PV."""
+    ALL = "all"
+    """All that flows through the circuit; what its EVSEs draw is taken off."""
+
+
 class Circuit(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
 ):
@@ -43,6 +52,9 @@ class Circuit(
     kind: CircuitKind = CircuitKind.CIRCUIT
     unmanaged_a: PerPhase = (0.0, 0.0, 0.0)
     """What loads that nobody manages draw here at worst; counted while no meter says better."""
+    meter: str = ""
+    """A charger whose main meter (OCPP 1.6: connector 0, 2.x: EVSE 0) measures this circuit."""
+    meter_of: MeterOf = MeterOf.LOADS
 
 
 class Current(StrEnum):

@@ -1,12 +1,13 @@
 """What a measurement says: of the car, and of the charger that was told a limit."""
 
 from actors.site.answers import next_way, rarely_us, set_aside
-from actors.site.ceilings import accepted_a, told_max_a
+from actors.site.ceilings import accepted_a, ceiling_a, told_max_a
 from actors.site.effects import Effect, Trusted
 from actors.site.limits import US_PER_S
 from actors.site.messages import CurrentMeasured
 from actors.site.phases import observe_phases
 from actors.site.state import SiteState, Spot
+from actors.site.tree import LETTERS, ROWS_PER_CIRCUIT
 from actors.site.wanted import observe_wanted
 from domain.site import Current, PerPhase
 
@@ -38,6 +39,29 @@ def measured(
         spot.wanted = observe_wanted(spot.wanted, drawn_a, limit_a, at_us, state.settings)
     effects, doubted = _judge(state, spot, drawn_a, now_us)
     return effects, doubted or before != (spot.phases.phases, spot.wanted.wanted_a)
+
+
+def without_evses(state: SiteState, circuit: str, current_a: PerPhase, at_us: int) -> PerPhase:
+    """Return what flows through a circuit but for what its EVSEs draw.
+
+    What an EVSE drew long before says nothing, and one may draw no more than it is allowed: what
+    is not taken off counts as a load that nobody manages.
+    """
+    tree = state.tree
+    assert tree is not None
+    first = tree.index[circuit] * ROWS_PER_CIRCUIT
+    left = list(current_a)
+    stale_us = at_us - state.settings.load_stale_s * US_PER_S
+    for spot in state.spots.values():
+        if spot.current_a is None or spot.current_us < stale_us:
+            continue
+        if first not in tree.path(spot.place.id, 3).rows:
+            continue
+        most_a = ceiling_a(spot)
+        for letter, amperes in zip(spot.place.rotation or "RST", spot.current_a, strict=True):
+            left[LETTERS[letter]] -= min(amperes, most_a)
+    one, two, three = left
+    return one, two, three
 
 
 def _wired(spot: Spot, message: CurrentMeasured, volts: float) -> PerPhase:

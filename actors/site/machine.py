@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 
 from actors.site.answers import answered, doubt, unanswered
 from actors.site.effects import Effect, Scope
-from actors.site.learning import measured
+from actors.site.learning import measured, without_evses
 from actors.site.limits import US_PER_S
 from actors.site.messages import (
     CapacitySet,
@@ -29,6 +29,7 @@ from actors.site.messages import (
     LimitAnswered,
     LimitsRemembered,
     LoadMeasured,
+    MainMeasured,
     Message,
     SessionBegan,
     SessionEnded,
@@ -41,6 +42,7 @@ from actors.site.phases import PhaseEvidence
 from actors.site.state import SiteState, Spot
 from actors.site.tree import compile_tree
 from actors.site.wanted import WantedEvidence
+from domain.site import CircuitLoad, MeterOf
 
 __all__ = ["handle"]
 
@@ -123,10 +125,27 @@ def _capacity_set(state: SiteState, message: CapacitySet, now_us: int) -> list[E
 
 def _load_measured(state: SiteState, message: LoadMeasured, now_us: int) -> list[Effect]:
     del now_us
-    before = state.loads.get(message.load.circuit)
-    if before is None or before.at_us <= message.load.at_us:
-        state.loads[message.load.circuit] = message.load
+    _take_load(state, message.load)
     return []
+
+
+def _take_load(state: SiteState, load: CircuitLoad) -> None:
+    before = state.loads.get(load.circuit)
+    if before is None or before.at_us <= load.at_us:
+        state.loads[load.circuit] = load
+
+
+def _main_measured(state: SiteState, message: MainMeasured, now_us: int) -> list[Effect] | None:
+    if state.tree is None:
+        return None
+    at_us = min(message.at_us or now_us, now_us)
+    metered = [circuit for circuit in state.tree.order if circuit.meter == message.charger]
+    for circuit in metered:
+        current_a = message.current_a
+        if circuit.meter_of is MeterOf.ALL:
+            current_a = without_evses(state, circuit.id, current_a, at_us)
+        _take_load(state, CircuitLoad(circuit.id, current_a, at_us))
+    return [] if metered else None
 
 
 def _charger_came(state: SiteState, message: ChargerCame, now_us: int) -> list[Effect]:
@@ -234,6 +253,7 @@ HANDLERS: Mapping[type, Callable[..., list[Effect] | None]] = {
     LimitsRemembered: _limits_remembered,
     CapacitySet: _capacity_set,
     LoadMeasured: _load_measured,
+    MainMeasured: _main_measured,
     ChargerCame: _charger_came,
     ChargerWent: _charger_went,
     SessionBegan: _session_began,

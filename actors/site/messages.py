@@ -88,6 +88,17 @@ class CurrentMeasured(msgspec.Struct, frozen=True, gc=False):
     """Not -1: only the power of all phases was measured; `current_a` is a third of it each."""
 
 
+class MainMeasured(msgspec.Struct, frozen=True, gc=False):
+    """What the main meter of a charger shows, of each phase of the site; negative: a source.
+
+    `at_us` as in CurrentMeasured.
+    """
+
+    charger: str
+    current_a: PerPhase
+    at_us: int
+
+
 class WishSet(msgspec.Struct, frozen=True, gc=False):
     """What is known of a session: fields as in `domain.site.Demand`."""
 
@@ -124,6 +135,7 @@ Message: TypeAlias = (
     | LimitsRemembered
     | CapacitySet
     | LoadMeasured
+    | MainMeasured
     | ChargerCame
     | ChargerWent
     | SessionBegan

@@ -11,6 +11,7 @@ from actors.site.messages import (
     ChargerWent,
     CurrentMeasured,
     KnownLimit,
+    MainMeasured,
     Message,
     SessionBegan,
     SessionEnded,
@@ -34,6 +35,9 @@ THREE: Final = 3
 PHASE_OF: Final[Mapping[str, int]] = {
     "L1": 0, "L2": 1, "L3": 2, "L1-N": 0, "L2-N": 1, "L3-N": 2,
 }  # fmt: skip
+SIGNS: Final[Mapping[str, float]] = {"Import": 1.0, "Export": -1.0}
+SIGNS_OF: Final = frozenset({"Current", "Power.Active"})
+"""What is measured in both directions; a source is negative."""
 WATTS: Final[Mapping[str, float]] = {"W": 1.0, "kW": 1_000.0}
 
 
@@ -147,7 +151,7 @@ class Member:
         self._measured(event.connector, event.samples)
 
     def _measured(self, evse: int, samples: tuple[Sample, ...]) -> None:
-        if not samples or evse not in self._sessions:
+        if not samples or (evse and evse not in self._sessions):
             return
         flow = flows(samples)
         if flow is not None:
@@ -155,7 +159,10 @@ class Member:
             last = samples[-1]
             # A clock that is wrong would make what flows now look old, or not yet true.
             at_us = last.at_us if last.quality == TimeQuality.OK else 0
-            self._news(CurrentMeasured(self.charger, evse, current_a, at_us, power_w))
+            if evse:
+                self._news(CurrentMeasured(self.charger, evse, current_a, at_us, power_w))
+            else:
+                self._news(MainMeasured(self.charger, current_a, at_us))
 
 
 def flows(samples: Iterable[Sample]) -> tuple[PerPhase, float] | None:
@@ -165,12 +172,18 @@ def flows(samples: Iterable[Sample]) -> tuple[PerPhase, float] | None:
     a power without one that of all: then it is said (else -1), for the wiring to split it.
     """
     found: dict[str, list[float | None]] = {}
-    whole_w = -1.0
+    whole_w: float | None = None
     for sample in samples:
-        if sample.measurand == "Current.Import" and sample.unit == "A":
-            kind, amperes = "current", sample.value
-        elif sample.measurand == "Power.Active.Import" and sample.unit in WATTS:
-            watts = sample.value * WATTS[sample.unit]
+        quantity, _, direction = sample.measurand.rpartition(".")
+        if quantity not in SIGNS_OF or direction not in SIGNS:
+            continue
+        value = sample.value * SIGNS[direction]
+        if value == 0 and direction == "Export":
+            continue  # the other direction says what flows
+        if quantity == "Current" and sample.unit == "A":
+            kind, amperes = "current", value
+        elif quantity != "Current" and sample.unit in WATTS:
+            watts = value * WATTS[sample.unit]
             if not sample.phase:
                 whole_w = watts
                 continue
@@ -186,7 +199,7 @@ def flows(samples: Iterable[Sample]) -> tuple[PerPhase, float] | None:
     if best is not None:
         one, two, three = (value or 0.0 for value in best)
         return (one, two, three), -1.0
-    if whole_w < 0:
+    if whole_w is None:
         return None
     third = whole_w / VOLTS / THREE
     return (third, third, third), whole_w

@@ -31,6 +31,7 @@ from actors.site.messages import (
     LimitAnswered,
     LimitsRemembered,
     LoadMeasured,
+    MainMeasured,
     Message,
     SessionBegan,
     SessionEnded,
@@ -70,6 +71,7 @@ _KINDS: Mapping[str, type] = {
         CurrentMeasured,
         LimitAnswered,
         LoadMeasured,
+        MainMeasured,
         WishSet,
         GuideSet,
     )

@@ -1,6 +1,6 @@
 """What a site hears of a charger's messages."""
 
-from actors.site.messages import ChargerCame, CurrentMeasured, KnownLimit, Message
+from actors.site.messages import ChargerCame, CurrentMeasured, KnownLimit, MainMeasured, Message
 from csms.gateway.member import Member, flows
 from domain.events import (
     EnergyMeasured,
@@ -36,6 +36,23 @@ def test_power_of_all_phases_together_is_said_as_such() -> None:
 
 def test_samples_of_other_things_say_nothing() -> None:
     assert flows([Sample(5, "SoC", 50.0, "Percent")]) is None
+
+
+def test_export_is_negative() -> None:
+    samples = [
+        Sample(5, "Power.Active.Import", 0.0, "W", "L1"),
+        Sample(5, "Power.Active.Export", 2_300.0, "W", "L1"),
+    ]
+    assert flows(samples) == ((-10.0, 0.0, 0.0), -1.0)
+
+
+def test_the_main_meter_is_told_even_without_a_session() -> None:
+    told: list[Message] = []
+    member = Member("CP1", "depot", lambda _site, message: told.append(message))
+    member.introduce()
+    samples = (Sample(77, "Current.Import", 8.0, "A"),)
+    member.heard([EnergyMeasured(0, 0, samples), EnergyMeasured(1, 0, samples)])
+    assert told[1:] == [MainMeasured("CP1", (8.0, 8.0, 8.0), 77)]
 
 
 def test_a_measurement_of_a_wrong_clock_counts_from_when_it_is_heard() -> None:
