@@ -151,7 +151,7 @@ def _rows_that_bind(groups: list[_Group], room: Sequence[float]) -> list[_Row]:
 
 def _level(row: _Row) -> float:
     """Return at which level the row is full, infinite when its groups are not enough for it."""
-    left = row.room
+    left = max(0.0, row.room)  # floats may have taken a hair too much
     # Half a micro-ampere: what subtracting floats may leave behind.
     if row.growth <= left + 5e-4:
         return INFINITE

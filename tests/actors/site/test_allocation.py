@@ -3,8 +3,19 @@
 import pytest
 
 from actors.site.allocation import allocate, turns_after
+from actors.site.limits import limits_now
 from actors.site.settings import Policy, SiteSettings
-from domain.site import BindingKind, CapacityLimit, Circuit, CircuitLoad, EvsePlace, Site, Turn
+from actors.site.tree import compile_tree
+from domain.site import (
+    BindingKind,
+    CapacityLimit,
+    Circuit,
+    CircuitLoad,
+    Demand,
+    EvsePlace,
+    Site,
+    Turn,
+)
 from tests.actors.site.sites import NOW, POLICIES, S, demand, garage, prepared
 
 SETTINGS = SiteSettings()
@@ -174,3 +185,20 @@ def test_a_plan_below_the_minimum_pauses():
 def test_two_demands_for_a_place_are_a_mistake_of_the_caller():
     with pytest.raises(ValueError, match="C0/1"):
         amps(garage(), [demand(0), demand(0)])
+
+
+def test_cars_whose_time_is_over_are_shared_out_to_like_others():
+    tree = compile_tree(
+        Site(
+            "s",
+            (Circuit("main", limit_a=100.1), Circuit("row", "main", limit_a=33.3)),
+            tuple(EvsePlace(f"C{n}", f"C{n}", 1, ("main", "row")[n % 2]) for n in range(30)),
+        )
+    )
+    settings = SiteSettings(policy=Policy.LEAST_LAXITY)
+    cars = [
+        Demand(f"C{n}", 0, departure_us=NOW - (n + 1) * 37 * S, energy_wh=1_000.0 + 137.7 * n)
+        for n in range(30)
+    ]
+    shares = allocate(tree, limits_now(tree, NOW, settings), cars, settings, NOW)
+    assert sum(limit.limit_a for limit in shares.limits.values()) == 100
