@@ -71,7 +71,9 @@ class OcppUser(User):
             chance=Random(part.seed),
             now_us=now_us(),
         )
-        self.machine = VirtualMachine(charger, Random(f"{part.seed}/network"))
+        faulty = any(part.settings.faults.rates.values())
+        dice = Random(f"{part.seed}/network") if faulty else None
+        self.machine = VirtualMachine(charger, dice)
         self._socket: WebSocket | None = None
         self._deaf = False
         self._waiting = False

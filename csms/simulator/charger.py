@@ -509,6 +509,7 @@ class SimulatedCharger:
         if connector.vehicle is None or connector.transaction is not None:
             return
         vehicle = connector.vehicle
+        connector.shown_us = self.now_us
         if not (self.connected and self.registered):
             known = self.local_list.tokens.get(token.lower()) == "Accepted"
             if known or self.keys.flag("AllowOfflineTxForUnknownId"):
@@ -559,12 +560,17 @@ class SimulatedCharger:
         if reservation is not None:
             payload["reservationId"] = reservation.number
 
-        def answered(answer: Payload, _now_us: int) -> None:
+        shown_us = connector.shown_us or self.now_us
+        connector.shown_us = 0
+
+        def answered(answer: Payload, now_us: int) -> None:
             number = answer.get("transactionId")
             transaction.number = number if isinstance(number, int) else 0
             self.books.bills[transaction.number] = Bill(
                 transaction.number, connector.number, transaction.meter_start_wh
             )
+            self.saw(Kind.FLOW, "card to transaction", now_us - shown_us)
+            self._energy_flows(connector, transaction)
             running = connector.transaction is transaction
             unwanted = _status(answer) != "Accepted" and running
             if unwanted and self.keys.flag("StopTransactionOnInvalidId"):
@@ -575,6 +581,12 @@ class SimulatedCharger:
         stays_s = 5 + self.chance.expovariate(1 / self.settings.session_s_mean)
         self.after(stays_s, lambda _now_us: self._drive_off(connector, transaction))
         self._measure_later(connector, transaction)
+
+    def _energy_flows(self, connector: Connector, transaction: Transaction) -> None:
+        """Note the end of a driver's wait: power flows, and the server knows of it."""
+        if not transaction.flowing and transaction.number and connector.power_w > 0:
+            transaction.flowing = True
+            self.saw(Kind.FLOW, "plug to energy", self.now_us - connector.plugged_us)
 
     def _drive_off(self, connector: Connector, transaction: Transaction) -> None:
         if connector.transaction is transaction:
@@ -663,6 +675,7 @@ class SimulatedCharger:
                 return
             self.meter(connector)
             self._offer(connector)
+            self._energy_flows(connector, transaction)
             if self.keys.seconds("MeterValueSampleInterval"):
                 self.report_meter(connector, "Sample.Periodic")
             self._measure_later(connector, transaction)
@@ -692,19 +705,7 @@ class SimulatedCharger:
         if transaction is None:
             self.send("MeterValues", payload())
         else:
-            self._send_kept("MeterValues", payload, self._energy_told(connector, transaction))
-
-    def _energy_told(self, connector: Connector, transaction: Transaction) -> OnAnswer | None:
-        """Return what ends the wait of a driver: the first energy that the server knows of."""
-        if transaction.energy_told or connector.meter_wh <= transaction.meter_start_wh:
-            return None
-
-        def told(_answer: Payload, now_us: int) -> None:
-            if not transaction.energy_told:
-                transaction.energy_told = True
-                self.saw(Kind.FLOW, "plug to energy", now_us - connector.plugged_us)
-
-        return told
+            self._send_kept("MeterValues", payload)
 
     # Reboot
 

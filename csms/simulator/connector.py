@@ -14,8 +14,8 @@ class Transaction:
     started_us: int
     meter_start_wh: int
     number: int = 0
-    energy_told: bool = False
-    """The server has acknowledged energy of it."""
+    flowing: bool = False
+    """Power has flowed, and the server knew of the transaction."""
 
 
 class Reservation(NamedTuple):
@@ -43,6 +43,8 @@ class Connector:
     """Up to when `energy_wh` is counted."""
     plugged_us: int = 0
     """When the vehicle came."""
+    shown_us: int = 0
+    """When a card was shown for what comes next; 0: none was."""
     power_w: float = 0.0
     offered_w: float = 0.0
 
