@@ -24,6 +24,7 @@ from pydantic_core import ErrorDetails
 from actors.charger.settings import ChargerSettings
 from actors.ledger.settings import LedgerSettings
 from actors.site.control import ControlSettings
+from actors.site.plan.settings import PlanSettings
 from actors.site.settings import SiteSettings
 from csms.api.settings import ApiSettings
 from csms.gateway.settings import GatewaySettings
@@ -31,6 +32,7 @@ from csms.gateway.tls_settings import TlsSettings
 from csms.listen import ListenSettings
 from csms.paths import LONGEST_SOCKET_NAME, SOCKET_PATH_BYTES_MAX, DataPaths
 from csms.pki.settings import PkiSettings
+from csms.planner.settings import PlannerSettings
 from csms.simulator.settings import SimulatorSettings
 from domain.errors import ConfigError
 from protocol.reading import ReadingLimits
@@ -80,6 +82,8 @@ class Config(BaseModel):
     charger: ChargerSettings = _section(ChargerSettings)
     sites: SiteSettings = _section(SiteSettings)
     site_control: ControlSettings = _section(ControlSettings)
+    planner: PlannerSettings = _section(PlannerSettings)
+    plan: PlanSettings = _section(PlanSettings)
     reading: ReadingLimits = _section(ReadingLimits)
     journal: JournalSettings = _section(JournalSettings)
     relational: RelationalSettings = _section(RelationalSettings)

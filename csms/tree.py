@@ -7,6 +7,7 @@ talking to chargers first, then what reads their journals catches up, the REST i
 from collections.abc import Sequence
 
 from csms.config import Config
+from csms.planner.process import check_extra
 from csms.settings import ProcessSettings
 from supervisor.child import Child
 
@@ -31,8 +32,13 @@ def node_tree(config: Config, secret: bytes) -> Sequence[Child]:
     Args:
         config: the whole one.
         secret: the installation's 32 bytes.
+
+    Raises:
+        ConfigError: the planner is switched on and its extra is missing.
     """
     gateways = gateway_names(config)
+    if config.planner.enabled:
+        check_extra()
     settings = ProcessSettings(config, secret, gateways)
     return (
         *(
@@ -57,6 +63,20 @@ def node_tree(config: Config, secret: bytes) -> Sequence[Child]:
             hang_s=15.0,
             start_s=60.0,
             settings=settings,
+        ),
+        *(
+            [
+                Child(
+                    "planner",
+                    "csms.planner.process:run",
+                    stage=1,
+                    shutdown_s=config.plan.solve_s_max + 5.0,
+                    hang_s=config.plan.solve_s_max + 10.0,
+                    settings=settings,
+                )
+            ]
+            if config.planner.enabled
+            else []
         ),
         Child(
             "api", "csms.api.process:run", stage=2, shutdown_s=10.0, hang_s=10.0, settings=settings

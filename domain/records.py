@@ -89,6 +89,8 @@ class SiteRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A list of `domain.site.CapacityLimit`."""
     revision: int = 0
     deleted: bool = False
+    signals: str = "[]"
+    """A list of `domain.site.SiteSignal`."""
 
 
 class Changes(msgspec.Struct, frozen=True, array_like=True, gc=False):

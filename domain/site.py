@@ -118,6 +118,19 @@ class CapacityLimit(
     priority count, so that a source can lift what it has said before."""
 
 
+class SiteSignal(
+    msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
+    """What energy costs for some time, in money and CO2. For the plan only."""
+
+    from_us: int
+    until_us: int
+    """At this instant it no longer holds."""
+    price_per_kwh: float = 0.0
+    """In any one currency; may be negative."""
+    co2_kg_per_kwh: float = 0.0
+
+
 class CircuitLoad(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """What unmanaged loads below a circuit draw, measured; negative: a source such as PV."""
 

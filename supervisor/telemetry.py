@@ -114,6 +114,13 @@ METRICS: tuple[Row, ...] = (
         ("site",),
         "EVSEs that reject, ignore or do not answer limits: set aside what they may draw.",
     ),
+    Row(
+        "csms_plans_total",
+        Kind.COUNTER,
+        ("outcome",),
+        "Looks of the planner at a site: planned, nothing_to_plan or failed.",
+    ),
+    Row("csms_plan_seconds", Kind.HISTOGRAM, (), "Making and solving one plan.", LATENCY_S),
     Row("csms_quirks_total", Kind.COUNTER, ("quirk",), "Known oddities that were put right."),
     Row(
         "csms_unmatched_answers_total",

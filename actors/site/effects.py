@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from domain.site import Allocation
+from domain.site import Allocation, CircuitLoad, Demand
 
 
 class Scope(StrEnum):
@@ -69,6 +69,10 @@ class Shared(msgspec.Struct, frozen=True, gc=False):
     at_us: int
     held: dict[str, Held]
     """By the id of the place."""
+    demands: tuple[Demand, ...] = ()
+    """What cars are believed to want, of those that are shared out to."""
+    loads: tuple[CircuitLoad, ...] = ()
+    """The newest measurement of what nobody manages."""
 
 
 class Doubted(msgspec.Struct, frozen=True, gc=False):

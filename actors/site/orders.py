@@ -7,6 +7,8 @@ orders, those that have waited longest first.
 import math
 from collections.abc import Mapping
 
+from msgspec.structs import replace
+
 from actors.site.allocation import allocate, turns_after
 from actors.site.ceilings import (
     ceiling_a,
@@ -46,8 +48,9 @@ def share(state: SiteState, tree: Tree, now_us: int) -> list[Effect]:
             spots[name].turn = turn
     effects: list[Effect] = _orders(state, tree, bare, allocation, demands, now_us)
     held = {name: _held(spot) for name, spot in spots.items()}
-    if state.shared is None or (state.shared.allocation, state.shared.held) != (allocation, held):
-        state.shared = Shared(allocation, now_us, held)
+    shared = Shared(allocation, now_us, held, tuple(demands.values()), loads)
+    if state.shared is None or replace(state.shared, at_us=now_us) != shared:
+        state.shared = shared
         # First: what may hold is written down before it is sent.
         effects.insert(0, state.shared)
     return effects + wake(state, now_us)

@@ -39,6 +39,7 @@ class Backplane:
         gateways: their names.
         settings: deadlines.
         links: limits of the links.
+        others: further processes that tell metrics, such as the planner.
     """
 
     def __init__(
@@ -47,11 +48,12 @@ class Backplane:
         gateways: Sequence[str],
         settings: ApiSettings,
         links: LinkSettings | None = None,
+        others: Sequence[str] = (),
     ) -> None:
         self._settings = settings
         self._links = {
             name: LinkClient(run_dir / f"{name}.sock", {}, links)
-            for name in (*gateways, "ledger", "warehouse")
+            for name in (*gateways, "ledger", "warehouse", *others)
         }
         self._gateways = {name: self._links[name] for name in gateways}
         self._stack = AsyncExitStack()

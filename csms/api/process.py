@@ -28,7 +28,8 @@ async def run(ctx: ProcessContext) -> None:
     node: ProcessSettings = ctx.settings
     config = node.config
     engine = open_engine(config.database_url, config.relational)
-    backplane = Backplane(ctx.run_dir, node.gateways, config.api, config.links)
+    others = ("planner",) if config.planner.enabled else ()
+    backplane = Backplane(ctx.run_dir, node.gateways, config.api, config.links, others)
     listen = ctx.sockets["chargers"].getsockname() if "chargers" in ctx.sockets else None
     host, port = listen[:2] if listen else (config.listen.host, config.listen.port)
     try:

@@ -6,6 +6,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Request, Response
 
 from actors.site.messages import LoadMeasured, WishSet
+from actors.site.plan.signals import signal_problems
 from actors.site.tree import Problem as NodeProblem
 from actors.site.tree import SiteModelWrong, compile_tree
 from csms.api.auth import Principal, Role, needs, principal_of
@@ -13,7 +14,7 @@ from csms.api.problems import Problem
 from csms.api.responses import problems
 from csms.api.services import services_of
 from csms.api.tenancy import check_tenant
-from domain.site import CapacityLimit, CircuitLoad, PerPhase, Site
+from domain.site import CapacityLimit, CircuitLoad, PerPhase, Site, SiteSignal
 
 router = APIRouter(prefix="/api/v1/sites/{site}", tags=["sites"])
 
@@ -207,6 +208,39 @@ async def get_capacity(request: Request, site: str) -> list[Any]:
     await _own_site(request, site)
     record = await services_of(request).registry.site_models.get(site)
     return list(msgspec.json.decode(record.schedule))
+
+
+@router.put(
+    "/signals",
+    responses=problems(404, 413, 422),
+    summary="What energy costs over time",
+    openapi_extra=_body(
+        list[SiteSignal],
+        [{"from_us": 0, "until_us": 3_600_000_000, "price_per_kwh": 0.31, "co2_kg_per_kwh": 0.38}],
+    ),
+)
+async def put_signals(request: Request, site: str, principal: Operator) -> dict[str, Any]:
+    """Replace prices and CO2 of a site's energy. Only the plan looks at them."""
+    del principal
+    services = services_of(request)
+    tenant = await _own_site(request, site)
+    await services.registry.site_models.get(site)
+    signals: list[SiteSignal] = await _read(request, list[SiteSignal])
+    wrong = tuple(NodeProblem(one.where, one.what) for one in signal_problems(signals))
+    if wrong:
+        raise _wrong(wrong)
+    text = msgspec.json.encode(signals).decode()
+    stored = await services.registry.site_models.put_signals(site, tenant, text)
+    known = await services.backplane.sync()
+    return {"site": site, "revision": stored.revision, "pending": not known}
+
+
+@router.get("/signals", responses=problems(404), summary="What energy costs over time")
+async def get_signals(request: Request, site: str) -> list[Any]:
+    """Return prices and CO2 as they were set."""
+    await _own_site(request, site)
+    record = await services_of(request).registry.site_models.get(site)
+    return list(msgspec.json.decode(record.signals))
 
 
 @router.post(

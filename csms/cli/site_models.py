@@ -7,11 +7,12 @@ from typing import Annotated
 import msgspec
 import typer
 
+from actors.site.plan.signals import read_csv
 from actors.site.tree import SiteModelWrong, compile_tree
 from csms.cli.options import ConfigOption, DataOption
 from csms.cli.show import facts
 from csms.cli.store import with_registry
-from domain.errors import ConfigError, NotFound
+from domain.errors import ConfigError, InvalidInput, NotFound
 from domain.records import SiteRecord
 from domain.site import Site
 from storage.relational.registry import Registry
@@ -42,6 +43,33 @@ def apply_model(
             ("places", str(len(model.places))),
         ]
     )
+
+
+def set_signals(
+    site: Annotated[str, typer.Argument(metavar="ID")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="CSV: from, until (ISO 8601), price_per_kwh, co2_kg_per_kwh."),
+    ],
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Set what a site's energy costs over time, for the plan; replaces what was set before."""
+    try:
+        with file.open(newline="") as lines:
+            signals = read_csv(lines)
+    except OSError as error:
+        raise ConfigError([f"{file}: {error.strerror}"]) from error
+    except InvalidInput as error:
+        raise ConfigError([f"{file}: {error}"]) from error
+    text = msgspec.json.encode(signals).decode()
+
+    async def put(registry: Registry) -> SiteRecord:
+        record = await registry.site_models.get(site)
+        return await registry.site_models.put_signals(site, record.tenant, text)
+
+    with_registry(data, config, put, writes=True)
+    facts([("site", site), ("signals", str(len(signals)))])
 
 
 def show_model(

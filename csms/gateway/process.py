@@ -93,6 +93,7 @@ class GatewayProcess:
                 "site": lambda _link, body: self._gateway.sites.heard(body),
                 "limit": lambda _link, body: self._gateway.sites.limit(body),
                 "shares": lambda _link, body: self._gateway.sites.shares(body),
+                "wants": lambda _link, body: self._gateway.sites.wants(body),
                 "reload_certificates": self._reload_certificates,
             },
             config.links,

@@ -445,6 +445,22 @@ class Sites:
         shown = self.shown.get(str(body["site"]))
         return {"json": msgspec.json.encode(shown) if shown is not None else b""}
 
+    def wants(self, body: object) -> dict[str, bytes]:
+        """Return what a site's cars want and its loads, for the plan; empty: owned elsewhere."""
+        assert isinstance(body, dict)
+        shown = self.shown.get(str(body["site"]))
+        if shown is None:
+            return {"demands": b"", "loads": b"", "reserved": b""}
+        shared = {demand.place for demand in shown.demands}
+        reserved = {
+            place: held.ceiling_a for place, held in shown.held.items() if place not in shared
+        }
+        return {
+            "demands": _encode(shown.demands),
+            "loads": _encode(shown.loads),
+            "reserved": _encode(reserved),
+        }
+
     # limits on their way to a charger of here
 
     def limit(self, body: object) -> None:

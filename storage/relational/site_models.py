@@ -43,6 +43,10 @@ class SiteModels:
         """Set the whole schedule; the model stays."""
         return await self._put(site, tenant, {"schedule": schedule})
 
+    async def put_signals(self, site: str, tenant: str, signals: str) -> SiteRecord:
+        """Set what energy costs over time, instead of what was said before."""
+        return await self._put(site, tenant, {"signals": signals})
+
     async def delete(self, site: str) -> None:
         """Share the site's power out no longer.
 
@@ -60,6 +64,7 @@ class SiteModels:
                 "tenant": tenant,
                 "model": old.model if old is not None else "",
                 "schedule": old.schedule if old is not None else "[]",
+                "signals": old.signals if old is not None else "[]",
                 "deleted": old.deleted if old is not None else False,
             } | changes
             (row["revision"],) = await revisions.take(connection, revisions.REVISION, 1)
@@ -73,7 +78,13 @@ class SiteModels:
 def site_record(row: Row[Any]) -> SiteRecord:
     """Return the record of a row."""
     return SiteRecord(
-        row.id, row.tenant, row.model, row.schedule or "[]", row.revision, row.deleted
+        row.id,
+        row.tenant,
+        row.model,
+        row.schedule or "[]",
+        row.revision,
+        row.deleted,
+        row.signals or "[]",
     )
 
 

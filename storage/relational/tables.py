@@ -75,6 +75,7 @@ site_models = Table(
     _text("tenant"),
     _text("model"),  # JSON of a domain.site.Site; empty: its power is not shared out
     _text("schedule"),  # JSON list of domain.site.CapacityLimit
+    _text("signals"),  # JSON list of domain.site.SiteSignal
     _int("revision", index=True),
     _flag("deleted"),
 )

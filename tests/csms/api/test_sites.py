@@ -87,3 +87,12 @@ async def test_other_tenants_and_lesser_roles_see_and_change_nothing(api: Api) -
     for path in ("model", "capacity", "limits"):
         assert (await api.ask("GET", f"{PATH}/{path}", role="other"))[0] == 404
     assert (await api.ask("PUT", f"{PATH}/capacity/grid", [], role="viewer"))[0] == 403
+
+
+async def test_prices_are_set_and_shown_and_wrong_ones_named(api: Api) -> None:
+    await site_with_model(api)
+    signal = {"from_us": 0, "until_us": 3_600_000_000, "price_per_kwh": 0.3}
+    assert (await api.ask("PUT", f"{PATH}/signals", [signal], role="operator"))[0] == 200
+    assert await api.get(f"{PATH}/signals", role="viewer") == [signal]
+    status, problem = await api.ask("PUT", f"{PATH}/signals", [signal | {"until_us": 0}])
+    assert (status, problem["errors"][0]["field"]) == (422, "0.until_us")
