@@ -6,12 +6,17 @@ REST interface while the demo runs.
 
 from dataclasses import dataclass
 
+import msgspec
+
 from csms.config import Config
 from csms.prepare import prepare_data
 from csms.simulator.charger import Identity
 from csms.simulator.driver import Member
 from csms.simulator.process import SimulatorProcess
+from domain.ids import DEFAULT_TENANT
 from domain.records import ChargerRecord, TokenRecord
+from domain.site import Circuit, CircuitKind, EvsePlace
+from domain.site import Site as SiteModel
 from storage.relational import credentials
 from storage.relational.engine import open_engine
 from storage.relational.registry import Registry, Site
@@ -25,6 +30,8 @@ SITES = (
 )
 """Id, name, watts for all chargers."""
 MODELS = (("Csms", "Wallbox 22"), ("Csms", "Duo 22"), ("Csms", "Column 22"))
+ROW_A = 125.0
+"""Of the fuse of each row of chargers."""
 TOKENS = 30
 SEED = 2026
 PACE = {"arrival_s_mean": 25.0, "session_s_mean": 120.0, "meter_interval_s": 5.0}
@@ -65,6 +72,11 @@ async def prepare_demo(config: Config, count: int) -> Demo:
             kept = credentials.keep_generated(passwords[identity])
             records.append(ChargerRecord(identity, site=site, credential=kept))
         await registry.import_chargers(records)
+        for identity, _, power_w_max in SITES:
+            model = _model(identity, power_w_max, [r.id for r in records if r.site == identity])
+            await registry.site_models.put_model(
+                identity, DEFAULT_TENANT, msgspec.json.encode(model).decode()
+            )
         tokens = tuple(f"DEMO{number:04d}" for number in range(TOKENS))
         await registry.import_tokens([TokenRecord(token, max_active=0) for token in tokens])
         _, key = await registry.create_api_key("demo", "admin")
@@ -78,6 +90,21 @@ async def prepare_demo(config: Config, count: int) -> Demo:
     settings = SimulatorProcess(members, tokens, pace, SEED)
     child = Child("simulator", "csms.simulator.process:run", stage=-1, settings=settings)
     return Demo(key, child, tuple(passwords))
+
+
+def _model(site: str, power_w_max: int, chargers: list[str]) -> SiteModel:
+    """Return how a site's chargers hang: two rows of them below what the contract allows."""
+    rows = ("row-a", "row-b")
+    circuits = (
+        Circuit("grid", limit_w=power_w_max, kind=CircuitKind.CONTRACT),
+        *(Circuit(row, parent="grid", limit_a=ROW_A) for row in rows),
+    )
+    places = tuple(
+        EvsePlace(f"{charger}/{evse}", charger, evse, rows[number % len(rows)])
+        for number, charger in enumerate(chargers)
+        for evse in (1, 2)
+    )
+    return SiteModel(site, circuits, places)
 
 
 def _identity(number: int, identity: str) -> Identity:

@@ -1,12 +1,13 @@
 #!/bin/sh
-# What the tests need beside Python: PostgreSQL's server and Node.js. Debian's packages are
-# installed when missing and when this user may; nothing else on the machine is touched.
+# What the tests need beside Python: PostgreSQL's server, Node.js and Chromium. Debian's packages
+# are installed when missing and when this user may; nothing else on the machine is touched.
 set -eu
 
 missing=""
 ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
 command -v node >/dev/null 2>&1 || missing="$missing nodejs"
 command -v npm >/dev/null 2>&1 || missing="$missing npm"
+command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 
 if [ -n "$missing" ]; then
     if ! command -v apt-get >/dev/null 2>&1 || [ "$(id -u)" != 0 ]; then
@@ -24,11 +25,13 @@ if [ -n "$missing" ]; then
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
 fi
 
-peers="$(dirname "$0")/interop/node"
-ready="$peers/node_modules/.ready"
 # The copy says which lock file was installed: another one is installed anew.
-if ! cmp -s "$peers/package-lock.json" "$ready"; then
-    echo "Installing the third-party charger of tests/interop"
-    (cd "$peers" && npm ci --silent --no-audit --no-fund --ignore-scripts)
-    cp "$peers/package-lock.json" "$ready"
-fi
+for folder in interop/node csms/dashboard/node; do
+    folder="$(dirname "$0")/$folder"
+    ready="$folder/node_modules/.ready"
+    if ! cmp -s "$folder/package-lock.json" "$ready"; then
+        echo "Installing the packages of $folder"
+        (cd "$folder" && npm ci --silent --no-audit --no-fund --ignore-scripts)
+        cp "$folder/package-lock.json" "$ready"
+    fi
+done

@@ -8,13 +8,25 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from csms.api import calls, chargers, health, hot, metrics, sites, tokens
+from csms.api import (
+    calls,
+    chargers,
+    health,
+    hot,
+    metrics,
+    overview,
+    series,
+    sites,
+    tokens,
+    transactions,
+)
 from csms.api.auth import AuthenticationMiddleware, Authenticator
 from csms.api.docs import docs_page
 from csms.api.limits import LimitsMiddleware
 from csms.api.problems import HANDLERS
 from csms.api.responses import PROBLEM_SCHEMA
 from csms.api.services import Services
+from csms.dashboard import app as dashboard
 
 TITLE = "csms"
 VERSION = "1"
@@ -37,11 +49,20 @@ def build_app(services: Services) -> FastAPI:
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.state.services = services
-    for router in (chargers.router, calls.router, tokens.router, sites.router):
+    for router in (
+        chargers.router,
+        calls.router,
+        tokens.router,
+        sites.router,
+        transactions.router,
+        overview.router,
+    ):
         app.include_router(router)
     app.router.routes += [
         *hot.routes(),
+        *series.routes(),
         *health.routes(),
+        *dashboard.routes(),
         Route("/metrics", metrics.page, methods=["GET"]),
         Route("/api/openapi.json", _openapi, methods=["GET"]),
         Route("/api/docs", _docs, methods=["GET"]),
@@ -51,6 +72,7 @@ def build_app(services: Services) -> FastAPI:
     )
     # The last one added is the outermost.
     app.add_middleware(AuthenticationMiddleware, authenticator=authenticator)
+    app.add_middleware(dashboard.PagesMiddleware)
     app.add_middleware(LimitsMiddleware, body_bytes_max=services.settings.body_bytes_max)
     return app
 
@@ -62,7 +84,8 @@ def openapi(app: FastAPI) -> dict[str, Any]:
             title=TITLE, version=VERSION, description=DESCRIPTION, routes=app.routes
         )
         page_items_max = app.state.services.settings.page_items_max
-        for path, item in hot.openapi_paths(page_items_max).items():
+        plain = hot.openapi_paths(page_items_max) | series.openapi_paths()
+        for path, item in plain.items():
             document["paths"][path] = {**item, **document["paths"].get(path, {})}
         components = document.setdefault("components", {})
         schemas = components.setdefault("schemas", {})

@@ -217,6 +217,7 @@ def _say_demo(config: Config, places: Any, prepared: Any) -> None:  # noqa: ANN4
     _say(
         [
             f"chargers  {places.chargers}" + "{id}   " + f"({len(prepared.chargers)} simulated)",
+            f"page      {places.api}/    sign in with the key",
             f"api       {places.api}/api/v1    what it can do: {places.api}/api/docs",
             f"data      {config.data}",
             f"key       {prepared.key}",

@@ -1,0 +1,36 @@
+"""`GET /api/v1/overview`: the numbers of the first page."""
+
+from fastapi import APIRouter, Request
+from pydantic import BaseModel, Field
+
+from csms.api.auth import principal_of
+from csms.api.responses import problems
+from csms.api.services import services_of
+from csms.api.tenancy import tenant_filter
+from storage.relational import overview as reads
+
+router = APIRouter(prefix="/api/v1", tags=["overview"])
+
+US_PER_DAY = 86_400_000_000
+
+
+class Overview(BaseModel):
+    """Numbers of the installation, or of one tenant. A day begins at midnight UTC."""
+
+    chargers: int
+    connected: int = Field(description="As the database has it: seconds behind at most.")
+    statuses: dict[str, int] = Field(description="Connectors by the status that they reported.")
+    transactions_open: int
+    sessions_today: int = Field(description="Transactions that began today.")
+    energy_today_wh: int = Field(description="Of transactions that ended today.")
+    refusals_today: int = Field(description="0 for keys of a tenant: nobody's connections.")
+
+
+@router.get("/overview", responses=problems(), summary="How it goes, in numbers")
+async def get_overview(request: Request) -> Overview:
+    """Return the numbers of the first page."""
+    services = services_of(request)
+    now_us = services.clock.now_us()
+    tenant = tenant_filter(principal_of(request))
+    found = await reads.overview(services.engine, now_us - now_us % US_PER_DAY, tenant)
+    return Overview.model_validate(found)

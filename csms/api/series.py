@@ -1,0 +1,195 @@
+"""`/api/v1/power` and `/api/v1/series`: meter values out of ClickHouse, now and over time.
+
+Text from outside gets into a statement only as a quoted literal or a number.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from csms.api.auth import principal_of
+from csms.api.messages import literal
+from csms.api.query import INSTANT, INTEGER, TEXT, Parameter, read_query
+from csms.api.responses import problems
+from csms.api.services import services_of
+from csms.api.tenancy import tenant_filter
+from domain.errors import InvalidInput
+
+POWER = "Power.Active.Import"
+POWER_AGE_S = 300
+"""A value of power that is older says nothing of now."""
+HOLD_S = 90
+"""How long a value counts in a sum when no later one comes; most chargers report each minute."""
+POINTS_MAX = 2_000
+"""Of all series of an answer together; a step is chosen that keeps below."""
+POINTS_WANTED = 400
+CONNECTORS_MAX = 100_000
+SERIES_SPAN_S = 3_600
+"""Looked back when `from` is not said."""
+US_PER_S = 1_000_000
+MEASURAND = re.compile(r"[A-Za-z0-9.]{1,60}")
+
+_json = msgspec.json.Encoder()
+
+POWER_PARAMETERS = (
+    Parameter("site", TEXT, "Only of this site."),
+    Parameter("charger", TEXT, "Only of this charger."),
+)
+SERIES_PARAMETERS = (
+    Parameter("charger", TEXT, "Of this charger, one series a connector."),
+    Parameter("site", TEXT, "Of this site: the sum over its connectors."),
+    Parameter("transaction", INTEGER, "Only samples of this transaction."),
+    Parameter("measurand", TEXT, f"As in OCPP; {POWER} when not said."),
+    Parameter("from", INSTANT, "Not before this instant; an hour ago when not said.", "since_us"),
+    Parameter("to", INSTANT, "Before this instant; now when not said.", "until_us"),
+)
+
+
+def power_query(filters: Mapping[str, Any]) -> str:
+    """Return the statement for the power that each connector reported last."""
+    return (
+        "SELECT site, charger, connector, value AS power_w,"  # noqa: S608 - literals only, see above
+        " toUnixTimestamp64Micro(ts) AS at_us FROM last_values"
+        f" WHERE measurand = {literal(POWER)} AND phase = '' AND location IN ('', 'Outlet')"
+        f" AND connector > 0 AND ts > now() - {POWER_AGE_S:d}{_where(filters)}"
+        f" ORDER BY site, charger, connector LIMIT {CONNECTORS_MAX:d}"
+    )
+
+
+def series_query(filters: Mapping[str, Any], step_s: int) -> str:
+    """Return the statement for values over time, averaged over steps of `step_s`.
+
+    A sum counts the last value of each connector for HOLD_S, because connectors report at moments
+    of their own: else it would leave out all those that said nothing in just that step.
+
+    Args:
+        filters: charger or site, measurand, since_us, until_us, transaction, tenant.
+        step_s: seconds.
+    """
+    where = _where({k: v for k, v in filters.items() if k in {"charger", "site", "tenant"}})
+    if "transaction" in filters:
+        where += f" AND transaction = {filters['transaction']:d}"
+    where = (
+        f"measurand = {literal(filters['measurand'])} AND phase = '' AND text = ''"
+        f" AND location IN ('', 'Outlet'){where}"
+        f" AND ts >= {_moment(filters['since_us'])} AND ts < {_moment(filters['until_us'])}"
+    )
+    begin = f"toUnixTimestamp(toStartOfInterval(ts, INTERVAL {step_s:d} SECOND))"
+    if "charger" in filters:
+        return (
+            f"SELECT connector, any(unit) AS unit, {begin} * {US_PER_S:d} AS at_us,"  # noqa: S608 - literals only, see above
+            f" avg(value) AS mean FROM samples WHERE {where}"
+            f" GROUP BY connector, at_us ORDER BY connector, at_us LIMIT {POINTS_MAX:d}"
+        )
+    steps = max(1, -(-HOLD_S // step_s))
+    # Connector 0 is the main meter: its connectors are counted already.
+    each = (
+        f"SELECT charger, connector, {begin} + later * {step_s:d} AS at_s,"  # noqa: S608
+        f" argMax(value, ts) AS last, any(unit) AS unit FROM samples"
+        f" ARRAY JOIN range({steps:d}) AS later WHERE connector > 0 AND {where}"
+        f" AND at_s * {US_PER_S:d} < {filters['until_us']:d} GROUP BY charger, connector, at_s"
+    )
+    return (
+        f"SELECT 0 AS connector, any(unit) AS unit, at_s * {US_PER_S:d} AS at_us,"  # noqa: S608
+        f" sum(last) AS total FROM ({each}) GROUP BY at_s ORDER BY at_s LIMIT {POINTS_MAX:d}"
+    )
+
+
+def _where(filters: Mapping[str, Any]) -> str:
+    return "".join(f" AND {name} = {literal(value)}" for name, value in filters.items())
+
+
+def _moment(at_us: int) -> str:
+    return f"fromUnixTimestamp64Milli(toInt64({at_us // 1_000:d}), 'UTC')"
+
+
+def step_for(span_us: int) -> int:
+    """Return seconds of a step, a round number, so that a span has about POINTS_WANTED of them."""
+    wanted = span_us / US_PER_S / POINTS_WANTED
+    steps = (1, 5, 10, 30, 60, 300, 900, 3_600, 21_600)
+    return next((step for step in steps if step >= wanted), 86_400)
+
+
+async def power(request: Request) -> Response:
+    """Return what each connector draws now, as it was last reported."""
+    filters = read_query(request, POWER_PARAMETERS) | _tenant(request)
+    found = await services_of(request).backplane.sql(power_query(filters), CONNECTORS_MAX)
+    items = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    total = sum(item["power_w"] for item in items)
+    return Response(_json.encode({"power_w": total, "items": items}), media_type="application/json")
+
+
+async def series(request: Request) -> Response:
+    """Return values over time: of each connector of a charger, or of a site or all as a sum."""
+    services = services_of(request)
+    filters = read_query(request, SERIES_PARAMETERS) | _tenant(request)
+    filters.setdefault("measurand", POWER)
+    if not MEASURAND.fullmatch(filters["measurand"]):
+        raise InvalidInput("measurand", "is no word of OCPP")
+    filters.setdefault("until_us", services.clock.now_us())
+    filters.setdefault("since_us", filters["until_us"] - SERIES_SPAN_S * US_PER_S)
+    span_us = filters["until_us"] - filters["since_us"]
+    if span_us <= 0:
+        raise InvalidInput("to", "must be later than from")
+    step_s = step_for(span_us)
+    found = await services.backplane.sql(series_query(filters, step_s), POINTS_MAX)
+    rows: dict[int, dict[str, Any]] = {}
+    for connector, unit, at_us, value in found.rows:
+        one = rows.setdefault(connector, {"connector": connector, "unit": unit, "points": []})
+        one["points"].append([at_us, value])
+    body = {
+        "measurand": filters["measurand"],
+        "step_s": step_s,
+        "series": list(rows.values()),
+    }
+    return Response(_json.encode(body), media_type="application/json")
+
+
+def _tenant(request: Request) -> dict[str, str]:
+    tenant = tenant_filter(principal_of(request))
+    return {} if tenant is None else {"tenant": tenant}
+
+
+ROUTES = (
+    ("/api/v1/power", power, POWER_PARAMETERS, "What every connector draws now"),
+    ("/api/v1/series", series, SERIES_PARAMETERS, "Meter values over time"),
+)
+
+
+def routes() -> list[Route]:
+    """Return the routes."""
+    return [Route(path, endpoint, methods=["GET"]) for path, endpoint, _, _ in ROUTES]
+
+
+def openapi_paths() -> dict[str, Any]:
+    """Return their entries of the OpenAPI document."""
+    return {
+        path: {
+            "get": {
+                "tags": ["meter values"],
+                "summary": summary,
+                "parameters": [
+                    {
+                        "name": parameter.name,
+                        "in": "query",
+                        "description": parameter.description,
+                        "schema": parameter.kind.schema,
+                    }
+                    for parameter in parameters
+                ],
+                "responses": {
+                    "200": {
+                        "description": "OK",
+                        "content": {"application/json": {"schema": {"type": "object"}}},
+                    },
+                    **{str(status): answer for status, answer in problems(422).items()},
+                },
+            }
+        }
+        for path, _, parameters, summary in ROUTES
+    }

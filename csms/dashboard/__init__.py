@@ -1,0 +1,1 @@
+"""The pages for operators: HTML from templates, over the REST interface and nothing else."""

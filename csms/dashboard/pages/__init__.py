@@ -1,0 +1,32 @@
+"""The pages: a row each."""
+
+from collections.abc import Sequence
+
+from csms.dashboard.pages import (
+    charger,
+    chargers,
+    commands,
+    messages,
+    overview,
+    refusals,
+    series,
+    sites,
+    system,
+    tokens,
+    transactions,
+)
+from csms.dashboard.pages.page import Page
+
+PAGES: Sequence[Page] = (
+    *overview.PAGES,
+    *chargers.PAGES,
+    *charger.PAGES,
+    *commands.PAGES,
+    *messages.PAGES,
+    *series.PAGES,
+    *sites.PAGES,
+    *transactions.PAGES,
+    *refusals.PAGES,
+    *tokens.PAGES,
+    *system.PAGES,
+)

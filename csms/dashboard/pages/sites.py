@@ -1,0 +1,111 @@
+"""Sites, and how power goes through one."""
+
+import asyncio
+from typing import Any
+
+from starlette.responses import Response
+
+from csms.dashboard.inner import Refused, path_of
+from csms.dashboard.pages.page import Page
+from csms.dashboard.view import View
+
+NOT_FOUND = 404
+ITEMS = 1_000
+
+
+async def listed(view: View) -> Response:
+    """Show all sites with what they draw."""
+    page = await view.api.get("/api/v1/sites", cursor=view.asked("cursor"), limit=100)
+    power = await view.api.look("/api/v1/power")
+    drawn: dict[str, float] = {}
+    for item in (power or {}).get("items", ()):
+        drawn[item["site"]] = drawn.get(item["site"], 0.0) + item["power_w"]
+    return view.render("sites.html", page=page, drawn=drawn)
+
+
+async def shown(view: View) -> Response:
+    """Show one site: its chargers, its circuits as a tree with their load, its limits."""
+    name = view.request.path_params["site"]
+    api = view.api
+    site = await _site(view, name)
+    chargers, power, model, limits, capacity = await asyncio.gather(
+        api.get("/api/v1/chargers", site=name, limit=ITEMS),
+        api.look("/api/v1/power", site=name),
+        api.look("/api/v1" + path_of("sites", name, "model")),
+        api.look("/api/v1" + path_of("sites", name, "limits")),
+        api.look("/api/v1" + path_of("sites", name, "capacity")),
+    )
+    drawn: dict[tuple[str, int], float] = {}
+    by_charger: dict[str, float] = {}
+    for item in (power or {}).get("items", ()):
+        drawn[item["charger"], item["connector"]] = item["power_w"]
+        by_charger[item["charger"]] = by_charger.get(item["charger"], 0.0) + item["power_w"]
+    return view.render(
+        "site.html",
+        site=site,
+        chargers=chargers["items"],
+        by_charger=by_charger,
+        power_w=None if power is None else power["power_w"],
+        tree=circuit_tree(model, limits or {}, drawn) if model else None,
+        capacity=capacity or [],
+        overloaded=(limits or {}).get("overloaded") or [],
+    )
+
+
+async def _site(view: View, name: str) -> dict[str, Any]:
+    page = await view.api.get("/api/v1/sites", limit=ITEMS)
+    while True:
+        for site in page["items"]:
+            if site["id"] == name:
+                return dict(site)
+        if not page["next"]:
+            answer = await view.api.ask("GET", "/api/v1" + path_of("sites", name, "capacity"))
+            raise Refused(answer._replace(status=NOT_FOUND))
+        page = await view.api.get("/api/v1/sites", cursor=page["next"], limit=ITEMS)
+
+
+def circuit_tree(
+    model: dict[str, Any], limits: dict[str, Any], drawn: dict[tuple[str, int], float]
+) -> dict[str, Any] | None:
+    """Return the root circuit with its `circuits`, `places` and the power of all below it.
+
+    Args:
+        model: a domain.site.Site as JSON.
+        limits: the answer of `/limits`.
+        drawn: watts by charger and connector.
+    """
+    shares = {row["place"]: row for row in limits.get("evses", ())}
+    headroom = limits.get("headroom_a", {})
+    nodes: dict[str, dict[str, Any]] = {
+        circuit["id"]: {
+            "id": circuit["id"],
+            "kind": circuit.get("kind", "circuit"),
+            "limit_a": circuit.get("limit_a"),
+            "limit_w": circuit.get("limit_w"),
+            "headroom_a": headroom.get(circuit["id"]),
+            "power_w": 0.0,
+            "circuits": [],
+            "places": [],
+        }
+        for circuit in model["circuits"]
+    }
+    parents = {circuit["id"]: circuit.get("parent", "") for circuit in model["circuits"]}
+    root = None
+    for name, parent in parents.items():
+        if parent in nodes:
+            nodes[parent]["circuits"].append(nodes[name])
+        else:
+            root = nodes[name]
+    for place in model.get("places", ()):
+        watts = drawn.get((place["charger"], place["evse"]))
+        share = (shares.get(place["id"]) or {}).get("share")
+        row = {"id": place["id"], "charger": place["charger"], "power_w": watts, "share": share}
+        nodes[place["circuit"]]["places"].append(row)
+        above = place["circuit"]
+        while above in nodes:
+            nodes[above]["power_w"] += watts or 0.0
+            above = parents[above]
+    return root
+
+
+PAGES = (Page("/sites", listed), Page("/sites/{site}", shown))

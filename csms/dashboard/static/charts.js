@@ -1,0 +1,85 @@
+// Series of meter values: <div class="chart" data-series="/api/v1/series?..." data-title="...">.
+const colours = ["--busy", "--good", "--warn", "--bad"];
+const shown = new WeakMap();
+
+const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+const scaled = (unit) => (unit === "W" || unit === "Wh" ? [1000, `k${unit}`] : [1, unit]);
+
+const table = (series) => {
+  const instants = [...new Set(series.flatMap((one) => one.points.map((point) => point[0])))].sort((a, b) => a - b);
+  const rows = series.map((one) => {
+    const values = new Map(one.points);
+    const [by] = scaled(one.unit);
+    return instants.map((at) => (values.has(at) ? values.get(at) / by : null));
+  });
+  return [instants.map((at) => at / 1e6), ...rows];
+};
+
+const draw = async (element) => {
+  const url = new URL(element.dataset.series, location.href);
+  if (element.dataset.span) url.searchParams.set("from", String(Date.now() * 1000 - Number(element.dataset.span) * 1e6));
+  if (element.clientWidth === 0) return;
+  const answer = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
+  if (!answer.ok || !element.isConnected) return;
+  const { series } = await answer.json();
+  const note = element.nextElementSibling;
+  if (note?.matches(".empty")) note.hidden = series.length > 0;
+  if (!series.length) return;
+  const data = table(series);
+  const old = shown.get(element);
+  if (old && old.series.length === data.length) {
+    old.setData(data);
+    return;
+  }
+  old?.destroy();
+  const [, unit] = scaled(series[0].unit);
+  const hours = [
+    [86400, "{YYYY}-{MM}-{DD}", null, null, null, null, null, null, 1],
+    [60, "{HH}:{mm}", "\n{YYYY}-{MM}-{DD}", null, "\n{YYYY}-{MM}-{DD}", null, null, null, 1],
+    [1, "{HH}:{mm}:{ss}", "\n{YYYY}-{MM}-{DD}", null, "\n{YYYY}-{MM}-{DD}", null, null, null, 1],
+  ];
+  const axis = { stroke: colour("--soft"), grid: { stroke: colour("--line") }, ticks: { stroke: colour("--line") } };
+  const plot = new window.uPlot({
+    width: element.clientWidth,
+    height: Number(element.dataset.height || 220),
+    scales: {
+      y: {
+        range: (_, low, high) => {
+          const room = Math.max(0.5, ((high ?? 1) - (low ?? 0)) * 0.08);
+          return element.dataset.free ? [(low ?? 0) - room, (high ?? 1) + room] : [Math.min(0, low ?? 0), Math.max(1, (high ?? 1) * 1.08)];
+        },
+      },
+    },
+    series: [
+      { label: element.dataset.time || "UTC" , value: "{YYYY}-{MM}-{DD} {HH}:{mm}:{ss}" },
+      ...series.map((one, number) => ({
+        label: `${element.dataset.title}${one.connector ? ` ${one.connector}` : ""} (${unit})`,
+        stroke: colour(colours[number % colours.length]),
+        width: 2,
+        spanGaps: true,
+        value: (_, value) => (value === null || value === undefined ? "–" : value.toFixed(2)),
+      })),
+    ],
+    axes: [{ ...axis, values: hours, space: 80 }, { ...axis, size: 60, values: (_, ticks) => ticks.map((tick) => `${tick} ${unit}`) }],
+  }, data, element);
+  shown.set(element, plot);
+};
+
+const refresh = (root) => {
+  for (const element of root.querySelectorAll("[data-series]")) draw(element).catch(() => {});
+};
+
+window.addEventListener("resize", () => {
+  for (const element of document.querySelectorAll("[data-series]")) {
+    shown.get(element)?.setSize({ width: element.clientWidth, height: Number(element.dataset.height || 220) });
+  }
+});
+setInterval(() => {
+  if (!document.hidden) {
+    for (const element of document.querySelectorAll("[data-series][data-every]")) draw(element).catch(() => {});
+  }
+}, 5000);
+document.addEventListener("htmx:load", (event) => refresh(event.detail.elt));
+
+

@@ -1,0 +1,157 @@
+"""What every page has: who looks, in which language, and how templates become answers."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, quote, urlencode
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from csms.api.auth import Principal, Role
+from csms.api.services import services_of
+from csms.dashboard import formats
+from csms.dashboard.inner import InnerApi
+from csms.dashboard.texts import LANGUAGES, Texts, choose, texts_of
+
+FOLDER = Path(__file__).parent
+BASE = "/ui"
+"""Where the pages are."""
+LANGUAGE_COOKIE = "csms_language"
+THEME_COOKIE = "csms_theme"
+FIELDS_MAX = 100
+"""Of a form; a body with more is answered with an error."""
+THEMES = ("auto", "light", "dark")
+
+
+class Entry(NamedTuple):
+    """A link of the navigation."""
+
+    name: str
+    """Key of its text, `nav.<name>`, and of its icon."""
+    path: str
+    role: Role = Role.viewer
+    """Whoever has less does not see it; REST refuses them all the same."""
+
+
+NAVIGATION: Sequence[Entry] = (
+    Entry("overview", "/"),
+    Entry("chargers", "/chargers"),
+    Entry("sites", "/sites"),
+    Entry("transactions", "/transactions"),
+    Entry("messages", "/messages"),
+    Entry("refusals", "/refusals"),
+    Entry("tokens", "/tokens"),
+    Entry("commands", "/commands"),
+    Entry("system", "/system"),
+)
+
+
+@cache
+def environment() -> Environment:
+    """Return the templates; every value is escaped, and an unknown name is an error."""
+    made = Environment(
+        loader=FileSystemLoader(FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        name: getattr(formats, name)
+        for name in (
+            "amperes", "clock", "duration", "energy", "iso", "latency", "power", "pretty",
+        )
+    }  # fmt: skip
+    made.filters["part"] = lambda text: quote(str(text), safe="")
+    made.globals |= {"base": BASE, "languages": LANGUAGES, "themes": THEMES, "query": _query}
+    return made
+
+
+def _query(**values: object) -> str:
+    """Return a query string; empty values are left out, `from_` stands for `from`."""
+    wanted = {k.rstrip("_"): v for k, v in values.items() if v is not None and v != ""}
+    return "?" + urlencode(wanted) if wanted else ""
+
+
+@dataclass(frozen=True)
+class View:
+    """One request of a page."""
+
+    request: Request
+    api: InnerApi
+    texts: Texts
+    principal: Principal | None
+
+    def asked(self, name: str) -> str:
+        """Return a parameter of the query, or empty."""
+        return self.request.query_params.get(name, "").strip()
+
+    def now_us(self) -> int:
+        """Return now."""
+        return services_of(self.request).clock.now_us()
+
+    def render(self, template: str, status: int = 200, **values: Any) -> Response:  # noqa: ANN401 - of templates
+        """Return a page. For htmx without what is around it: it takes a part only."""
+        request = self.request
+        theme = request.cookies.get(THEME_COOKIE, "")
+        context = {
+            "t": self.texts,
+            "principal": self.principal,
+            "role": self.principal.role if self.principal else 0,
+            "navigation": self._navigation(),
+            "here": request.url.path,
+            "url": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            "layout": "bare.html" if request.headers.get("hx-request") else "layout.html",
+            "theme": theme if theme in THEMES else "auto",
+            "csrf": csrf_of(request),
+            "now_us": self.now_us(),
+            "notice": "",
+        }
+        html = environment().get_template(template).render(context | values)
+        return HTMLResponse(html, status)
+
+    def problem(self, status: int, detail: str) -> Response:
+        """Return a page that says what is wrong."""
+        title = self.texts.known("problem", str(status))
+        return self.render("problem.html", status, title=title, detail=detail, code=status)
+
+    def _navigation(self) -> list[dict[str, Any]]:
+        if self.principal is None:
+            return []
+        path = self.request.url.path.removeprefix(BASE) or "/"
+        return [
+            {
+                "name": entry.name,
+                "href": BASE + entry.path,
+                "current": path == entry.path
+                or (entry.path != "/" and path.startswith(entry.path + "/")),
+            }
+            for entry in NAVIGATION
+            if self.principal.role >= entry.role
+        ]
+
+
+Handler = Callable[[View], Awaitable[Response]]
+
+
+async def form_of(request: Request) -> dict[str, str]:
+    """Return the fields of a form (application/x-www-form-urlencoded); the last one of a name."""
+    body = (await request.body()).decode("utf-8", "replace")
+    return dict(parse_qsl(body, keep_blank_values=True, max_num_fields=FIELDS_MAX))
+
+
+def csrf_of(request: Request) -> str:
+    """Return the token that writes of this session must carry; empty: it has none."""
+    return str(getattr(request.state, "csrf", ""))
+
+
+def view_of(request: Request) -> View:
+    """Return the view of a request; the principal is there when the middleware let it in."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE, "")
+    language = choose(chosen, request.headers.get("accept-language", ""))
+    principal = getattr(request.state, "principal", None)
+    return View(request, InnerApi(request.app, request), texts_of(language), principal)

@@ -1,0 +1,70 @@
+"""The numbers of the first page, of all or of one tenant."""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from storage.relational.engine import reading
+from storage.relational.tables import charger_states, chargers, connectors, refusals, transactions
+
+
+async def overview(engine: AsyncEngine, day_us: int, tenant: str | None = None) -> dict[str, Any]:
+    """Return the numbers of a day.
+
+    Args:
+        engine: the relational store.
+        day_us: when the day began.
+        tenant: whose; None: all. Refusals are nobody's: a tenant has none.
+
+    Raises:
+        Unavailable: the store is away.
+    """
+    living: ColumnElement[bool] = ~chargers.c.deleted
+    if tenant is not None:
+        living &= chargers.c.tenant == tenant
+    of_charger = transactions.join(chargers, chargers.c.id == transactions.c.charger)
+    source = transactions if tenant is None else of_charger
+    theirs: ColumnElement[bool] = true() if tenant is None else chargers.c.tenant == tenant
+    energy = transactions.c.meter_stop_wh - transactions.c.meter_start_wh
+    state = chargers.join(charger_states, charger_states.c.charger == chargers.c.id)
+    questions: dict[str, Select[Any]] = {
+        "chargers": select(func.count()).select_from(chargers).where(living),
+        "connected": select(func.count())
+        .select_from(state)
+        .where(living, charger_states.c.connected),
+        "transactions_open": select(func.count())
+        .select_from(source)
+        .where(theirs, transactions.c.state == "open"),
+        "sessions_today": select(func.count())
+        .select_from(source)
+        .where(theirs, transactions.c.started_us >= day_us),
+        "energy_today_wh": select(func.coalesce(func.sum(energy), 0))
+        .select_from(source)
+        .where(
+            theirs,
+            transactions.c.state == "ended",
+            transactions.c.started_us >= day_us - DAY_US,
+            transactions.c.ended_us >= day_us,
+        ),
+    }
+    if tenant is None:
+        questions["refusals_today"] = (
+            select(func.count()).select_from(refusals).where(refusals.c.received_us >= day_us)
+        )
+    by_status = (
+        select(connectors.c.status, func.count())
+        .join(chargers, chargers.c.id == connectors.c.charger)
+        .where(connectors.c.connector > 0, living)
+        .group_by(connectors.c.status)
+    )
+    found: dict[str, Any] = {"refusals_today": 0}
+    async with reading(engine) as connection:
+        for name, query in questions.items():
+            found[name] = int((await connection.execute(query)).scalar_one())
+        found["statuses"] = {row[0]: row[1] for row in await connection.execute(by_status)}
+    return found
+
+
+DAY_US = 86_400_000_000
+"""Transactions are looked up by their begin: longer ones than a day are not in today's energy."""

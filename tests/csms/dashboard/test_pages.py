@@ -1,0 +1,263 @@
+"""Every page in a real browser over a real node with simulated chargers."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.csms.dashboard.browser import Demo, Sight, chromium, running_demo, sight
+
+PAGES = (
+    "/ui/",
+    "/ui/chargers",
+    "/ui/chargers/HARBOUR-01",
+    "/ui/sites",
+    "/ui/sites/harbour",
+    "/ui/transactions",
+    "/ui/messages",
+    "/ui/refusals",
+    "/ui/tokens",
+    "/ui/commands",
+    "/ui/system",
+)
+LIVE_MS = 45_000
+SHOTS = os.environ.get("CSMS_TEST_SCREENSHOTS", "")
+"""A folder: then the pictures of the documentation are written there."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    with running_demo() as running:
+        yield running
+
+
+@pytest.fixture
+def seen(demo: Demo, browser: Browser) -> Iterator[Sight]:
+    with sight(browser, demo.url) as window:
+        window.sign_in(demo.key)
+        yield window
+        assert window.complaints == []
+
+
+def test_a_first_run_shows_live_data(seen: Sight):
+    page = seen.page
+    connected = page.locator("#numbers .tile", has_text="Connected").locator("b")
+    expect(connected).to_have_text("6", timeout=LIVE_MS)
+    power = page.locator("#numbers .tile", has_text="Power now").locator("b")
+    expect(power).to_have_text(re.compile(r"^[1-9][0-9.]* k?W$"), timeout=LIVE_MS)
+    expect(page.locator(".chart canvas")).to_have_count(1, timeout=LIVE_MS)
+    expect(page.locator("#sites tbody tr")).to_have_count(3)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_no_page_has_barriers_that_axe_knows(demo: Demo, browser: Browser, scheme: str):
+    with sight(browser, demo.url, color_scheme=scheme) as window:
+        window.sign_in(demo.key)
+        for path in PAGES:
+            window.go(path)
+            expect(window.page.locator("h1")).to_have_count(1)
+            assert window.violations() == [], path
+            assert window.complaints == [], path
+
+
+def test_pages_fit_a_phone(demo: Demo, browser: Browser):
+    with sight(browser, demo.url, viewport={"width": 360, "height": 740}) as window:
+        window.sign_in(demo.key)
+        for path in PAGES:
+            window.go(path)
+            assert window.page.evaluate("document.documentElement.scrollWidth") <= 360, path
+            window.page.click("[data-menu]")
+            expect(window.page.locator("nav.main")).to_be_visible()
+        assert window.violations() == []
+        assert window.complaints == []
+
+
+def test_the_sign_in_page_has_no_barriers_and_refuses_a_wrong_key(demo: Demo, browser: Browser):
+    with sight(browser, demo.url) as window:
+        window.go("/ui/messages?charger=X")
+        assert window.page.url.startswith(f"{demo.url}/ui/sign-in?next=")
+        assert window.violations() == []
+        assert window.complaints == []
+        window.page.fill("input[name=key]", "csms_wrong")
+        window.page.click("main form button")
+        expect(window.page.locator("[role=alert]")).to_be_visible()
+        window.page.fill("input[name=key]", demo.key)
+        window.page.click("main form button")
+        assert window.page.url == f"{demo.url}/ui/messages?charger=X"
+
+
+def test_a_keyboard_gets_past_the_navigation_and_through_the_log(seen: Sight):
+    seen.go("/ui/messages")
+    page = seen.page
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#main"
+    summary = page.locator(".log summary").first
+    summary.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".log details").first).to_have_attribute("open", "")
+
+
+def test_german_is_a_whole_language(seen: Sight):
+    seen.page.select_option("select[name=language]", "de")
+    expect(seen.page.locator("h1")).to_have_text("Übersicht")
+    for path in PAGES:
+        seen.go(path)
+        assert seen.page.get_attribute("html", "lang") == "de"
+        assert "Message log" not in seen.text()
+
+
+def test_a_command_has_a_timeline_until_what_it_led_to(seen: Sight):
+    page = seen.page
+    seen.go("/ui/chargers/HARBOUR-01")
+    page.select_option("#preset", "TriggerMessage")
+    assert page.input_value("#action") == "TriggerMessage"
+    page.click("#commands form button.first")
+    expect(page.locator("#timeline li", has_text="Accepted")).to_be_visible(timeout=20_000)
+    expect(page.locator("#timeline li", has_text="The status was reported")).to_be_visible(
+        timeout=20_000
+    )
+    seen.go("/ui/commands?charger=HARBOUR-01")
+    expect(page.locator("td", has_text="TriggerMessage").first).to_be_visible()
+
+
+def test_a_command_that_cannot_be_sent_keeps_what_was_written(demo: Demo, browser: Browser):
+    with sight(browser, demo.url) as window:
+        window.sign_in(demo.key)
+        window.go("/ui/chargers/HARBOUR-01")
+        window.page.fill("#action", "Resett")
+        window.page.fill("#payload-1", '{"type": "Soft"}')
+        window.page.click("#commands form button.first")
+        expect(window.page.locator("[role=alert]")).to_contain_text("did you mean Reset?")
+        assert window.page.input_value("#payload-1") == '{"type": "Soft"}'
+        window.page.fill("#payload-1", "{")
+        window.page.click("#commands form button.first")
+        expect(window.page.locator("[role=alert]")).to_contain_text("is no JSON")
+
+
+def test_a_configuration_is_asked_of_the_charger_and_changed(seen: Sight):
+    page = seen.page
+    seen.go("/ui/chargers/HARBOUR-01/configuration")
+    row = page.locator("tr", has_text="HeartbeatInterval")
+    row.locator("input[name=value]").fill("123")
+    row.locator("button").click()
+    expect(page.locator("#timeline li", has_text="Accepted")).to_be_visible(timeout=20_000)
+    seen.go("/ui/chargers/HARBOUR-01/configuration")
+    assert row.locator("input[name=value]").input_value() == "123"
+
+
+def test_the_log_filters_shows_pairs_raw_and_links_to_one(seen: Sight):
+    page = seen.page
+    seen.go("/ui/messages?action=BootNotification&charger=HARBOUR-01")
+    rows = page.locator(".log details")
+    expect(rows).to_have_count(1)
+    rows.first.locator("summary").click()
+    pair = rows.first.locator(".pair")
+    expect(pair).to_contain_text("chargePointVendor")
+    expect(pair).to_contain_text("currentTime")
+    before = pair.locator("pre:visible").first.inner_text()
+    pair.locator("[data-raw]").click()
+    assert pair.locator("pre:visible").first.inner_text() != before
+    pair.get_by_role("link", name="Link to this").click()
+    expect(page.locator(".log details")).to_have_count(1)
+    expect(page.locator(".log b").first).to_have_text("BootNotification")
+
+
+def test_the_log_follows_what_happens_when_it_is_live(seen: Sight):
+    page = seen.page
+    seen.go("/ui/messages?direction=in")
+    first = page.locator(".log details").first.get_attribute("id")
+    page.check("[data-holds=log]")
+    expect(page.locator(".log details").first).not_to_have_attribute(
+        "id", first or "", timeout=30_000
+    )
+
+
+@pytest.mark.parametrize(("kind", "begin"), [("csv", "at_us,charger,"), ("", "{")])
+def test_the_log_is_downloaded(seen: Sight, kind: str, begin: str, tmp_path: Path):
+    seen.go("/ui/messages")
+    with seen.page.expect_download() as waiting:
+        seen.page.click(f"a[download][href*='{'format=csv' if kind else 'download'}']")
+    file = tmp_path / "file"
+    waiting.value.save_as(file)
+    assert file.read_text(encoding="utf-8").startswith(begin)
+
+
+def test_a_transaction_has_a_curve(seen: Sight):
+    page = seen.page
+    seen.go("/ui/transactions")
+    page.locator("#rows tbody a").first.click()
+    expect(page.locator("h1")).to_contain_text("Transaction")
+    expect(page.locator("#facts")).to_contain_text("Meter at start")
+
+
+def test_a_site_shows_its_circuits_with_limits_and_why(seen: Sight):
+    seen.go("/ui/sites/harbour")
+    expect(seen.page.locator("#tree .node").first).to_contain_text("grid")
+    expect(seen.page.locator("#tree")).to_contain_text("because of", timeout=LIVE_MS)
+
+
+def test_a_token_is_added_and_removed(demo: Demo, browser: Browser):
+    with sight(browser, demo.url) as window:
+        window.sign_in(demo.key)
+        page = window.page
+        window.go("/ui/tokens")
+        page.fill("input[name=id]", "<b>new")
+        page.click("form.filters button")
+        row = page.locator("tr", has=page.locator("input[value='<b>new' i]"))
+        expect(row).to_have_count(1)
+        page.remove_listener("dialog", window._dialog)
+        page.once("dialog", lambda dialog: dialog.accept())
+        row.locator("button").click()
+        expect(row).to_have_count(0)
+        assert window.complaints == []
+
+
+def test_unknown_things_are_told_in_a_page(seen: Sight):
+    for path in (
+        "/ui/chargers/NOBODY",
+        "/ui/sites/nowhere",
+        "/ui/transactions/x",
+        "/ui/commands/x",
+    ):
+        seen.go(path, 404)
+        assert "There is no such thing" in seen.text()
+        # The browser tells of the status of a page itself.
+        seen.complaints = [text for text in seen.complaints if "404" not in text]
+
+
+def test_the_policy_forbids_inline_scripts_and_other_origins(seen: Sight):
+    headers = seen.go("/ui/").headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert "http" not in policy
+    assert headers["x-content-type-options"] == "nosniff"
+    assert headers["cache-control"] == "no-store"
+
+
+@pytest.mark.skipif(not SHOTS, reason="set CSMS_TEST_SCREENSHOTS to a folder to write pictures")
+def test_pictures_for_the_documentation(demo: Demo, browser: Browser):
+    for name, path, scheme in (
+        ("overview", "/ui/", "light"),
+        ("charger", "/ui/chargers/HARBOUR-01", "light"),
+        ("site", "/ui/sites/harbour", "dark"),
+        ("messages", "/ui/messages", "light"),
+    ):
+        with sight(browser, demo.url, color_scheme=scheme) as window:
+            window.sign_in(demo.key)
+            window.go(path)
+            if name == "messages":
+                window.page.locator(".log summary").nth(2).click()
+            window.page.wait_for_timeout(1500)
+            window.page.screenshot(path=Path(SHOTS) / f"dashboard-{name}.png")
