@@ -21,6 +21,7 @@ class StoredBill(NamedTuple):
     number: int
     meter_start_wh: int | None
     meter_stop_wh: int | None
+    connector: int = 0
 
 
 @dataclass
@@ -45,6 +46,9 @@ class Account:
     bills: Row = field(default_factory=Row)
     """Transactions whose start was acknowledged."""
     wrong_bills: list[str] = field(default_factory=list)
+    renumbered: int = 0
+    """Bills that are stored under another number than the one that was acknowledged last: the same
+    start came twice, over a lost connection, and two numbers were given for it."""
     dropped: int = 0
     """Given up by chargers unsent: nobody was told, so it is no loss of the server."""
     asked: bool = False
@@ -64,6 +68,7 @@ class Account:
             "kinds": {name: vars(row) for name, row in sorted(self.kinds.items())},
             "bills": vars(self.bills),
             "wrong_bills": self.wrong_bills,
+            "renumbered": self.renumbered,
             "dropped": self.dropped,
         }
 
@@ -86,15 +91,20 @@ def settle(
         for action, tally in mine.messages.items():
             row = account.kinds.setdefault(action, Row(promised=action not in UNPROMISED))
             _add(row, tally, None if stored is None else stored.get((charger, action), 0))
-    known = None if bills is None else {(bill.charger, bill.number): bill for bill in bills}
+    told = None if bills is None else list(bills)
+    known = {(bill.charger, bill.number): bill for bill in told or ()}
+    alike = {(bill.charger, bill.connector, bill.meter_start_wh): bill for bill in told or ()}
     for charger, mine in books.items():
         for bill in mine.bills.values():
             account.bills.sent += 1
             account.bills.acknowledged += 1
-            if known is None:
+            if told is None:
                 continue
             account.bills.stored = account.bills.stored or 0
             found = known.get((charger, bill.number))
+            if found is None:
+                found = alike.get((charger, bill.connector, bill.meter_start_wh))
+                account.renumbered += found is not None
             if found is None:
                 account.bills.lost += 1
                 continue

@@ -76,7 +76,11 @@ def _bills(api: str, key: str, since_us: int) -> Iterator[StoredBill]:
             if row["start_received_us"] < since_us:
                 return  # newest first
             yield StoredBill(
-                row["charger"], row["number"], row["meter_start_wh"], row["meter_stop_wh"]
+                row["charger"],
+                row["number"],
+                row["meter_start_wh"],
+                row["meter_stop_wh"],
+                row["connector"],
             )
         cursor = page.get("next", "")
         if not cursor:

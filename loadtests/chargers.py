@@ -92,9 +92,14 @@ class OcppUser(User):
     def tell(self, happened: Input) -> None:
         """Let something happen to the charger, from another greenlet."""
         self._inbox.append(happened)
+        if self._waiting:
+            gevent.get_hub().loop.run_callback(self._wake)
+
+    def _wake(self) -> None:
+        """End the wait. Runs in the hub, as gevent's own timeouts do (kill() would tell Locust
+        that this user is gone)."""
         if self._waiting and self._greenlet is not None:
-            self._waiting = False
-            gevent.kill(self._greenlet, Woken(), block=False)
+            self._greenlet.throw(Woken())
 
     def run(self) -> None:
         """Live until Locust stops this user."""

@@ -5,6 +5,7 @@ Workers send gauges every second and their books when a test stops; the master p
 
 from __future__ import annotations
 
+import functools
 import heapq
 import logging
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gevent
-from locust import events
+from locust import argument_parser, events
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from csms.simulator.books import Books, from_json
@@ -245,6 +246,11 @@ def merge(mine: Books, theirs: Books) -> None:
             into[name] = into.get(name, 0) + times
     mine.bills.update(theirs.bills)
     mine.dropped += theirs.dropped
+
+
+# Locust's workers build the whole command line once for every option at every spawn message
+# (runners.py, "spawn"): seconds in which no charger is served. What it returns never changes.
+argument_parser.default_args_dict = functools.cache(argument_parser.default_args_dict)
 
 
 def stage_of(environment: Any) -> Stage:  # noqa: ANN401 - Locust's

@@ -50,3 +50,11 @@ def test_of_a_foreign_server_only_the_known_part_is_told() -> None:
     assert account.loss is None
     row = account.to_json()["kinds"]["MeterValues"]
     assert (row["sent"], row["acknowledged"], row["stored"]) == (10, 9, None)
+
+
+def test_a_start_that_came_twice_may_be_stored_under_its_first_number() -> None:
+    mine = {"C1": Books(bills={2: Bill(2, 1, 100, 200)})}
+    account = settle(mine, {}, [StoredBill("C1", 1, 100, 200, connector=1)])
+    assert account.loss == 0
+    assert account.renumbered == 1
+    assert settle(mine, {}, [StoredBill("C1", 1, 100, 0, connector=1)]).loss == 1

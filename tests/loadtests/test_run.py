@@ -17,6 +17,22 @@ from tests.csms.cli.test_serve import csms, node
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(150)]
 BUSY = "arrival_s_mean=1,session_s_mean=3,meter_interval_s=1,reconnect_s_max=2"
 ANYWHERE = ("--listen", "127.0.0.1:0", "--api", "127.0.0.1:0", "--accept-unknown", "127.0.0.0/8")
+LOAD = """
+from pathlib import Path
+from locust.util.load_locustfile import load_locustfile
+from loadtests.stage import Cue
+for path in sorted(Path("loadtests/stories").glob("[a-z]*.py")):
+    users, shapes = load_locustfile(str(path))
+    assert "Charger" in users, path
+    [story] = shapes
+    assert story.acts and all(act.seconds > 0 for act in story.acts), path
+    assert max(act.share or 0 for act in story.acts) == 1.0, path
+    for act in story.acts:
+        for cue in act.cues:
+            assert cue.name in {"leave", "faults", "calm", "restart", "firmware"}, path
+    assert users["Charger"].__doc__ and story.__doc__, path
+    print(path.stem)
+"""
 
 
 @pytest.fixture
@@ -73,12 +89,24 @@ async def test_a_run_is_judged_and_its_accounts_are_even(data: Path, tmp_path: P
         assert files["timeline"].read_text().count("\n") > 3
 
         verdict.write_text('[[threshold]]\ntype = "FLOW"\nname = "*"\np50_ms = 0.001\n')
-        story = ("-f", "loadtests/stories/ramp.py", "-u", "6", "--stretch", "0.003")
-        failed = await locust(*story, "--processes", "2", "--prefix", "R", *common)
+        story = ("-f", "loadtests/stories/reconnect_storm.py", "-u", "6", "--stretch", "0.03")
+        report = ("--summary", str(files["summary"]), "--prefix", "R")
+        failed = await locust(*story, *report, "--processes", "2", *common)
         assert failed.returncode == 1, failed.stderr[-3_000:]
         assert "verdict: FAILED" in failed.stderr
         assert "loss: 0" in failed.stderr
-        assert "FLOW" in failed.stderr
+        summary = json.loads(files["summary"].read_text())
+        connects = [row for row in summary["rows"] if row["type"] == "CONNECT"]
+        assert connects[0]["count"] >= 3 * 6  # two storms
+        assert summary["generator"]["processes"] == 2
+
+
+def test_every_story_names_chargers_and_acts_that_locust_can_load() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LOAD], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == {p.stem for p in Path("loadtests/stories").glob("[a-z]*.py")}
 
 
 async def test_a_server_that_is_not_there_fails_the_run() -> None:
