@@ -22,7 +22,7 @@ from typing import Any, TypeAlias
 from benchmarks.effort import FULL, QUICK, Effort
 from benchmarks.goals import Figures
 from benchmarks.machine import machine, now
-from benchmarks.macro import gateway, peer, recovery, scale, sites, warehouse
+from benchmarks.macro import capacity, gateway, peer, recovery, scale, sites, warehouse
 from benchmarks.report import Result, compared, markdown, put_between_marks, read, write
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +34,7 @@ SUITE: dict[str, Benchmark] = {
     "warehouse": warehouse.measure,
     "peer": peer.measure,
     "sites": sites.measure,
+    "capacity": capacity.measure,
     "scale": scale.measure,
 }
 """In the order in which they run.

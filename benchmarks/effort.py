@@ -23,6 +23,8 @@ class Effort:
     warehouse_entries: int = 150_000
     warehouse_log: bool = True
     settle_s: float = 2.0
+    capacity_sites: int = 50
+    capacity_s: float = 60.0
 
 
 FULL = Effort()
@@ -43,4 +45,6 @@ QUICK = Effort(
     warehouse_entries=10_000,
     warehouse_log=False,
     settle_s=0.5,
+    capacity_sites=3,
+    capacity_s=12.0,
 )

@@ -50,8 +50,10 @@ class Generator:
         prefix: of the chargers' identities.
     """
 
+    module = "benchmarks.generator"
+
     def __init__(self, port: int, host: str = "127.0.0.1", prefix: str = "BENCH") -> None:
-        command = [sys.executable, "-m", "benchmarks.generator", host, str(port), prefix]
+        command = [sys.executable, "-m", self.module, host, str(port), prefix]
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )

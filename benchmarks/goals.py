@@ -93,6 +93,19 @@ ROWS = (
     Row("sites", "ahead_50", "ahead of acnportal's best, 50 kW", "points", at_least=0, digits=2),
     Row("sites", "ahead_60", "ahead of acnportal's best, 60 kW", "points", at_least=0, digits=2),
     Row("sites", "allocate_ms", "CPU to share among 500 EVSEs", "ms", at_most=3, digits=1),
+    Row("capacity", "chargers", "cars that charge on sites that share power"),
+    Row(
+        "capacity",
+        "settled_s",
+        "half the capacity, until every phase of every site is below (-1: never)",
+        "s",
+        at_most=10,
+        digits=1,
+    ),
+    Row("capacity", "over_a", "most above a limit, otherwise", "A", at_most=1, digits=2),
+    Row("capacity", "cpu_pct", "CPU of the whole node", "%", digits=1),
+    Row("capacity", "orders_per_min", "SetChargingProfile", "/min"),
+    Row("capacity", "orders_each_per_min", "SetChargingProfile each charger", "/min", digits=2),
     Row("sites", "plan_s", "CPU to plan 200 EVSEs, 48 slots", "s", at_most=0.3, digits=2),
 )
 

@@ -4,6 +4,8 @@ The data directory is an ordinary one: `csms serve --data` on it works, and so d
 REST interface while the demo runs.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -15,11 +17,11 @@ from csms.simulator.driver import Member
 from csms.simulator.process import SimulatorProcess
 from domain.ids import DEFAULT_TENANT
 from domain.records import ChargerRecord, TokenRecord
-from domain.site import Circuit, CircuitKind, EvsePlace
-from domain.site import Site as SiteModel
+from domain.site import Circuit, CircuitKind, EvsePlace, Site
 from storage.relational import credentials
 from storage.relational.engine import open_engine
-from storage.relational.registry import Registry, Site
+from storage.relational.registry import Registry
+from storage.relational.registry import Site as SiteRow
 from supervisor.child import Child
 from supervisor.clock import Clock
 
@@ -30,8 +32,10 @@ SITES = (
 )
 """Id, name, watts for all chargers."""
 MODELS = (("Csms", "Wallbox 22"), ("Csms", "Duo 22"), ("Csms", "Column 22"))
-ROW_A = 125.0
-"""Of the fuse of each row of chargers."""
+ROWS = ("row-a", "row-b")
+EVSE_A, VOLTS = 32.0, 230.0
+MINIMUM_W = 22_080.0
+SHARE_PCT = 40
 TOKENS = 30
 SEED = 2026
 PACE = {"arrival_s_mean": 25.0, "session_s_mean": 120.0, "meter_interval_s": 5.0}
@@ -62,7 +66,7 @@ async def prepare_demo(config: Config, count: int) -> Demo:
         known = {site.id for site in await registry.list_sites()}
         for identity, name, power_w_max in SITES:
             if identity not in known:
-                await registry.create_site(Site(identity, name=name, power_w_max=power_w_max))
+                await registry.create_site(SiteRow(identity, name=name, power_w_max=power_w_max))
         passwords = {}
         records = []
         for number in range(count):
@@ -73,10 +77,10 @@ async def prepare_demo(config: Config, count: int) -> Demo:
             records.append(ChargerRecord(identity, site=site, credential=kept))
         await registry.import_chargers(records)
         for identity, _, power_w_max in SITES:
-            model = _model(identity, power_w_max, [r.id for r in records if r.site == identity])
-            await registry.site_models.put_model(
-                identity, DEFAULT_TENANT, msgspec.json.encode(model).decode()
-            )
+            here = [record.id for record in records if record.site == identity]
+            model = site_model(identity, power_w_max, here, config.simulator.connectors)
+            text = msgspec.json.encode(model).decode()
+            await registry.site_models.put_model(identity, DEFAULT_TENANT, text)
         tokens = tuple(f"DEMO{number:04d}" for number in range(TOKENS))
         await registry.import_tokens([TokenRecord(token, max_active=0) for token in tokens])
         _, key = await registry.create_api_key("demo", "admin")
@@ -92,19 +96,30 @@ async def prepare_demo(config: Config, count: int) -> Demo:
     return Demo(key, child, tuple(passwords))
 
 
-def _model(site: str, power_w_max: int, chargers: list[str]) -> SiteModel:
-    """Return how a site's chargers hang: two rows of them below what the contract allows."""
-    rows = ("row-a", "row-b")
-    circuits = (
-        Circuit("grid", limit_w=power_w_max, kind=CircuitKind.CONTRACT),
-        *(Circuit(row, parent="grid", limit_a=ROW_A) for row in rows),
-    )
+def site_model(site: str, power_w: float, chargers: Sequence[str], connectors: int) -> Site:
+    """Return how a site's chargers hang in it: a contract, two rows with fuses, rotated phases.
+
+    The contract allows SHARE_PCT of what all together could take, so that there is something to
+    share out; never more than `power_w`.
+    """
+    rated_w = len(chargers) * connectors * EVSE_A * 3 * VOLTS
+    limit_w = max(MINIMUM_W, min(power_w, rated_w * SHARE_PCT / 100))
+    row_a = max(EVSE_A, math.ceil(limit_w / 3 / VOLTS * 0.7))
+    rows = tuple(Circuit(row, "grid", limit_a=float(row_a)) for row in ROWS)
     places = tuple(
-        EvsePlace(f"{charger}/{evse}", charger, evse, rows[number % len(rows)])
+        EvsePlace(
+            f"{charger}/{evse}",
+            charger,
+            evse,
+            ROWS[number % len(ROWS)],
+            rotation=("RST", "STR", "TRS")[number % 3],
+            fallback_a=0.0,
+        )
         for number, charger in enumerate(chargers)
-        for evse in (1, 2)
+        for evse in range(1, connectors + 1)
     )
-    return SiteModel(site, circuits, places)
+    contract = Circuit("grid", limit_w=limit_w, kind=CircuitKind.CONTRACT)
+    return Site(site, (contract, *rows), places)
 
 
 def _identity(number: int, identity: str) -> Identity:

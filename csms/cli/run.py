@@ -226,6 +226,7 @@ def _say_demo(config: Config, places: Any, prepared: Any) -> None:  # noqa: ANN4
             f"  export KEY={prepared.key}",
             f"  curl -s {auth} '{places.api}/api/v1/chargers?limit=3'",
             f"  curl -s {auth} '{places.api}/api/v1/transactions?state=open'",
+            f"  curl -s {auth} '{places.api}/api/v1/sites/harbour/limits'",
             f"  curl -s {auth} '{places.api}/api/v1/messages?charger={first}&limit=5'",
             f"  curl -s {auth} -H 'Content-Type: application/json' -d '{body}' '{calls}'",
             f'  {_again()} sql --data {data} "{POWER_QUERY}"',

@@ -658,6 +658,7 @@ class SimulatedCharger:
             transaction.started_us,
             self.now_us,
             self.busy(),
+            vehicle.phases,
         )
         since_s = (self.now_us - transaction.started_us) / US_PER_S
         power_w = vehicle.power_w(connector.offered_w, since_s)

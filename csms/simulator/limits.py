@@ -33,8 +33,13 @@ class Installed(NamedTuple):
         return int(self.profile.get("stackLevel", 0))
 
 
-def limit_w(profile: Mapping[str, Any], started_us: int, now_us: int) -> float | None:
-    """Return the limit of a profile now in watts; None when it says nothing about now."""
+def limit_w(
+    profile: Mapping[str, Any], started_us: int, now_us: int, phases: int = len(PHASES)
+) -> float | None:
+    """Return the limit of a profile now in watts; None when it says nothing about now.
+
+    A limit in amperes is one of each phase: it leaves less to a car that uses fewer (7.13).
+    """
     if now_us < from_iso(str(profile.get("validFrom", "")), now_us):
         return None
     if now_us >= from_iso(str(profile.get("validTo", "")), now_us + 1):
@@ -61,7 +66,7 @@ def limit_w(profile: Mapping[str, Any], started_us: int, now_us: int) -> float |
     limit = float(current["limit"])
     if schedule.get("chargingRateUnit") == "W":
         return limit
-    return limit * VOLTAGE_V * int(current.get("numberPhases") or len(PHASES))
+    return limit * VOLTAGE_V * min(phases, int(current.get("numberPhases") or len(PHASES)))
 
 
 @dataclass
@@ -101,25 +106,34 @@ class Limits:
         ]
 
     def offered_w(
-        self, connector: int, rated_w: float, started_us: int, now_us: int, sharing: int = 1
+        self,
+        connector: int,
+        rated_w: float,
+        started_us: int,
+        now_us: int,
+        sharing: int = 1,
+        phases: int = len(PHASES),
     ) -> float:
-        """Return what a connector may offer, when `sharing` connectors are busy."""
-        offered_w = rated_w
-        own = self._strongest("TxProfile", connector, started_us, now_us)
+        """Return what a connector may offer to a car of so many phases.
+
+        `sharing`: how many connectors are busy. `rated_w` is of all phases.
+        """
+        offered_w = rated_w * phases / len(PHASES)
+        own = self._strongest("TxProfile", connector, started_us, now_us, phases)
         if own is None:
-            own = self._strongest("TxDefaultProfile", connector, started_us, now_us)
+            own = self._strongest("TxDefaultProfile", connector, started_us, now_us, phases)
         if own is not None:
             offered_w = min(offered_w, own)
-        whole = self._strongest("ChargePointMaxProfile", 0, started_us, now_us)
+        whole = self._strongest("ChargePointMaxProfile", 0, started_us, now_us, phases)
         if whole is not None:
             offered_w = min(offered_w, whole / max(1, sharing))
         return max(0.0, offered_w)
 
     def _strongest(
-        self, purpose: str, connector: int, started_us: int, now_us: int
+        self, purpose: str, connector: int, started_us: int, now_us: int, phases: int
     ) -> float | None:
         for row in sorted(self._of(purpose, connector), key=lambda row: -row.level):
-            limit = limit_w(row.profile, started_us, now_us)
+            limit = limit_w(row.profile, started_us, now_us, phases)
             if limit is not None:
                 return limit
         return None

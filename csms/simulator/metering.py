@@ -32,7 +32,7 @@ def _power(reading: Reading, _chance: Random) -> list[Row]:
 
 
 def _offered(reading: Reading, _chance: Random) -> list[Row]:
-    return [(f"{reading.offered_w / VOLTAGE_V / len(PHASES):.1f}", "A", "")]
+    return [(f"{reading.offered_w / VOLTAGE_V / reading.phases:.1f}", "A", "")]
 
 
 def _current(reading: Reading, chance: Random) -> list[Row]:

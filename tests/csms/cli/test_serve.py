@@ -143,6 +143,12 @@ async def test_the_demo_shows_charging_and_leaves_nothing_behind(tmp_path: Path)
                 if [row["presence"] for row in rows] == ["connected"] * 3:
                     break
                 await asyncio.sleep(0.2)
+            # Its power is shared out: chargers have been told their standing limit.
+            places: list[dict[str, object]] = []
+            while [row["standing_a"] for row in places] != [0.0, 0.0]:
+                async with session.get("/api/v1/sites/harbour/limits") as response:
+                    places = (await response.json())["evses"]
+                await asyncio.sleep(0.2)
         assert {row["site"] for row in rows} == {"harbour", "station", "depot"}
         process.send_signal(signal.SIGINT)
         assert await process.wait() == 0
