@@ -181,6 +181,8 @@ class Demand(msgspec.Struct, frozen=True, gc=False):
     """The most that the plan allows now. Below the minimum: paused by the plan."""
     turn: Turn | None = None
     """None: it was not there before."""
+    idle: bool = False
+    """It draws nothing: it gets its minimum, but only of what nobody else can use."""
 
 
 class BindingKind(StrEnum):

@@ -115,6 +115,8 @@ def _entrants(
         low = -(-round(place.min_a * MA_PER_A) // step) * step
         high, high_by = _high(place, demand, policy)
         high = math.floor(high * MA_PER_A + GRACE_MA) // step * step
+        if demand.idle and high > low:
+            high, high_by = low, BindingKind.CAR
         if high_by is BindingKind.CAR and demand.wanted_a > 0 and demand.plan_a * MA_PER_A >= low:
             high = max(low, high)
         power_w = high / MA_PER_A * path.phases * tree.site.voltage_v * _efficiency(place)

@@ -13,7 +13,7 @@ Laws:
 Answers may be lost, late or double: only the answer to the open order of an EVSE counts.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from actors.site.answers import answered, doubt, unanswered
 from actors.site.effects import Effect, Scope
@@ -44,7 +44,7 @@ from actors.site.tree import compile_tree
 from actors.site.wanted import WantedEvidence
 from domain.site import CircuitLoad, MeterOf
 
-__all__ = ["handle"]
+__all__ = ["handle", "handle_all"]
 
 
 def handle(state: SiteState, message: Message, now_us: int) -> list[Effect]:
@@ -53,11 +53,26 @@ def handle(state: SiteState, message: Message, now_us: int) -> list[Effect]:
     Raises:
         SiteModelWrong: of a SiteSet; the site is then as it was.
     """
-    effects = HANDLERS[type(message)](state, message, now_us)
+    return handle_all(state, (message,), now_us)
+
+
+def handle_all(state: SiteState, messages: Iterable[Message], now_us: int) -> list[Effect]:
+    """Return what several messages lead to that came at once: the site is shared out once.
+
+    Raises:
+        SiteModelWrong: of a SiteSet; what came before it counts, what comes after does not.
+    """
+    effects: list[Effect] = []
+    changed = False
+    for message in messages:
+        told = HANDLERS[type(message)](state, message, now_us)
+        if told is not None:
+            effects += told
+            changed = True
     if state.tree is None:
-        return effects or []
-    if effects is None or now_us < state.quiet_until_us:
-        return [*(effects or ()), *wake(state, now_us)]
+        return effects
+    if not changed or now_us < state.quiet_until_us:
+        return effects + wake(state, now_us)
     return effects + share(state, state.tree, now_us)
 
 

@@ -22,6 +22,7 @@ from actors.site.effects import Effect, Held, Scope, SetLimit, Shared, Wake
 from actors.site.limits import MA_PER_A, US_PER_S, LimitsNow, limits_now, take
 from actors.site.state import Order, SiteState, Spot
 from actors.site.tree import Path, Tree
+from actors.site.wanted import WantedEvidence
 from domain.site import NO_LIMIT, Allocation, Current, Demand, EvsePlace
 
 
@@ -58,6 +59,10 @@ def share(state: SiteState, tree: Tree, now_us: int) -> list[Effect]:
 
 def demand(state: SiteState, spot: Spot, now_us: int) -> Demand:
     """Return what the car at an EVSE is believed to want."""
+    turn, pause_us = spot.turn, state.settings.pause_s_max * US_PER_S
+    if turn is not None and not turn.running and now_us - turn.since_us >= pause_us:
+        # Paused for so long, it may want again: it gets the chance to show it.
+        spot.wanted = WantedEvidence()
     plan_a = NO_LIMIT
     if now_us < state.plan_until_us:
         plan_a = state.plan_a.get(spot.place.id, NO_LIMIT)
@@ -75,6 +80,7 @@ def demand(state: SiteState, spot: Spot, now_us: int) -> Demand:
         priority=spot.priority,
         plan_a=plan_a,
         turn=spot.turn,
+        idle=spot.wanted.is_idle(now_us, state.settings),
     )
 
 

@@ -89,3 +89,11 @@ class SiteSettings(BaseModel):
         description="How long a car must draw less than its limit before others get the rest: "
         "cars take seconds to a minute to follow.",
     )
+    idle_after_s: int = Field(
+        default=300,
+        ge=10,
+        le=86_400,
+        description="A car that draws nothing for so long though it may is full, or does not want:"
+        " it keeps its minimum only while nobody else can use it, and is asked again after"
+        " `pause_s_max`.",
+    )

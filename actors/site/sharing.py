@@ -14,7 +14,8 @@ minimum in the order of laxity, as long as there is room.
 What rounding has left over is given out step by step at the end, until no EVSE can have one step
 more. So what a full circuit wastes is less than one step. Who was paused before is let in only
 when `resume_margin_a` more than its minimum is free; who was paused for `pause_s_max` gets its
-minimum before all others of its class.
+minimum before all others of its class. Cars that draw nothing get their minimum last of all, of
+what is left over.
 """
 
 import math
@@ -82,7 +83,12 @@ def share_out(
     `room` is what is left of each row, and gets less.
     """
     margin = round(settings.resume_margin_a * MA_PER_A)
-    WAYS[policy](room, [*filter(_asks, entrants)], _Rules(policy, settings, margin, now_us))
+    rules = _Rules(policy, settings, margin, now_us)
+    asking = [*filter(_asks, entrants)]
+    WAYS[policy](room, [one for one in asking if not one.candidate.demand.idle], rules)
+    for one in asking:
+        if one.candidate.demand.idle:
+            _let_in(room, one, rules)
 
 
 def take_path(room: list[int], path: Path, taken: int) -> None:

@@ -1,6 +1,6 @@
 """How much a car would draw, learned from measurement, so that others get what it cannot use."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from actors.site.limits import US_PER_S
 from actors.site.settings import SiteSettings
@@ -14,10 +14,17 @@ class WantedEvidence:
     Attributes:
         wanted_a: for `Demand.wanted_a`.
         below_since_us: since when it draws clearly less than it may; 0: it does not.
+        nothing_since_us: since when it draws nothing though it may; 0: it draws.
     """
 
     wanted_a: float = NO_LIMIT
     below_since_us: int = 0
+    nothing_since_us: int = 0
+
+    def is_idle(self, now_us: int, settings: SiteSettings) -> bool:
+        """Return whether it has drawn nothing for so long that others come first."""
+        since_us = self.nothing_since_us
+        return since_us > 0 and now_us - since_us >= settings.idle_after_s * US_PER_S
 
 
 def observe_wanted(
@@ -42,10 +49,11 @@ def observe_wanted(
     margin = settings.wanted_margin_a
     if drawn_a > limit_a - margin / 2:
         return WantedEvidence()
+    nothing_us = 0 if drawn_a >= settings.draws_a else evidence.nothing_since_us or now_us
     if drawn_a > limit_a - margin:
-        return evidence
+        return replace(evidence, nothing_since_us=nothing_us)
     if not evidence.below_since_us:
-        return WantedEvidence(evidence.wanted_a, now_us)
+        return WantedEvidence(evidence.wanted_a, now_us, nothing_us)
     if now_us - evidence.below_since_us < settings.wanted_after_s * US_PER_S:
-        return evidence
-    return WantedEvidence(drawn_a + margin, evidence.below_since_us)
+        return replace(evidence, nothing_since_us=nothing_us)
+    return WantedEvidence(drawn_a + margin, evidence.below_since_us, nothing_us)

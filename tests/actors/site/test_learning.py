@@ -163,6 +163,37 @@ def test_who_is_paused_gets_its_turn() -> None:
     assert min(had_turns.values()) >= 45  # of 90 minutes; two thirds are a fair part
 
 
+def test_a_full_car_keeps_nobody_from_charging() -> None:
+    world = World(row(3, 13.0), seed=1)  # room for two of three minimums
+    world.truth["CP0/1"].car_a = 0.0
+    everybody_plugs(world)
+    world.live(1_200)
+    assert limits(world) == [0.0, 7.0, 6.0]
+
+
+def test_a_full_car_keeps_its_minimum_where_nobody_else_can_use_it() -> None:
+    world = World(row(2, 45.0), seed=1)
+    world.truth["CP0/1"].car_a = 0.0
+    everybody_plugs(world)
+    world.live(1_200)
+    assert limits(world) == [6.0, 32.0]
+
+
+def test_a_full_car_that_was_paused_is_asked_again() -> None:
+    world = World(row(3, 13.0), seed=1)
+    truth = world.truth["CP0/1"]
+    truth.car_a = 0.0
+    everybody_plugs(world)
+    world.live(1_200)
+    assert truth.allowed_a == 0
+    truth.car_a = 16.0  # it is to be warm when its driver comes
+    had_a = []
+    for _ in range(300):
+        world.live(20, every_s=20)
+        had_a.append(truth.drawn_a)
+    assert max(had_a) >= 6
+
+
 def test_the_plan_is_followed_while_it_is_fresh() -> None:
     world = World(row(2, 40.0), seed=1)
     everybody_plugs(world)
