@@ -11,7 +11,7 @@ import gevent
 from gevent import GreenletExit
 from locust import User, task
 
-from csms.simulator.charger import SUBPROTOCOL, SimulatedCharger
+from csms.simulator.charger import SimulatedCharger
 from csms.simulator.driver import charger_url
 from csms.simulator.instants import US_PER_S
 from csms.simulator.machine import (
@@ -34,6 +34,7 @@ from csms.simulator.machine import (
     VirtualMachine,
 )
 from csms.simulator.sightings import Saw
+from csms.simulator.versions import make_charger
 from loadtests.stage import Part, stage_of
 from loadtests.websocket import Gone as SocketGone
 from loadtests.websocket import NotOpened, WebSocket
@@ -64,7 +65,7 @@ class OcppUser(User):
         self._stage = stage_of(environment)
         self.part: Part = self._stage.take_part(self.simulator, self.models)
         part = self.part
-        charger = SimulatedCharger(
+        charger = make_charger(
             part.identity,
             tokens=part.tokens,
             settings=part.settings,
@@ -209,7 +210,7 @@ class OcppUser(User):
         try:
             self._socket = WebSocket(
                 charger_url(part.url, part.identity.id),
-                subprotocol=SUBPROTOCOL,
+                subprotocol=part.identity.subprotocol,
                 basic=(part.identity.id, part.password) if part.password else None,
                 tls=self._stage.tls(part.identity.id),
                 source=part.source,

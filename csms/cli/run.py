@@ -276,7 +276,7 @@ def simulate(
     ] = None,
     config: ConfigOption = None,
 ) -> None:
-    """Run virtual OCPP 1.6 chargers against any server, in this process."""
+    """Run virtual chargers against any server, in this process."""
     settings = load_config(file=config).simulator
     if faults:
         settings = settings.model_copy(update={"faults": _faults(faults)})

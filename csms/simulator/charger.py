@@ -8,14 +8,14 @@ a time through `protocol.session` -> the answer comes to the message's `answered
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from csms.simulator.books import Bill, Books
-from csms.simulator.commands import COMMANDS
-from csms.simulator.connector import Connector, Transaction
+from csms.simulator.commands import COMMANDS, Command
+from csms.simulator.connector import Connector, Reservation, Transaction
 from csms.simulator.instants import US_PER_S, iso
 from csms.simulator.keys import KeyTable, default_keys
 from csms.simulator.limits import Limits
@@ -25,6 +25,7 @@ from csms.simulator.outbox import Message, OnAnswer, Outbox, Payload
 from csms.simulator.settings import SimulatorSettings
 from csms.simulator.sightings import Kind, Saw
 from csms.simulator.vehicle import Vehicle
+from protocol.dialect import OCPP_16, Dialect
 from protocol.errors import ErrorCode
 from protocol.events import (
     CallLost,
@@ -35,9 +36,7 @@ from protocol.events import (
     SessionEvent,
 )
 from protocol.session import Role, Session, SessionLimits
-from protocol.versions import VERSIONS
 
-SUBPROTOCOL = "ocpp1.6"
 BOOT_RETRY_S = 10
 """Wait before another BootNotification when the server named no interval."""
 THINK_S = (1.0, 4.0)
@@ -63,6 +62,8 @@ class Identity:
     boots_always: bool = False
     answer_s: tuple[float, float] = (0.0, 0.0)
     """Least and most seconds that it thinks about a command."""
+    subprotocol: str = OCPP_16.subprotocol
+    """Which version of OCPP it speaks."""
 
     @classmethod
     def of(cls, charger: str, model: Model, serial: str = "") -> "Identity":
@@ -76,7 +77,14 @@ class Identity:
             model.quirks,
             model.boots_always,
             model.answer_s,
+            model.subprotocol,
         )
+
+
+class Acknowledged(Protocol):
+    """Called when the server has acknowledged the begin of a transaction."""
+
+    def __call__(self, now_us: int, *, accepted: bool) -> None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -109,7 +117,10 @@ class LocalList:
 
 
 class SimulatedCharger:
-    """One charger.
+    """One charger of OCPP 1.6; `csms.simulator.versions` makes those of any version.
+
+    What differs between versions is in the methods that end with "tell" or say so in their names;
+    `csms.simulator.v2.charger` replaces them.
 
     Args:
         identity: who it is.
@@ -118,6 +129,9 @@ class SimulatedCharger:
         chance: its dice; the same seed gives the same story.
         now_us: the time.
     """
+
+    dialect: ClassVar[Dialect] = OCPP_16
+    commands: ClassVar[Mapping[str, Command]] = COMMANDS
 
     def __init__(
         self,
@@ -176,9 +190,7 @@ class SimulatedCharger:
     def connect(self, now_us: int) -> None:
         """Begin: the WebSocket is open."""
         self.now_us = now_us
-        self._session = Session(
-            role=Role.CHARGER, dialect=VERSIONS[SUBPROTOCOL].dialect, limits=SessionLimits()
-        )
+        self._session = Session(role=Role.CHARGER, dialect=self.dialect, limits=SessionLimits())
         self.hangup = None
         self.counts.connects += 1
         if self.identity.boots_always:
@@ -272,10 +284,16 @@ class SimulatedCharger:
         if self.connected:
             self.outbox.put(Message(action, lambda: payload, answered))
 
-    def _send_kept(
-        self, action: str, payload: Callable[[], Payload], answered: OnAnswer | None = None
+    def keep(
+        self,
+        action: str,
+        payload: Callable[[], Payload],
+        answered: OnAnswer | None = None,
+        *,
+        expendable: bool = False,
     ) -> None:
-        self.outbox.put(Message(action, payload, answered, kept=True))
+        """Queue a message of a transaction: kept until the server has answered it."""
+        self.outbox.put(Message(action, payload, answered, kept=True, expendable=expendable))
 
     def _uid(self) -> str:
         return f"{self.chance.getrandbits(96):024x}"
@@ -358,7 +376,7 @@ class SimulatedCharger:
         tally.sent += 1
         answer: Payload | None = None
         code, text = ErrorCode.NOT_IMPLEMENTED, f"{call.action} is not known here"
-        command = COMMANDS.get(call.action)
+        command = self.commands.get(call.action)
         if command is not None:
             try:
                 answer = command(self, call.payload)
@@ -390,14 +408,18 @@ class SimulatedCharger:
         session = self._session
         if session is None or self.registered or self._open is not None:
             return
+        payload = self.boot_payload()
+        self._transmit(session, Message("BootNotification", lambda: payload, self._boot_answered))
+
+    def boot_payload(self) -> Payload:
+        """Return what BootNotification says."""
         identity = self.identity
-        payload: Payload = {
+        return {
             "chargePointVendor": identity.vendor,
             "chargePointModel": identity.model,
             "chargePointSerialNumber": identity.serial or identity.id[:25],
             "firmwareVersion": self.firmware,
         }
-        self._transmit(session, Message("BootNotification", lambda: payload, self._boot_answered))
 
     def _boot_answered(self, answer: Payload, _now_us: int) -> None:
         interval = answer.get("interval")
@@ -417,14 +439,7 @@ class SimulatedCharger:
         if not self.registered:
             self._boot(self.now_us)
             return
-        self.send(
-            "BootNotification",
-            {
-                "chargePointVendor": self.identity.vendor,
-                "chargePointModel": self.identity.model,
-                "firmwareVersion": self.firmware,
-            },
-        )
+        self.send("BootNotification", self.boot_payload())
 
     def _heartbeat_later(self) -> None:
         self._heartbeats += 1
@@ -516,15 +531,24 @@ class SimulatedCharger:
                 self.start(connector, token)
             return
 
-        def answered(answer: Payload, _now_us: int) -> None:
+        def decided(*, accepted: bool) -> None:
             if connector.vehicle is not vehicle or connector.transaction is not None:
                 return
-            if _status(answer) == "Accepted":
+            if accepted:
                 self.start(connector, token)
             else:
                 self._leave(connector)
 
-        self.send("Authorize", {"idTag": token}, answered)
+        self.ask_tell(token, lambda answer: decided(accepted=self.is_accepted(answer)))
+
+    def ask_tell(self, token: str, answered: Callable[[Payload], None]) -> None:
+        """Ask whether a card may charge."""
+        self.send("Authorize", {"idTag": token}, lambda answer, _now_us: answered(answer))
+
+    def is_accepted(self, answer: Payload) -> bool:
+        """Return whether an answer accepts its card."""
+        info: Any = answer.get("idTagInfo")
+        return isinstance(info, dict) and info.get("status") == "Accepted"
 
     def _leave(self, connector: Connector) -> None:
         connector.vehicle = None
@@ -550,18 +574,40 @@ class SimulatedCharger:
         connector.transaction = transaction
         connector.metered_us = self.now_us
         self.counts.started += 1
+        reservation, connector.reservation = connector.reservation, None
+        shown_us = connector.shown_us or self.now_us
+        connector.shown_us = 0
+
+        def acknowledged(now_us: int, *, accepted: bool) -> None:
+            self.saw(Kind.FLOW, "card to transaction", now_us - shown_us)
+            transaction.known = True
+            self._energy_flows(connector, transaction)
+            unwanted = not accepted and connector.transaction is transaction
+            if unwanted and self.keys.flag("StopTransactionOnInvalidId"):
+                self.stop(connector, "DeAuthorized")
+
+        self.start_tell(connector, transaction, reservation, acknowledged)
+        self._offer(connector)
+        stays_s = 5 + self.chance.expovariate(1 / self.settings.session_s_mean)
+        self.after(stays_s, lambda _now_us: self._drive_off(connector, transaction))
+        self._measure_later(connector, transaction)
+
+    def start_tell(
+        self,
+        connector: Connector,
+        transaction: Transaction,
+        reservation: Reservation | None,
+        acknowledged: Acknowledged,
+    ) -> None:
+        """Tell that a transaction has begun."""
         payload: Payload = {
             "connectorId": connector.number,
-            "idTag": token,
+            "idTag": transaction.token,
             "meterStart": transaction.meter_start_wh,
             "timestamp": self.stamp(self.now_us),
         }
-        reservation, connector.reservation = connector.reservation, None
         if reservation is not None:
             payload["reservationId"] = reservation.number
-
-        shown_us = connector.shown_us or self.now_us
-        connector.shown_us = 0
 
         def answered(answer: Payload, now_us: int) -> None:
             number = answer.get("transactionId")
@@ -569,22 +615,13 @@ class SimulatedCharger:
             self.books.bills[transaction.number] = Bill(
                 transaction.number, connector.number, transaction.meter_start_wh
             )
-            self.saw(Kind.FLOW, "card to transaction", now_us - shown_us)
-            self._energy_flows(connector, transaction)
-            running = connector.transaction is transaction
-            unwanted = _status(answer) != "Accepted" and running
-            if unwanted and self.keys.flag("StopTransactionOnInvalidId"):
-                self.stop(connector, "DeAuthorized")
+            acknowledged(now_us, accepted=self.is_accepted(answer))
 
-        self._send_kept("StartTransaction", lambda: payload, answered)
-        self._offer(connector)
-        stays_s = 5 + self.chance.expovariate(1 / self.settings.session_s_mean)
-        self.after(stays_s, lambda _now_us: self._drive_off(connector, transaction))
-        self._measure_later(connector, transaction)
+        self.keep("StartTransaction", lambda: payload, answered)
 
     def _energy_flows(self, connector: Connector, transaction: Transaction) -> None:
         """Note the end of a driver's wait: power flows, and the server knows of it."""
-        if not transaction.flowing and transaction.number and connector.power_w > 0:
+        if not transaction.flowing and transaction.known and connector.power_w > 0:
             transaction.flowing = True
             self.saw(Kind.FLOW, "plug to energy", self.now_us - connector.plugged_us)
 
@@ -602,23 +639,13 @@ class SimulatedCharger:
         connector.power_w = 0.0
         self.counts.stopped += 1
         self.limits.ended(connector.number)
-        ended: Payload = {
-            "meterStop": connector.meter_wh,
-            "timestamp": self.stamp(self.now_us),
-            "reason": reason,
-        }
-        if token and reason == "Local":
-            ended["idTag"] = token
-        meter_stop_wh, stopped_us = connector.meter_wh, self.now_us
-
-        def billed(_answer: Payload, now_us: int) -> None:
-            bill = self.books.bills.get(transaction.number)
-            if bill is not None:
-                bill.meter_stop_wh = meter_stop_wh
-            self.saw(Kind.FLOW, "stop to bill", now_us - stopped_us)
-
-        self._send_kept(
-            "StopTransaction", lambda: {"transactionId": transaction.number, **ended}, billed
+        stopped_us = self.now_us
+        self.stop_tell(
+            connector,
+            transaction,
+            reason,
+            token,
+            lambda now_us: self.saw(Kind.FLOW, "stop to bill", now_us - stopped_us),
         )
         self.turn(connector, "Finishing")
         vehicle = connector.vehicle
@@ -628,6 +655,32 @@ class SimulatedCharger:
                 self._leave(connector)
 
         self.after(self.chance.uniform(*UNPLUG_S), unplug)
+
+    def stop_tell(
+        self,
+        connector: Connector,
+        transaction: Transaction,
+        reason: str,
+        token: str,
+        acknowledged: Callable[[int], None],
+    ) -> None:
+        """Tell that a transaction has ended."""
+        meter_stop_wh = connector.meter_wh
+        ended: Payload = {
+            "meterStop": meter_stop_wh,
+            "timestamp": self.stamp(self.now_us),
+            "reason": reason,
+        }
+        if token and reason == "Local":
+            ended["idTag"] = token
+
+        def billed(_answer: Payload, now_us: int) -> None:
+            bill = self.books.bills.get(transaction.number)
+            if bill is not None:
+                bill.meter_stop_wh = meter_stop_wh
+            acknowledged(now_us)
+
+        self.keep("StopTransaction", lambda: {"transactionId": transaction.number, **ended}, billed)
 
     def meter(self, connector: Connector) -> None:
         """Count the energy up to now."""
@@ -685,16 +738,24 @@ class SimulatedCharger:
 
     def report_meter(self, connector: Connector, context: str) -> None:
         """Send the MeterValues of a connector."""
+        self.meter_tell(connector, self.measured(connector, context))
+
+    def measured(self, connector: Connector, context: str) -> dict[str, Any]:
+        """Return the MeterValue of a connector now, in the words of 1.6."""
+        vehicle = connector.vehicle
         reading = Reading(
             connector.energy_wh,
             connector.power_w,
             connector.offered_w,
-            connector.vehicle.soc if connector.vehicle is not None else 0.0,
-            connector.vehicle.phases if connector.vehicle is not None else 3,
+            vehicle.soc if vehicle is not None else 0.0,
+            vehicle.phases if vehicle is not None else 3,
         )
         measurands = self.keys.measurands("MeterValuesSampledData")
         at = self.stamp(self.now_us)
-        value = meter_value(reading, measurands, context, at, self.chance)
+        return meter_value(reading, measurands, context, at, self.chance)
+
+    def meter_tell(self, connector: Connector, value: Mapping[str, Any]) -> None:
+        """Tell a MeterValue."""
         transaction = connector.transaction
 
         def payload() -> Payload:
@@ -706,7 +767,7 @@ class SimulatedCharger:
         if transaction is None:
             self.send("MeterValues", payload())
         else:
-            self._send_kept("MeterValues", payload)
+            self.keep("MeterValues", payload, expendable=True)
 
     # Reboot
 
@@ -721,8 +782,3 @@ class SimulatedCharger:
             self.hangup = Hangup(REBOOT_S[kind])
 
         self.after(REBOOT_S["Soft"], hang_up)
-
-
-def _status(answer: Payload) -> str:
-    info: Any = answer.get("idTagInfo")
-    return str(info.get("status", "")) if isinstance(info, dict) else ""

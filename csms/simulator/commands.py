@@ -404,11 +404,18 @@ def _installed(charger: ChargerFace, location: object) -> Callable[[], None]:
     return reboot
 
 
-def update_firmware(charger: ChargerFace, request: Request) -> Payload:
-    """Pretend to download and install when the retrieve date has come; then reboot."""
+def update_firmware(
+    charger: ChargerFace, request: Request, extra: Payload | None = None
+) -> Payload:
+    """Pretend to download and install when the retrieve date has come; then reboot.
+
+    `extra` is said in each report of progress, as 2.x wants it.
+    """
     statuses = ("Downloading", "Downloaded", "Installing", "Installed")
     then = _installed(charger, request["location"])
-    step = _progress(charger, "FirmwareStatusNotification", "firmware_status", statuses, {}, then)
+    step = _progress(
+        charger, "FirmwareStatusNotification", "firmware_status", statuses, extra or {}, then
+    )
     wait_s = (from_iso(str(request["retrieveDate"]), charger.now_us) - charger.now_us) / US_PER_S
     charger.after(max(LATER_S, wait_s), step)
     return {}

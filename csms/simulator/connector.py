@@ -14,6 +14,12 @@ class Transaction:
     started_us: int
     meter_start_wh: int
     number: int = 0
+    id: str = ""
+    """The charger's own name for it (2.x)."""
+    events: int = 0
+    """How many TransactionEvents were made of it (2.x)."""
+    known: bool = False
+    """The server has acknowledged its begin."""
     flowing: bool = False
     """Power has flowed, and the server knew of the transaction."""
 
@@ -43,6 +49,8 @@ class Connector:
     """Up to when `energy_wh` is counted."""
     plugged_us: int = 0
     """When the vehicle came."""
+    remote_start: int | None = None
+    """Number of the RequestStartTransaction that the next transaction obeys (2.x)."""
     shown_us: int = 0
     """When a card was shown for what comes next; 0: none was."""
     power_w: float = 0.0

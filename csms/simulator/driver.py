@@ -21,7 +21,7 @@ from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
 from csms.simulator.books import Books, sums
-from csms.simulator.charger import SUBPROTOCOL, Counts, Identity, SimulatedCharger
+from csms.simulator.charger import Counts, Identity, SimulatedCharger
 from csms.simulator.instants import US_PER_S
 from csms.simulator.latencies import Latencies
 from csms.simulator.machine import (
@@ -46,6 +46,7 @@ from csms.simulator.machine import (
 )
 from csms.simulator.settings import SimulatorSettings
 from csms.simulator.sightings import Saw
+from csms.simulator.versions import make_charger
 from supervisor.clock import Clock
 
 log = logging.getLogger(__name__)
@@ -112,7 +113,7 @@ class VirtualCharger:
         self._clock = clock or Clock()
         self._tls = tls
         self.machine = VirtualMachine(
-            SimulatedCharger(
+            make_charger(
                 member.identity,
                 tokens=tokens,
                 settings=settings or SimulatorSettings(),
@@ -274,7 +275,7 @@ class VirtualCharger:
             async with asyncio.timeout(OPEN_S) as self._nap:
                 self._connection = await connect(
                     self._url,
-                    subprotocols=[Subprotocol(SUBPROTOCOL)],
+                    subprotocols=[Subprotocol(self.member.identity.subprotocol)],
                     additional_headers=headers,
                     compression=None,
                     max_size=self.charger.settings.frame_bytes_max,

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 VOLTAGE_V = 230.0
 PHASES = ("L1", "L2", "L3")
@@ -69,7 +69,7 @@ LOCATIONS = {"SoC": "EV", "Temperature": "Body"}
 
 def meter_value(
     reading: Reading, measurands: tuple[str, ...], context: str, at: str, chance: Random
-) -> dict[str, object]:
+) -> dict[str, Any]:
     """Return one MeterValue of 1.6, measured `at`, with every sample of `measurands`."""
     samples = []
     for measurand in measurands:

@@ -157,6 +157,7 @@ class Model:
     keys: Mapping[str, str] = field(default_factory=dict)
     boots_always: bool = False
     answer_s: tuple[float, float] = (0.0, 0.0)
+    subprotocol: str = "ocpp1.6"
 
     def say(self, action: str, payload: Mapping[str, Any]) -> Payload:
         """Return a payload as this model would send it. The given one is left alone."""
@@ -191,5 +192,11 @@ MODELS: Mapping[str, Model] = {
         answer_s=(0.02, 0.2),
     ),
     "careless": Model("Plainsight", "P7", "1.0", ("empty_transaction",), boots_always=True),
+    "modern": Model("Csms", "Simulated 2", "2.0.0", subprotocol="ocpp2.0.1"),
+    "newest": Model("Csms", "Simulated 2.1", "2.1.0", subprotocol="ocpp2.1"),
 }  # fmt: skip
-"""By name. The makers are invented; each quirk was seen in the field."""
+"""By name. Quirks are those of 1.6. The makers are invented; each quirk was seen in the field."""
+MODELS_16: tuple[str, ...] = tuple(
+    name for name, model in MODELS.items() if model.subprotocol == "ocpp1.6"
+)
+"""Names of those that speak 1.6."""

@@ -25,6 +25,8 @@ class Message:
     payload: Callable[[], Payload]
     answered: OnAnswer | None = None
     kept: bool = False
+    expendable: bool = False
+    """Meter values: dropped first when the box is full."""
     attempts: int = 0
 
 
@@ -55,7 +57,7 @@ class Outbox:
             return
         self._kept.append(message)
         if len(self._kept) > self._messages_max:
-            expendable = next((m for m in self._kept if m.action == "MeterValues"), self._kept[0])
+            expendable = next((m for m in self._kept if m.expendable), self._kept[0])
             self._kept.remove(expendable)
             self.dropped += 1
 
@@ -66,7 +68,7 @@ class Outbox:
     def swap(self) -> bool:
         """Let MeterValues at the head go after the message behind it; return whether it did."""
         kept = self._kept
-        if len(kept) < 2 or kept[0].action != "MeterValues" or self._ordinary:  # noqa: PLR2004
+        if len(kept) < 2 or not kept[0].expendable or self._ordinary:  # noqa: PLR2004
             return False
         kept[0], kept[1] = kept[1], kept[0]
         return True

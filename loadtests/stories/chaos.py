@@ -4,7 +4,7 @@ The same seed brings the same faults. Nothing that was acknowledged may be lost.
 """
 
 from csms.simulator.faults import everything
-from csms.simulator.models import MODELS
+from csms.simulator.models import MODELS_16
 from loadtests.cast import OcppUser, behaviour
 from loadtests.story import Act, Story, faults
 
@@ -12,7 +12,7 @@ from loadtests.story import Act, Story, faults
 class Charger(OcppUser):
     """All models, each fault once in a hundred messages."""
 
-    models = tuple(MODELS)
+    models = MODELS_16
     simulator = behaviour(
         arrival_s_mean=20.0,
         session_s_mean=60.0,

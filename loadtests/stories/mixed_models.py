@@ -3,7 +3,7 @@
 What to look at: nobody is refused, and the accounts are even: quirks are tolerated, not dropped.
 """
 
-from csms.simulator.models import MODELS
+from csms.simulator.models import MODELS_16
 from loadtests.cast import OcppUser, behaviour
 from loadtests.story import Act, Story
 
@@ -11,7 +11,7 @@ from loadtests.story import Act, Story
 class Charger(OcppUser):
     """All models by turns."""
 
-    models = tuple(MODELS)
+    models = MODELS_16
     simulator = behaviour(arrival_s_mean=30.0, session_s_mean=120.0, meter_interval_s=10.0)
 
 

@@ -3,7 +3,7 @@
 from collections import deque
 from random import Random
 
-from csms.simulator.charger import Identity, SimulatedCharger
+from csms.simulator.charger import Identity
 from csms.simulator.faults import FaultSettings
 from csms.simulator.instants import US_PER_S
 from csms.simulator.machine import (
@@ -23,12 +23,11 @@ from csms.simulator.machine import (
 )
 from csms.simulator.models import MODELS
 from csms.simulator.settings import SimulatorSettings
-from protocol.events import CallReceived, FrameRejected
+from csms.simulator.versions import make_charger
+from protocol.events import CallReceived, ErrorReceived, FrameRejected, ResultReceived
 from protocol.session import Role, Session, SessionLimits
-from protocol.versions import VERSIONS
 
 T0 = 1_767_225_600_000_000
-VERSION = VERSIONS["ocpp1.6"]
 ACCEPTED = {"status": "Accepted"}
 
 
@@ -38,7 +37,7 @@ class Network:
     def __init__(self, seed=1, rates=None, model="exemplary", tokens=("TAG1",), **settings) -> None:
         settings = {"arrival_s_mean": 20.0, "session_s_mean": 120.0, **settings}
         self.now_us = T0
-        charger = SimulatedCharger(
+        charger = make_charger(
             Identity.of("V1", MODELS[model]),
             tokens=tokens,
             settings=SimulatorSettings(faults=FaultSettings(rates=rates or {}), **settings),
@@ -52,6 +51,7 @@ class Network:
         self.log: list[tuple[int, object]] = []
         self.stored: dict[str, tuple[str, dict]] = {}
         """By message id: what the server was told."""
+        self.results: dict[str, dict | str] = {}
         self.rejected = 0
         self.texts: list[bytes] = []
         self.transactions = 100
@@ -70,7 +70,7 @@ class Network:
                         inputs.append(Refused(self.refuse))
                     case Dial():
                         self.server = Session(
-                            role=Role.CSMS, dialect=VERSION.dialect, limits=SessionLimits()
+                            role=Role.CSMS, dialect=self.charger.dialect, limits=SessionLimits()
                         )
                         inputs.append(Opened())
                     case Send(text=text):
@@ -90,6 +90,10 @@ class Network:
             if isinstance(event, CallReceived):
                 self.stored[event.uid] = (event.action, event.payload)
                 server.answer(event.uid, self._answer(event.action))
+            elif isinstance(event, ResultReceived):
+                self.results[event.uid] = event.payload
+            elif isinstance(event, ErrorReceived):
+                self.results[event.uid] = str(event.code)
             elif isinstance(event, FrameRejected):
                 self.rejected += 1
         return [Text(frame) for frame in server.take_frames()]
@@ -100,9 +104,24 @@ class Network:
         if action == "StartTransaction":
             self.transactions += 1
             return {"transactionId": self.transactions, "idTagInfo": ACCEPTED}
+        if self.charger.dialect.subprotocol != "ocpp1.6":
+            return {"idTokenInfo": ACCEPTED} if action == "Authorize" else {}
         if action in {"Authorize", "StopTransaction"}:
             return {"idTagInfo": ACCEPTED}
         return {}
+
+    def call(self, action: str, payload: dict) -> dict | str:
+        """Send a command; return the charger's answer, or the code of its error."""
+        assert self.server is not None
+        uid = f"c{len(self.results)}"
+        self.server.call(uid, action, payload, self.now_us, 30 * US_PER_S)
+        for frame in self.server.take_frames():
+            self._do(Text(frame))
+        return self.results[uid]
+
+    def said(self, action: str) -> list[dict]:
+        """Every payload of an action that the server was told."""
+        return [payload for name, payload in self.stored.values() if name == action]
 
     def gone(self) -> None:
         """The server's side vanishes."""

@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from csms.simulator.faults import FaultSettings
-from csms.simulator.models import MODELS, QUIRKS, TEXT_QUIRKS, Model
+from csms.simulator.models import MODELS, MODELS_16, QUIRKS, TEXT_QUIRKS, Model
 from tests.csms.simulator.network import Network
 
 SAMPLE = {
@@ -57,7 +57,7 @@ def test_a_text_quirk_writes_what_is_no_json() -> None:
         json.loads(written)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", MODELS_16)
 def test_each_model_charges_against_a_server_that_mends_what_it_says(name: str) -> None:
     network = Network(model=name).begin().pass_s(3_600)
     assert network.charger.counts.stopped >= 1
