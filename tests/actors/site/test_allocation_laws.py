@@ -2,6 +2,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from actors.site.allocation import allocate, turns_after
 from actors.site.settings import Policy, SiteSettings
@@ -100,14 +101,15 @@ def test_nothing_changes_while_nothing_has_changed(data, policy):
     site = data.draw(sites())
     demands = data.draw(demands_at(site))
     tree, limits = prepared(site)
+    idle = data.draw(st.sets(st.integers(0, 5)))
     # As the site's actor does it: what was decided comes back as turns, a second later each time.
     turns: dict[str, Turn] = {}
     seen = []
     for second in range(4):
         now = NOW + second * S
         known = [
-            type(one)(*[getattr(one, f) for f in one.__struct_fields__[:-1]], turns.get(one.place))
-            for one in demands
+            replace(one, turn=turns.get(one.place), idle=number in idle)
+            for number, one in enumerate(demands)
         ]
         allocation = allocate(tree, limits, known, HABITS, now, policy=policy)
         turns = turns_after(allocation, turns, now)
