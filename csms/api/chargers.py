@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Request, Response
 
@@ -37,7 +38,7 @@ async def create_charger(
     fields = body.model_dump(exclude=set(SECRETS))
     record = ChargerRecord(**fields, tenant=principal.tenant, credential=credential)
     await services.registry.create_charger(record)
-    response.headers["Location"] = f"/api/v1/chargers/{record.id}"
+    response.headers["Location"] = f"/api/v1/chargers/{quote(record.id, safe='')}"
     return await _written(services, record.id, generated)
 
 

@@ -12,6 +12,19 @@ from csms.dashboard.view import BASE, View, form_of
 
 ROWS = 8
 """Of the short lists; each has a link to the whole."""
+NEVER_REPORTED = {
+    "vendor": "",
+    "model": "",
+    "serial": "",
+    "firmware": "",
+    "booted_us": 0,
+    "boot_reason": "",
+    "last_seen_us": 0,
+    "disconnected_us": 0,
+    "close_reason": "",
+    "connected_subprotocol": "",
+    "progress": [],
+}
 SEE_OTHER = 303
 BAD_REQUEST = 422
 PRESETS: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -60,7 +73,8 @@ async def shown(view: View) -> Response:
 
 async def _page(view: View, name: str, status: int = 200, **more: Any) -> Response:  # noqa: ANN401 - of the template
     api = view.api
-    one = await api.get("/api/v1" + path_of("chargers", name))
+    # REST leaves out what was never reported.
+    one = NEVER_REPORTED | await api.get("/api/v1" + path_of("chargers", name))
     limits = api.look("/api/v1" + path_of("sites", one["site"], "limits")) if one["site"] else None
     power, transactions, commands, messages, shares = await asyncio.gather(
         api.look("/api/v1/power", charger=name),
@@ -75,6 +89,7 @@ async def _page(view: View, name: str, status: int = 200, **more: Any) -> Respon
     values: dict[str, Any] = {
         "one": one,
         "connection": connection,
+        "subprotocol": subprotocol,
         "drawn": {row["connector"]: row["power_w"] for row in (power or {}).get("items", ())},
         "transactions": (transactions or {}).get("items"),
         "commands": (commands or {}).get("items"),

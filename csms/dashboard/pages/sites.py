@@ -5,11 +5,10 @@ from typing import Any
 
 from starlette.responses import Response
 
-from csms.dashboard.inner import Refused, path_of
+from csms.dashboard.inner import path_of
 from csms.dashboard.pages.page import Page
 from csms.dashboard.view import View
 
-NOT_FOUND = 404
 ITEMS = 1_000
 
 
@@ -27,7 +26,7 @@ async def shown(view: View) -> Response:
     """Show one site: its chargers, its circuits as a tree with their load, its limits."""
     name = view.request.path_params["site"]
     api = view.api
-    site = await _site(view, name)
+    site = await api.get("/api/v1" + path_of("sites", name))
     chargers, power, model, limits, capacity = await asyncio.gather(
         api.get("/api/v1/chargers", site=name, limit=ITEMS),
         api.look("/api/v1/power", site=name),
@@ -50,18 +49,6 @@ async def shown(view: View) -> Response:
         capacity=capacity or [],
         overloaded=(limits or {}).get("overloaded") or [],
     )
-
-
-async def _site(view: View, name: str) -> dict[str, Any]:
-    page = await view.api.get("/api/v1/sites", limit=ITEMS)
-    while True:
-        for site in page["items"]:
-            if site["id"] == name:
-                return dict(site)
-        if not page["next"]:
-            answer = await view.api.ask("GET", "/api/v1" + path_of("sites", name, "capacity"))
-            raise Refused(answer._replace(status=NOT_FOUND))
-        page = await view.api.get("/api/v1/sites", cursor=page["next"], limit=ITEMS)
 
 
 def circuit_tree(

@@ -1,3 +1,5 @@
+from yarl import URL
+
 from storage.relational.credentials import verify
 from tests.csms.api.node import Api, running_api
 
@@ -149,3 +151,15 @@ async def test_tokens_are_put_got_listed_and_removed(api: Api) -> None:
     assert [row["id"] for row in (await api.get("/api/v1/tokens"))["items"]] == ["TagOne"]
     assert (await api.ask("DELETE", "/api/v1/tokens/TagOne"))[0] == 204
     assert (await api.ask("GET", "/api/v1/tokens/TagOne"))[0] == 404
+
+
+async def test_an_identity_of_any_script_is_added_and_found_where_the_answer_says(api: Api):
+    name = "\u6f22\u5b57-1"
+    headers = {"Authorization": f"Bearer {api.keys['admin']}"}
+    async with api.session.post(
+        f"{api.url}/api/v1/chargers", json={"id": name}, headers=headers
+    ) as response:
+        assert response.status == 201
+        where = response.headers["Location"]
+    async with api.session.get(URL(api.url + where, encoded=True), headers=headers) as response:
+        assert (await response.json())["id"] == name

@@ -223,6 +223,17 @@ def test_a_token_is_added_and_removed(demo: Demo, browser: Browser):
         assert window.complaints == []
 
 
+def test_a_charger_that_never_came_has_a_page_with_its_url(demo: Demo, seen: Sight):
+    headers = {"Authorization": f"Bearer {demo.key}"}
+    made = seen.page.context.request.post(
+        f"{demo.url}/api/v1/chargers", data={"id": "NEVER-1"}, headers=headers
+    )
+    assert made.status == 201
+    seen.go("/ui/chargers/NEVER-1")
+    assert "/ocpp/NEVER-1" in seen.text()
+    expect(seen.page.locator("#presence")).to_have_text("Offline")
+
+
 def test_unknown_things_are_told_in_a_page(seen: Sight):
     for path in (
         "/ui/chargers/NOBODY",
