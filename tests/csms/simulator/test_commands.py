@@ -149,7 +149,8 @@ def test_amperes_are_per_phase() -> None:
     story = charging()
     payload = {"connectorId": 1, "csChargingProfiles": profile(6, "A")}
     story.call("SetChargingProfile", payload)
-    assert story.charger.connectors[1].offered_w == 6 * 230 * 3
+    connector = story.charger.connectors[1]
+    assert connector.offered_w == 6 * 230 * connector.vehicle.phases
 
 
 def test_a_transaction_profile_needs_a_transaction() -> None:
