@@ -7,7 +7,8 @@ from thespian.actors import Actor
 
 from actors.site.control import ControlSettings
 from actors.site.effects import Doubted, SetLimit, Shared, Trusted, Wake
-from actors.site.machine import HANDLERS, handle
+from actors.site.machine import HANDLERS, handle_all
+from actors.site.messages import Message
 from actors.site.settings import SiteSettings
 from actors.site.state import SiteState
 
@@ -34,8 +35,16 @@ class House(Protocol):
         """The actor crashed: its chargers must be told to it again."""
 
 
+class _Heard:
+    """Told by an actor to itself, behind all that waits in its mailbox."""
+
+
 class SiteActor(Actor):  # type: ignore[misc]  # thespian has no types
-    """One site. A crash loses what it knows; the house introduces the chargers again."""
+    """One site. A crash loses what it knows; the house introduces the chargers again.
+
+    To share a large site out takes milliseconds, so it is not done for each message: what waits in
+    the mailbox is taken together. Under load the groups grow, and a quiet site answers at once.
+    """
 
     mailbox_limit = 16_384
     max_restarts = 3
@@ -57,14 +66,20 @@ class SiteActor(Actor):  # type: ignore[misc]  # thespian has no types
         self.state.last_number = first_number
         self.house = house
         self.now_us = now_us
+        self.heard: list[Message] = []
 
     def receiveMessage(self, message: object, sender: object) -> None:
-        """Handle one message; runs its effects in order."""
+        """Take a message; those that came together are handled together, effects in order."""
         del sender
-        if type(message) not in HANDLERS:
-            return  # Thespian's own: exit requests, poison
-        for effect in handle(self.state, message, self.now_us()):  # type: ignore[arg-type]
-            RUN[type(effect)](self.house, self.site, effect)
+        if type(message) in HANDLERS:
+            if not self.heard:
+                self.send(self.myAddress, _Heard())
+            self.heard.append(message)  # type: ignore[arg-type]
+        elif isinstance(message, _Heard):
+            heard, self.heard = self.heard, []
+            for effect in handle_all(self.state, heard, self.now_us()):
+                RUN[type(effect)](self.house, self.site, effect)
+        # Else Thespian's own: exit requests, poison.
 
     def onFailure(self, error: BaseException) -> None:
         """Runs on the dying instance, before the fresh one takes over."""

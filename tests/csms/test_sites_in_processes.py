@@ -144,6 +144,55 @@ async def _story(node: Node) -> None:
         await asyncio.gather(*lives, return_exceptions=True)  # their sockets are closed now
 
 
+@pytest.mark.slow
+def test_no_gateway_survives_and_what_an_absent_charger_may_draw_is_remembered(
+    tmp_path: Path,
+) -> None:
+    with depot(tmp_path) as node:
+        asyncio.run(asyncio.wait_for(_story_of_memory(node), 50))
+
+
+async def _story_of_memory(node: Node) -> None:
+    chargers = [Charger(node.port, name) for name in NAMES]
+    lives = [asyncio.create_task(charger.live()) for charger in chargers]
+    try:
+        await until(lambda: sorted(c.limit_a for c in chargers) == [12.0] * 4, 20)
+        # One loses its connection; its car goes on with 12 A.
+        lives[-1].cancel()
+        await asyncio.gather(lives[-1], return_exceptions=True)
+        connections = [charger.connections for charger in chargers]
+        pids = node.pids()
+        for name in ("gw0", "gw1"):
+            os.kill(pids[name], signal.SIGKILL)
+        struck_us = time.time_ns() // 1_000
+        async with asyncio.timeout(20):
+            while any(
+                charger.connections == before
+                for charger, before in zip(chargers[:3], connections[:3], strict=True)
+            ) or not await owner_of(node, struck_us):
+                await asyncio.sleep(0.1)
+        # Longer than a limit takes to rise.
+        begun_s = time.monotonic()
+        while time.monotonic() - begun_s < 5:
+            assert sum(charger.limit_a for charger in chargers) <= FUSE_A
+            await asyncio.sleep(0.05)
+        shown = await shares_of(node)
+        assert shown["held"]["D/1"]["ceiling_a"] == 12.0
+        assert [shown["held"][f"{name}/1"]["limit_a"] for name in NAMES[:3]] == [12.0] * 3
+    finally:
+        for life in lives:
+            life.cancel()
+        await asyncio.gather(*lives, return_exceptions=True)
+
+
+async def shares_of(node: Node) -> dict:
+    """Return how the owner has shared the site out."""
+    owner = await owner_of(node)
+    async with LinkClient(node.run_dir / f"{owner}.sock", {}) as link:
+        await link.connected(1)
+        return json.loads((await link.ask("shares", {"site": "depot"}, 1))["json"])
+
+
 async def until(condition, seconds: float) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
