@@ -112,6 +112,12 @@ class OcppUser(User):
                 self._step()
         except GreenletExit:
             pass
+        except Exception as error:
+            # A mistake of ours. Locust would go on with a charger less; the verdict must know.
+            self.environment.events.user_error.fire(
+                user_instance=self, exception=error, tb=error.__traceback__
+            )
+            raise
         finally:
             self._farewell()
             self._stage.users.discard(self)

@@ -92,6 +92,8 @@ def generator(stage: Stage) -> dict[str, float]:
         "cores_mean": round(cores, 3),
         "cores_mean_per_process": round(cores / processes, 3),
         "cores_most": round(timeline.most("cpu"), 3),
+        "lag_ms_mean": round(sum(gauge.lag_ms for gauge in rows) / len(rows), 1) if rows else 0.0,
+        "lag_ms_most": timeline.most("lag_ms"),
         "rss_mb_most": round(rss_mb, 1),
         "connected_most": most,
         "kb_per_charger": round(more_mb * 1_000 / most, 1) if most else 0.0,
@@ -105,8 +107,14 @@ def summarize(
     rows = measured(stage.environment)
     cost = generator(stage)
     found = judge(
-        thresholds, rows, loss=account.loss, generator_cores=cost["cores_mean_per_process"]
+        thresholds,
+        rows,
+        loss=account.loss,
+        generator_cores=cost["cores_mean_per_process"],
+        generator_lag_ms=cost["lag_ms_mean"],
     )
+    for crash in stage.environment.runner.exceptions.values():
+        found.append(Judgement("generator", "no mistakes", crash["msg"], passed=False))
     if problem:
         found.append(Judgement("accounts", "the server tells", problem, passed=False))
     books = sums(stage.books.values())
@@ -181,7 +189,9 @@ def told(summary: dict[str, Any]) -> str:
         (
             f"generator: {cost['cores_mean']} cores on average in {cost['processes']} process(es), "
             f"{cost['rss_mb_most']} MB for {cost['connected_most']} chargers connected "
-            f"({cost['kb_per_charger']} KB each)"
+            f"({cost['kb_per_charger']} KB each); its greenlets woke "
+            f"{cost['lag_ms_mean']} ms late on average, "
+            f"{cost['lag_ms_most']} at most"
         ),
         *(
             f"asked: {row['what']} {row['asked']}; found {row['found']}"

@@ -28,6 +28,9 @@ class Gauge:
     rss_mb: float = 0.0
     base_mb: float = 0.0
     """Of rss_mb, what was there before the first charger."""
+    lag_ms: float = 0.0
+    """How much later than asked a greenlet woke: so much of every latency is the generator's own.
+    Of several processes the greatest."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values."""
@@ -35,11 +38,12 @@ class Gauge:
 
 
 def total(gauges: Iterable[Gauge]) -> Gauge:
-    """Return the sum of several processes."""
+    """Return several processes as one."""
     result = Gauge()
     for gauge in gauges:
         for row in fields(Gauge):
-            value = getattr(result, row.name) + getattr(gauge, row.name)
+            mine, theirs = getattr(result, row.name), getattr(gauge, row.name)
+            value = max(mine, theirs) if row.name == "lag_ms" else mine + theirs
             setattr(result, row.name, round(value, 3))
     return result
 

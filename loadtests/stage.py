@@ -224,13 +224,17 @@ class Stage:
     def watch(self) -> None:
         """Keep the gauges, for ever."""
         while True:
+            asleep_s = time.monotonic()
             gevent.sleep(GAUGE_S)
+            late_s = time.monotonic() - asleep_s - GAUGE_S
             runner = self.environment.runner
+            gauge = self.gauge()
+            gauge.lag_ms = round(max(0.0, late_s * 1_000), 1)
             if isinstance(runner, WorkerRunner):
-                runner.send_message("ocpp_gauge", self.gauge().to_json())
+                runner.send_message("ocpp_gauge", gauge.to_json())
                 continue
             if not isinstance(runner, MasterRunner):
-                self.timeline.latest["local"] = self.gauge()
+                self.timeline.latest["local"] = gauge
             if self.begun_us:
                 self.timeline.tick(time.time() - self.begun_us / 1e6)  # noqa: TID251 - no Clock here
 

@@ -61,6 +61,9 @@ class Thresholds(BaseModel):
         gt=0,
         description="Cores that a process of the generator may use on average.",
     )
+    generator_lag_ms_max: float | None = Field(
+        default=None, gt=0, description="How late the generator's greenlets may wake on average."
+    )
     threshold: tuple[Threshold, ...] = Field(default=(), description="Of rows, one table each.")
 
 
@@ -100,6 +103,7 @@ def judge(
     *,
     loss: int | None,
     generator_cores: float,
+    generator_lag_ms: float = 0.0,
 ) -> list[Judgement]:
     """Compare a run with what was asked.
 
@@ -107,7 +111,8 @@ def judge(
         thresholds: what was asked.
         rows: what was measured.
         loss: acknowledged and not stored; None: it is not known.
-        generator_cores: of the busiest process of the generator, on average.
+        generator_cores: of a process of the generator, on average.
+        generator_lag_ms: how late its greenlets woke, on average.
     """
     count = sum(row.count for row in rows)
     failed = sum(row.failures for row in rows)
@@ -126,6 +131,12 @@ def judge(
     if thresholds.loss_max is not None and loss is not None:
         asked = f"≤ {thresholds.loss_max}"
         found.append(Judgement("loss", asked, str(loss), loss <= thresholds.loss_max))
+    most_ms = thresholds.generator_lag_ms_max
+    if most_ms is not None:
+        told = f"{generator_lag_ms:.1f} ms"
+        found.append(
+            Judgement("generator", f"lag ≤ {most_ms:g} ms", told, generator_lag_ms <= most_ms)
+        )
     for threshold in thresholds.threshold:
         found += _judge_rows(threshold, rows)
     return found

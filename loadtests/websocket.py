@@ -8,7 +8,12 @@ import struct
 from typing import Final
 
 from websockets.client import ClientProtocol
-from websockets.exceptions import InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import (
+    InvalidHandshake,
+    InvalidStatus,
+    InvalidURI,
+    WebSocketException,
+)
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
 from websockets.protocol import State
@@ -84,6 +89,10 @@ class WebSocket:
         except BaseException:
             self._socket.close()
             raise
+        if self._protocol.subprotocol != subprotocol:
+            # Such a server opens the connection only to close it (OCPP-J, section 3.1).
+            self.close()
+            raise NotOpened("no subprotocol")
 
     def _shake_hands(self, basic: tuple[str, str] | None) -> None:
         protocol = self._protocol
@@ -114,7 +123,7 @@ class WebSocket:
         try:
             self._protocol.send_text(text)
             self._flush()
-        except (OSError, RuntimeError) as error:
+        except (OSError, WebSocketException) as error:
             self.reset()
             raise Gone from error
 
@@ -181,7 +190,7 @@ class WebSocket:
             self._protocol.send_close(1000)
             self._flush()
             self._socket.shutdown(socket.SHUT_WR)
-        except (OSError, RuntimeError):
+        except (OSError, WebSocketException):
             pass
         self._socket.close()
 

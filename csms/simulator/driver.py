@@ -285,6 +285,10 @@ class VirtualCharger:
                     proxy=None,
                     **options,
                 )
+            if self._connection.subprotocol is None:
+                # Such a server opens the connection only to close it (OCPP-J, section 3.1).
+                self._abort(self._connection)
+                return Refused("no subprotocol")
         except InvalidStatus as error:
             return Refused(f"HTTP {error.response.status_code}")
         except (OSError, TimeoutError, InvalidHandshake) as error:

@@ -46,6 +46,12 @@ def test_a_busy_generator_fails_the_run_because_it_measured_itself() -> None:
     assert verdict("generator_cores_max = 0.9", cores=0.97)["generator", "≤ 0.9 cores"] is False
 
 
+def test_a_generator_that_wakes_late_fails_where_that_is_asked() -> None:
+    thresholds = read_thresholds("generator_lag_ms_max = 5")
+    found = judge(thresholds, ROWS, loss=0, generator_cores=0.1, generator_lag_ms=6.0)
+    assert [row.asked for row in found if not row.passed] == ["lag ≤ 5 ms"]
+
+
 def test_a_run_without_any_message_fails() -> None:
     found = judge(Thresholds(), [], loss=0, generator_cores=0)
     assert [row.what for row in found if not row.passed] == ["messages"]

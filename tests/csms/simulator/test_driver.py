@@ -116,3 +116,14 @@ async def test_the_password_is_sent_as_basic_authentication() -> None:
 
 def test_identities_are_escaped_in_urls() -> None:
     assert charger_url("ws://h/ocpp/", "a b/c") == "ws://h/ocpp/a%20b%2Fc"
+
+
+async def test_a_server_that_does_not_speak_the_version_counts_as_a_refusal() -> None:
+    async def welcome(connection: ServerConnection) -> None:
+        await connection.close(1002)
+
+    async with serve(welcome, "127.0.0.1", 0) as running:
+        port = next(iter(running.sockets)).getsockname()[1]
+        async with fleet_of(1, f"ws://127.0.0.1:{port}/ocpp") as fleet:
+            await until(lambda: fleet.refused.get("no subprotocol", 0) >= 2)
+            assert fleet.counts().connects == 0
