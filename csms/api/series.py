@@ -34,11 +34,15 @@ SERIES_SPAN_S = 3_600
 US_PER_S = 1_000_000
 MEASURAND = re.compile(r"[A-Za-z0-9.]{1,60}")
 
+BOUNDS = {"first": ">=", "last": "<="}
+
 _json = msgspec.json.Encoder()
 
 POWER_PARAMETERS = (
     Parameter("site", TEXT, "Only of this site."),
     Parameter("charger", TEXT, "Only of this charger."),
+    Parameter("first", TEXT, "Not of chargers whose identity comes before this one, by bytes."),
+    Parameter("last", TEXT, "Not of chargers whose identity comes after this one, by bytes."),
 )
 SERIES_PARAMETERS = (
     Parameter("charger", TEXT, "Of this charger, one series a connector."),
@@ -51,13 +55,21 @@ SERIES_PARAMETERS = (
 
 
 def power_query(filters: Mapping[str, Any]) -> str:
-    """Return the statement for the power that each connector reported last."""
+    """Return the statement for the power that each connector reported last.
+
+    Args:
+        filters: site, charger, tenant; first and last, a range of chargers.
+    """
+    where = _where({k: v for k, v in filters.items() if k not in BOUNDS})
+    for name, comparison in BOUNDS.items():
+        if name in filters:
+            where += f" AND charger {comparison} {literal(filters[name])}"
     return (
-        "SELECT site, charger, connector, value AS power_w,"  # noqa: S608 - literals only, see above
-        " toUnixTimestamp64Micro(ts) AS at_us FROM last_values"
+        "SELECT any(site) AS site, charger, connector, argMax(value, ts) AS power_w,"  # noqa: S608 - literals only, see above
+        " toUnixTimestamp64Micro(max(ts)) AS at_us FROM samples"
         f" WHERE measurand = {literal(POWER)} AND phase = '' AND location IN ('', 'Outlet')"
-        f" AND connector > 0 AND ts > now() - {POWER_AGE_S:d}{_where(filters)}"
-        f" ORDER BY site, charger, connector LIMIT {CONNECTORS_MAX:d}"
+        f" AND text = '' AND connector > 0 AND ts > now() - {POWER_AGE_S:d}{where}"
+        f" GROUP BY charger, connector ORDER BY charger, connector LIMIT {CONNECTORS_MAX:d}"
     )
 
 

@@ -1,10 +1,11 @@
 """What every page has: who looks, in which language, and how templates become answers."""
 
-from collections.abc import Awaitable, Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -89,6 +90,21 @@ class View:
     def asked(self, name: str) -> str:
         """Return a parameter of the query, or empty."""
         return self.request.query_params.get(name, "").strip()
+
+    def wants(self, *parts: str) -> bool:
+        """Return whether a whole page is asked for, or one of these parts: the others need no data.
+
+        Args:
+            parts: ids of elements.
+        """
+        target = self.request.headers.get("hx-target", "")
+        return not target or target in parts
+
+    async def gather(self, asked: Mapping[str, Awaitable[Any] | Literal[False]]) -> dict[str, Any]:
+        """Return what was asked for, all at once; None for what is False."""
+        waited = {name: one for name, one in asked.items() if one is not False}
+        answers = await asyncio.gather(*waited.values())
+        return dict.fromkeys(asked) | dict(zip(waited, answers, strict=True))
 
     def now_us(self) -> int:
         """Return now."""

@@ -1,6 +1,5 @@
 """One charger: what it is, what it does, why, and what was said."""
 
-import asyncio
 import json
 from typing import Any
 
@@ -75,14 +74,19 @@ async def _page(view: View, name: str, status: int = 200, **more: Any) -> Respon
     api = view.api
     # REST leaves out what was never reported.
     one = NEVER_REPORTED | await api.get("/api/v1" + path_of("chargers", name))
-    limits = api.look("/api/v1" + path_of("sites", one["site"], "limits")) if one["site"] else None
-    power, transactions, commands, messages, shares = await asyncio.gather(
-        api.look("/api/v1/power", charger=name),
-        api.look("/api/v1/transactions", charger=name, limit=ROWS),
-        api.look("/api/v1/commands", charger=name, limit=ROWS),
-        api.look("/api/v1/messages", charger=name, limit=ROWS),
-        limits or _nothing(),
-    )
+    site = one["site"]
+    asked = {
+        "power": view.wants("connectors") and api.look("/api/v1/power", charger=name),
+        "transactions": view.wants("transactions")
+        and api.look("/api/v1/transactions", charger=name, limit=ROWS),
+        "commands": view.wants("sent") and api.look("/api/v1/commands", charger=name, limit=ROWS),
+        "messages": view.wants("log") and api.look("/api/v1/messages", charger=name, limit=ROWS),
+        "shares": site != ""
+        and view.wants("connectors")
+        and api.look("/api/v1" + path_of("sites", site, "limits")),
+    }
+    found = await view.gather(asked)
+    power, shares = found["power"], found["shares"]
     connection = one.get("connection") or {}
     subprotocol = connection.get("subprotocol") or one.get("connected_subprotocol") or ""
     presets = PRESETS_2X if subprotocol.startswith("ocpp2") else PRESETS
@@ -91,9 +95,9 @@ async def _page(view: View, name: str, status: int = 200, **more: Any) -> Respon
         "connection": connection,
         "subprotocol": subprotocol,
         "drawn": {row["connector"]: row["power_w"] for row in (power or {}).get("items", ())},
-        "transactions": (transactions or {}).get("items"),
-        "commands": (commands or {}).get("items"),
-        "messages": (messages or {}).get("items"),
+        "transactions": (found["transactions"] or {}).get("items"),
+        "commands": (found["commands"] or {}).get("items"),
+        "messages": (found["messages"] or {}).get("items"),
         "limits": [
             row
             for row in (shares or {}).get("evses", ())
@@ -105,10 +109,6 @@ async def _page(view: View, name: str, status: int = 200, **more: Any) -> Respon
         "payload": "{}",
     }
     return view.render("charger.html", status, **(values | more))
-
-
-async def _nothing() -> None:
-    return None
 
 
 async def command(view: View) -> Response:

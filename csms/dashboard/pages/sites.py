@@ -1,6 +1,5 @@
 """Sites, and how power goes through one."""
 
-import asyncio
 from typing import Any
 
 from starlette.responses import Response
@@ -27,13 +26,18 @@ async def shown(view: View) -> Response:
     name = view.request.path_params["site"]
     api = view.api
     site = await api.get("/api/v1" + path_of("sites", name))
-    chargers, power, model, limits, capacity = await asyncio.gather(
-        api.get("/api/v1/chargers", site=name, limit=ITEMS),
-        api.look("/api/v1/power", site=name),
-        api.look("/api/v1" + path_of("sites", name, "model")),
-        api.look("/api/v1" + path_of("sites", name, "limits")),
-        api.look("/api/v1" + path_of("sites", name, "capacity")),
+    of_site = "/api/v1" + path_of("sites", name)
+    found = await view.gather(
+        {
+            "chargers": view.wants("chargers")
+            and api.get("/api/v1/chargers", site=name, limit=ITEMS),
+            "power": view.wants("now", "tree", "chargers") and api.look("/api/v1/power", site=name),
+            "model": view.wants("tree") and api.look(f"{of_site}/model"),
+            "limits": view.wants("tree") and api.look(f"{of_site}/limits"),
+            "capacity": view.wants() and api.look(f"{of_site}/capacity"),
+        }
     )
+    power, model, limits = found["power"], found["model"], found["limits"]
     drawn: dict[tuple[str, int], float] = {}
     by_charger: dict[str, float] = {}
     for item in (power or {}).get("items", ()):
@@ -42,11 +46,11 @@ async def shown(view: View) -> Response:
     return view.render(
         "site.html",
         site=site,
-        chargers=chargers["items"],
+        chargers=(found["chargers"] or {}).get("items", []),
         by_charger=by_charger,
         power_w=None if power is None else power["power_w"],
         tree=circuit_tree(model, limits or {}, drawn) if model else None,
-        capacity=capacity or [],
+        capacity=found["capacity"] or [],
         overloaded=(limits or {}).get("overloaded") or [],
     )
 

@@ -8,6 +8,7 @@ const inSight = (element) => {
 };
 
 const atWork = (element) => {
+  if (element.querySelector("details[open]")) return true;
   const focused = document.activeElement;
   if (element.contains(focused) && focused.matches("input, select, textarea")) return true;
   const selection = window.getSelection();

@@ -1,12 +1,17 @@
 """Every page in a real browser over a real node with simulated chargers."""
 
+import base64
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from tests.csms.dashboard.browser import Demo, Sight, chromium, running_demo, sight
 
@@ -22,6 +27,8 @@ PAGES = (
     "/ui/tokens",
     "/ui/commands",
     "/ui/system",
+    "/ui/onboard",
+    "/ui/chargers/HARBOUR-01/settings",
 )
 LIVE_MS = 45_000
 SHOTS = os.environ.get("CSMS_TEST_SCREENSHOTS", "")
@@ -232,6 +239,75 @@ def test_a_charger_that_never_came_has_a_page_with_its_url(demo: Demo, seen: Sig
     seen.go("/ui/chargers/NEVER-1")
     assert "/ocpp/NEVER-1" in seen.text()
     expect(seen.page.locator("#presence")).to_have_text("Offline")
+
+
+def test_a_refused_charger_is_accepted_with_a_password_that_lets_it_in(
+    demo: Demo, browser: Browser
+):
+    def knock(password: str) -> None:
+        proof = base64.b64encode(f"NEWCOMER:{password}".encode()).decode()
+        headers = {"Authorization": f"Basic {proof}"}
+        with connect(
+            f"{demo.chargers_url}NEWCOMER", subprotocols=["ocpp1.6"], additional_headers=headers
+        ) as socket:
+            socket.ping().wait(10)
+
+    with pytest.raises(InvalidStatus):
+        knock("a guess")
+    with sight(browser, demo.url) as window:
+        window.sign_in(demo.key)
+        page = window.page
+        window.go("/ui/refusals?charger=NEWCOMER")
+        expect(page.locator("#rows td", has_text="No charger of this identity")).to_be_visible(
+            timeout=20_000
+        )
+        page.get_by_role("link", name="Accept NEWCOMER").click()
+        assert page.input_value("input[name=id]") == "NEWCOMER"
+        page.select_option("select[name=site]", "depot")
+        page.click("main form button.first")
+        expect(page.locator("main")).to_contain_text("shown this one time")
+        knock(page.locator("dd code").nth(2).inner_text())
+        page.get_by_role("link", name="To the charger").click()
+        page.get_by_role("link", name="Settings").click()
+        page.select_option("select[name=registration]", "Pending")
+        page.fill("input[name=networks]", "no network")
+        page.click("main form button.first")
+        expect(page.locator("[role=alert]")).to_contain_text("networks")
+        page.fill("input[name=networks]", "127.0.0.0/8")
+        page.select_option("select[name=registration]", "Pending")
+        page.click("main form button.first")
+        expect(page.locator("dl.facts").first).to_contain_text("Pending")
+
+
+def test_a_viewer_sees_no_way_to_change_and_is_refused(demo: Demo, browser: Browser):
+    command = ["key", "create", "--role", "viewer", "--data", str(demo.data), "--name", "eye"]
+    made = subprocess.run(
+        [sys.executable, "-m", "csms", *command], capture_output=True, text=True, check=True
+    )
+    key = next(word for word in made.stdout.split() if word.startswith("csms_"))
+    with sight(browser, demo.url) as window:
+        window.sign_in(key)
+        window.go("/ui/chargers/HARBOUR-01")
+        assert window.page.locator("main form").count() == 0
+        refused = window.page.context.request.post(
+            f"{demo.url}/ui/chargers/HARBOUR-01/remove", headers={"Origin": demo.url}
+        )
+        assert refused.status == 403
+        assert (
+            window.page.context.request.post(
+                f"{demo.url}/ui/tokens", form={"id": "X"}, headers={"Origin": demo.url}
+            ).status
+            == 403
+        )
+
+
+def test_forms_of_other_sites_are_refused(demo: Demo, seen: Sight):
+    for headers in ({"Origin": "http://evil.test"}, {"Sec-Fetch-Site": "cross-site"}):
+        answer = seen.page.context.request.post(
+            f"{demo.url}/ui/tokens", form={"id": "FOREIGN"}, headers=headers
+        )
+        assert answer.status == 403
+        assert "another site" in answer.text()
 
 
 def test_unknown_things_are_told_in_a_page(seen: Sight):
