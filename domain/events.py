@@ -485,6 +485,10 @@ Event: TypeAlias = (
     | CommandFollowed
     | SecurityRaised
     | LimitDecided
+    | TransactionProgressed
+    | VariablesReported
+    | DeviceNoticed
+    | NoticeReported
 )
 
 

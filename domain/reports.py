@@ -10,14 +10,17 @@ import msgspec
 from domain.events import (
     ChargerBooted,
     ConnectorStatusReported,
+    DeviceNoticed,
     DiagnosticsStatusReported,
     EnergyMeasured,
     FirmwareStatusReported,
     HeartbeatReceived,
     LogStatusReported,
+    NoticeReported,
     Sample,
     SecurityEventReported,
     TimeQuality,
+    VariablesReported,
 )
 
 
@@ -142,5 +145,10 @@ Report: TypeAlias = (
     | LogStatusReported
     | SecurityEventReported
     | CertificateAsked
+    | TransactionReported
+    | QuestionAsked
+    | VariablesReported
+    | DeviceNoticed
+    | NoticeReported
 )
 """What charger actors understand (`actors.charger.machine.REPORTS`, total over this)."""

@@ -14,7 +14,7 @@ PHASES (state.py) is the table of a connection's life.
 
 from collections.abc import Callable, Mapping
 
-from actors.charger import authorization, boot, notices, outbox, transactions
+from actors.charger import authorization, boot, notices, outbox, progress, transactions
 from actors.charger.effects import Effect, Reply
 from actors.charger.messages import (
     Activated,
@@ -31,19 +31,24 @@ from actors.charger.state import PHASES, State
 from domain.events import (
     ChargerBooted,
     ConnectorStatusReported,
+    DeviceNoticed,
     DiagnosticsStatusReported,
     EnergyMeasured,
     FirmwareStatusReported,
     HeartbeatReceived,
     LogStatusReported,
+    NoticeReported,
     SecurityEventReported,
+    VariablesReported,
 )
 from domain.reports import (
     AuthorizationAsked,
     CertificateAsked,
     DataOffered,
+    QuestionAsked,
     StartReported,
     StopReported,
+    TransactionReported,
 )
 
 __all__ = ["HANDLERS", "PHASES", "REPORTS", "answered_calls", "handle"]
@@ -64,10 +69,15 @@ REPORTS: Mapping[type, Reporter] = {
     SecurityEventReported: notices.kept,
     DataOffered: notices.data_offered,
     CertificateAsked: notices.certificate_asked,
+    TransactionReported: progress.progressed,
+    QuestionAsked: notices.question,
+    VariablesReported: notices.kept,
+    DeviceNoticed: notices.kept,
+    NoticeReported: notices.kept,
 }
 
 
-WAITS_FOR_LEDGER = frozenset({StartReported, StopReported})
+WAITS_FOR_LEDGER = frozenset({StartReported, StopReported, TransactionReported})
 
 
 def said(state: State, message: Said, now_us: int) -> list[Effect]:

@@ -1,23 +1,26 @@
 """What a charger tells about itself (OCPP 1.6 sections 4.3, 4.4, 4.5, 4.9; security extension)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from actors.charger import outbox, transactions
 from actors.charger.effects import Effect, Release, Reply
 from actors.charger.messages import Said
 from actors.charger.state import Connector, State
-from domain.answers import ACKNOWLEDGED, CertificateAnswer, DataAnswer
+from domain.answers import ACKNOWLEDGED, CertificateAnswer, DataAnswer, StatusAnswer
 from domain.events import (
     CertificateRequested,
     ConnectorStatusReported,
     DataTransferred,
+    DeviceNoticed,
     DiagnosticsStatusReported,
     Event,
     FirmwareStatusReported,
     LogStatusReported,
+    NoticeReported,
     SecurityEventReported,
+    VariablesReported,
 )
-from domain.reports import CertificateAsked, DataOffered
+from domain.reports import CertificateAsked, DataOffered, QuestionAsked
 
 FINAL_STATUSES = frozenset(
     {
@@ -77,11 +80,35 @@ def followed(kind: str) -> Callable[[State, Said, int], list[Effect]]:
 
 
 def kept(state: State, message: Said, now_us: int) -> list[Effect]:
-    """Keep a security event: always answered (A04.FR.02)."""
+    """Keep what needs no other answer than that it is kept (a security event: A04.FR.02)."""
     del state, now_us
     report = message.report
-    assert isinstance(report, SecurityEventReported)
+    assert isinstance(
+        report, SecurityEventReported | VariablesReported | DeviceNoticed | NoticeReported
+    )
     return [Reply(message.call, ACKNOWLEDGED, (report,))]
+
+
+def question(state: State, message: Said, now_us: int) -> list[Effect]:
+    """Keep a question that nobody here can answer, and say no."""
+    del state, now_us
+    report = message.report
+    assert isinstance(report, QuestionAsked)
+    status = NO.get(report.topic, "Rejected")
+    event = NoticeReported(
+        report.topic, report.body, report.key, status, report.request, report.at_us
+    )
+    return [Reply(message.call, StatusAnswer(status), (event,))]
+
+
+NO: Mapping[str, str] = {
+    "BatterySwap": "",
+    "Get15118EVCertificate": "Failed",
+    "GetCertificateChainStatus": "",
+    "GetCertificateStatus": "Failed",
+    "NotifySettlement": "",
+}
+"""The word that says no, where it is not Rejected; empty: the answer has no status."""
 
 
 def data_offered(state: State, message: Said, now_us: int) -> list[Effect]:

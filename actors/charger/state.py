@@ -73,6 +73,8 @@ class Transaction(msgspec.Struct, gc=False):
     meter_wh: float
     """The last reading of the energy register; start value until one came."""
     open: bool = True
+    said: str = ""
+    """2.x: the charger's own id of it. 1.6: empty."""
 
 
 class Connector(msgspec.Struct, gc=False):

@@ -46,6 +46,7 @@ def remember(state: State, known: KnownCharger) -> None:
             max(seen.last_meter_wh, seen.meter_start_wh),
             # The ledger ends the one that a start without its knowledge has followed.
             seen.open and seen.connector not in busy,
+            seen.said,
         )
     state.recent |= own_starts
     state.transactions |= own
@@ -53,10 +54,10 @@ def remember(state: State, known: KnownCharger) -> None:
         state.connectors.setdefault(
             connector.connector, Connector(connector.status, connector.at_us)
         )
-    _forget(state)
+    forget(state)
 
 
-def _forget(state: State) -> list[Effect]:
+def forget(state: State) -> list[Effect]:
     """Keep the memory of transactions and recent starts bounded, the newest stay."""
     settings = state.settings
     while len(state.recent) > settings.recent_starts_max:
@@ -110,7 +111,7 @@ def started(state: State, message: Said, now_us: int) -> list[Effect]:
         number, report.connector, report.token, report.at_us, report.meter_start_wh
     )
     state.recent[key] = (number, decision)
-    effects += _forget(state)
+    effects += forget(state)
     flags = report.flags
     if not state.known:
         flags = (*flags, "started_blank")

@@ -32,6 +32,7 @@ from domain.events import (
     ConnectionRefused,
     ConnectorStatusReported,
     DataTransferred,
+    DeviceNoticed,
     DiagnosticsStatusReported,
     EnergyMeasured,
     Entry,
@@ -41,13 +42,16 @@ from domain.events import (
     LimitDecided,
     LogStatusReported,
     MessageExchanged,
+    NoticeReported,
     SecurityEventReported,
     SecurityRaised,
     TimeQuality,
     TokenChecked,
     TransactionEndedProvisionally,
+    TransactionProgressed,
     TransactionStarted,
     TransactionStopped,
+    VariablesReported,
     decode_entry,
 )
 from domain.records import ChargerRecord
@@ -450,6 +454,10 @@ _FOLDS: Final[Mapping[type[Event], Callable[[_Batch, Entry, Any], None]]] = {
     MessageExchanged: _nothing,
     CommandFinished: _finished,
     CommandFollowed: _followed,
+    TransactionProgressed: _nothing,
+    VariablesReported: _nothing,
+    DeviceNoticed: _nothing,
+    NoticeReported: _nothing,
 }
 
 _SILENT: Final = frozenset(
