@@ -33,6 +33,7 @@ from csms.listen import ListenSettings
 from csms.paths import LONGEST_SOCKET_NAME, SOCKET_PATH_BYTES_MAX, DataPaths
 from csms.pki.settings import PkiSettings
 from csms.planner.settings import PlannerSettings
+from csms.security.settings import SecuritySettings
 from csms.simulator.settings import SimulatorSettings
 from domain.errors import ConfigError
 from protocol.reading import ReadingLimits
@@ -79,6 +80,7 @@ class Config(BaseModel):
     gateway: GatewaySettings = _section(GatewaySettings)
     tls: TlsSettings = _section(TlsSettings)
     pki: PkiSettings = _section(PkiSettings)
+    security: SecuritySettings = _section(SecuritySettings)
     charger: ChargerSettings = _section(ChargerSettings)
     sites: SiteSettings = _section(SiteSettings)
     site_control: ControlSettings = _section(ControlSettings)

@@ -25,16 +25,18 @@ from actors.ledger.snapshot import Mirror, write_snapshot
 from csms.pki.desk import CertificateDesk
 from csms.pki.ledger_desk import build_desk, keep_server_certificates
 from csms.settings import ProcessSettings
-from domain.errors import InvalidInput, Unavailable
+from domain.errors import CsmsError, InvalidInput, Unavailable
 from domain.known import KnownCharger
 from storage.journal_reader import JournalReader
 from storage.relational import feed, leases
 from storage.relational.engine import open_engine
 from storage.relational.evse_limits import remembered
+from storage.relational.key_candidates import expire
 from storage.relational.known import known
 from storage.relational.migrations import upgrade
 from storage.relational.owner import HeldElsewhere, Owner
 from storage.relational.projector import Poison, Projector
+from storage.relational.registry import Registry
 from supervisor.actor_errors import AskFailed
 from supervisor.asyncio_base import AsyncioBase
 from supervisor.link_frames import Body
@@ -51,6 +53,8 @@ READER = "ledger"
 SNAPSHOT = "registry.snapshot"
 HELD_ELSEWHERE_MAX = 6
 """Looks in a row, `ledger.retell_s` apart, that find the database in other hands; then it is."""
+KEYS_AT_ONCE = 100
+"""New keys that are ended in one look."""
 
 T = TypeVar("T")
 
@@ -118,6 +122,7 @@ class LedgerProcess:
         self._desk: CertificateDesk | None = build_desk(
             config, self._engine, self._gateways, ctx.clock.now_us
         )
+        self._keys_expired = self._telemetry.counter("csms_keys_expired_total")
         self._lags: dict[tuple[str, ...], float] = {}
         self._watch()
 
@@ -141,6 +146,7 @@ class LedgerProcess:
                         self._keep_retelling(),
                         self._keep_owning(),
                         self._keep_signing(),
+                        self._keep_expiring(),
                         keep_server_certificates(self._config, self._ctx.clock.now_us),
                     )
                 ]
@@ -237,6 +243,24 @@ class LedgerProcess:
         await self._ready.wait()
         if self._desk is not None:
             await self._desk.run()
+
+    async def _keep_expiring(self) -> None:
+        """End new keys of which nobody knows whether their chargers have them, in time."""
+        await self._ready.wait()
+        registry = Registry(self._engine, self._ctx.clock.now_us)
+        while True:
+            await asyncio.sleep(self._config.security.expiry_look_s)
+            now_us = self._ctx.clock.now_us()
+            try:
+                gone = await unbroken(expire(self._engine, registry, now_us, KEYS_AT_ONCE))
+            except CsmsError as error:
+                log.warning("keys cannot be looked at: %s", error)
+                continue
+            for charger in gone:
+                log.error("charger %r never came with its new key; the old one counts", charger)
+            self._keys_expired.add(len(gone))
+            if gone:
+                self._feed.look()
 
     # ---- journals -------------------------------------------------------------------------
 

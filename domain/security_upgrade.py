@@ -70,6 +70,12 @@ def key_answered(record: ChargerRecord, *, taken: bool) -> ChargerRecord:
     return msgspec.structs.replace(record, credential=kept, candidate=None, candidate_until_us=0)
 
 
+def key_expired(record: ChargerRecord, now_us: int) -> ChargerRecord:
+    """Forget a new key whose time is over; one that is offered meanwhile stays."""
+    is_over = record.candidate is not None and record.candidate_until_us <= now_us
+    return key_answered(record, taken=False) if is_over else record
+
+
 def key_used(record: ChargerRecord, credential: Credential) -> ChargerRecord:
     """Note that a charger has come in with a key; with the new one the old one ends."""
     return key_answered(record, taken=True) if credential == record.candidate else record

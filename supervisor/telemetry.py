@@ -177,6 +177,12 @@ METRICS: tuple[Row, ...] = (
         "Up to which change the process knows the records of chargers, tokens and sites.",
     ),
     Row(
+        "csms_keys_expired_total",
+        Kind.COUNTER,
+        (),
+        "New keys of chargers that were never used in time: look at these chargers.",
+    ),
+    Row(
         "csms_activations_total",
         Kind.COUNTER,
         (),

@@ -15,6 +15,7 @@ from csms.api import (
     hot,
     metrics,
     overview,
+    security,
     series,
     sites,
     tokens,
@@ -52,6 +53,7 @@ def build_app(services: Services) -> FastAPI:
     for router in (
         chargers.router,
         calls.router,
+        security.router,
         tokens.router,
         sites.router,
         transactions.router,

@@ -42,6 +42,8 @@ async def run(ctx: ProcessContext) -> None:
                 backplane=backplane,
                 run_dir=ctx.run_dir,
                 charger_urls=f"ws://{f'[{host}]' if ':' in host else host}:{port}/ocpp/",
+                security=config.security,
+                pki=config.paths.pki,
             )
             server = uvicorn.Server(
                 uvicorn.Config(

@@ -10,7 +10,8 @@ from starlette.requests import Request
 from csms.api.backplane import Backplane
 from csms.api.recent import RecentCommands
 from csms.api.settings import ApiSettings
-from domain.errors import NotFound
+from csms.security.settings import SecuritySettings
+from domain.errors import InvalidInput, NotFound
 from domain.records import ChargerRecord
 from storage.relational.registry import Registry
 from supervisor.clock import Clock
@@ -29,10 +30,24 @@ class Services:
     charger_urls: str
     """What comes before a charger's identity in its URL."""
     recent: RecentCommands = field(default_factory=RecentCommands)
+    security: SecuritySettings = field(default_factory=SecuritySettings)
+    pki: Path | None = None
+    """Folder of the built-in authority."""
 
     def url_of(self, charger: str) -> str:
         """Return the URL that a charger connects to."""
         return self.charger_urls + quote(charger, safe="")
+
+    def builtin_root(self) -> str:
+        """Return the root of the built-in authority, PEM.
+
+        Raises:
+            InvalidInput: there is none.
+        """
+        path = self.pki / "root.pem" if self.pki else None
+        if path is None or not path.exists():
+            raise InvalidInput("certificate", "must be given: there is no built-in authority")
+        return path.read_text()
 
     async def charger(self, charger: str) -> ChargerRecord:
         """Return a charger's record, also of one that was enrolled a moment ago.
