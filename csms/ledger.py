@@ -20,8 +20,10 @@ import msgspec
 from actors.ledger.activation import Activation
 from actors.ledger.feed import Feed
 from actors.ledger.follower import Away, CatchUp, JournalFollower, Look, Position
+from actors.ledger.live import LiveWindow
 from actors.ledger.settings import LedgerSettings
 from actors.ledger.snapshot import Mirror, write_snapshot
+from actors.ledger.watchers import Watchers
 from csms.pki.desk import CertificateDesk
 from csms.pki.ledger_desk import build_desk, keep_server_certificates
 from csms.settings import ProcessSettings
@@ -76,8 +78,15 @@ class LedgerProcess:
         self._owner = Owner(self._engine)
         self._base = AsyncioBase()
         self._turn = asyncio.Lock()
+        self._mirror = Mirror()
+        window = LiveWindow(self._mirror.place, self._settings.live_changes_max)
+        self._watchers = Watchers(window, self._settings.live_ms / 1_000)
         self._projector = Projector(
-            self._engine, ctx.clock.now_us, self._settings.projector, self._poisoned
+            self._engine,
+            ctx.clock.now_us,
+            self._settings.projector,
+            self._poisoned,
+            window.fold,
         )
         self._positions: dict[str, Position] = {}
         self._tried = asyncio.Event()
@@ -86,7 +95,6 @@ class LedgerProcess:
         self._telemetry = Telemetry()
         self._activations = self._telemetry.counter("csms_activations_total")
         self._quarantined = self._telemetry.counter("csms_quarantined_total")
-        self._mirror = Mirror()
         self._activation = Activation(
             self._catch_up,
             self._known,
@@ -114,10 +122,11 @@ class LedgerProcess:
                 "lease": self._lease,
                 "lag": self._lag,
                 "limits": self._limits,
+                "live": self._watch_live,
                 "metrics": self._metrics,
             },
             config.links,
-            on_lost=self._feed.lost,
+            on_lost=self._lost,
         )
         self._desk: CertificateDesk | None = build_desk(
             config, self._engine, self._gateways, ctx.clock.now_us
@@ -147,6 +156,7 @@ class LedgerProcess:
                         self._keep_owning(),
                         self._keep_signing(),
                         self._keep_expiring(),
+                        self._watchers.run(),
                         keep_server_certificates(self._config, self._ctx.clock.now_us),
                     )
                 ]
@@ -367,6 +377,16 @@ class LedgerProcess:
             return {"revision": pushing.result()}
         pushing.add_done_callback(lambda task: task.cancelled() or task.exception())
         return {"revision": await feed.revision(self._engine)}
+
+    def _watch_live(self, link: Link, body: Body) -> Body:
+        """{"kinds"} -> {}: from now on `live` is told with LiveChanges of these kinds."""
+        kinds = _field(body, "kinds", list)
+        self._watchers.watch(link, frozenset(str(kind) for kind in kinds))
+        return {}
+
+    def _lost(self, link: Link) -> None:
+        self._feed.lost(link)
+        self._watchers.lost(link)
 
     async def _lease(self, link: Link, body: Body) -> Body:
         """{"gateway"} -> {"first", "last"}, both included."""

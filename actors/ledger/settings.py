@@ -91,6 +91,16 @@ class LedgerSettings(BaseModel):
         le=1 << 20,
         description="Transaction numbers given to a gateway at once; a crash loses what is left.",
     )
+    live_ms: int = Field(
+        default=200,
+        gt=0,
+        description="Those who watch hear of changes so often, of each object only the newest.",
+    )
+    live_changes_max: int = Field(
+        default=20_000,
+        gt=0,
+        description="Changes gathered meanwhile; above it they hear that something was left out.",
+    )
     retell_s: float = Field(
         default=10.0, gt=0, description="Positions are told to gateways again so often."
     )

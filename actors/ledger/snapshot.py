@@ -50,6 +50,11 @@ class Mirror:
         if changes.complete or changes.chargers or changes.tokens:
             self.records_changed = True
 
+    def place(self, charger: str) -> tuple[str, str]:
+        """Return the tenant and the site of a charger; empty texts: it has no record."""
+        record = self._chargers.get(charger)
+        return ("", "") if record is None else (record.tenant, record.site)
+
     def encode(self) -> bytes:
         """Return a complete Changes as MessagePack, and note that nothing has changed since."""
         self.changed = self.records_changed = False

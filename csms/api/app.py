@@ -11,6 +11,7 @@ from starlette.routing import Route
 from csms.api import (
     calls,
     chargers,
+    events,
     health,
     hot,
     metrics,
@@ -63,6 +64,7 @@ def build_app(services: Services) -> FastAPI:
     app.router.routes += [
         *hot.routes(),
         *series.routes(),
+        *events.routes(),
         *health.routes(),
         *dashboard.routes(),
         Route("/metrics", metrics.page, methods=["GET"]),
@@ -86,7 +88,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
             title=TITLE, version=VERSION, description=DESCRIPTION, routes=app.routes
         )
         page_items_max = app.state.services.settings.page_items_max
-        plain = hot.openapi_paths(page_items_max) | series.openapi_paths()
+        plain = hot.openapi_paths(page_items_max) | series.openapi_paths() | events.openapi_paths()
         for path, item in plain.items():
             document["paths"][path] = {**item, **document["paths"].get(path, {})}
         components = document.setdefault("components", {})

@@ -1,6 +1,7 @@
 """The other processes of the node, as the REST interface sees them."""
 
 import asyncio
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -8,12 +9,20 @@ from typing import Any, Self
 
 import msgspec
 
+from csms.api.hub import Hub
 from csms.api.settings import ApiSettings
 from domain.commands import Command, CommandResult
-from supervisor.links import LinkClient, LinkError, LinkSettings, LinkStats, RemoteFailed
+from domain.live import LiveChanges
+from supervisor.links import Link, LinkClient, LinkError, LinkSettings, LinkStats, RemoteFailed
 
+LOG = logging.getLogger(__name__)
+TELLERS = frozenset({"ledger", "operations"})
+"""Processes that tell what changes."""
 PROMPT_S = 0.3
 """How long a link may take to come back before its process counts as away."""
+
+
+_changes = msgspec.msgpack.Decoder(LiveChanges)
 
 
 class Sql(msgspec.Struct, frozen=True):
@@ -51,9 +60,20 @@ class Backplane:
         others: Sequence[str] = (),
     ) -> None:
         self._settings = settings
+        self.hub: Hub | None = None
+        """Who hears of changes."""
+        self._kinds: frozenset[str] = frozenset()
+        self._watching: set[asyncio.Task[None]] = set()
         self._links = {
             name: LinkClient(run_dir / f"{name}.sock", {}, links)
-            for name in (*gateways, "ledger", "warehouse", *others)
+            for name in (*gateways, "warehouse", *others)
+            if name not in TELLERS
+        } | {
+            name: LinkClient(
+                run_dir / f"{name}.sock", {"live": self._live}, links, on_link=self._linked
+            )
+            for name in ("ledger", *others)
+            if name in TELLERS
         }
         self._gateways = {name: self._links[name] for name in gateways}
         self._stack = AsyncExitStack()
@@ -67,6 +87,33 @@ class Backplane:
     async def __aexit__(self, *_: object) -> None:
         """Close all links."""
         await self._stack.aclose()
+
+    def watch(self, kinds: frozenset[str]) -> None:
+        """Hear of changes of these kinds from now on, also from processes that come later."""
+        self._kinds = kinds
+        for name in TELLERS & self._links.keys():
+            client = self._links[name]
+            if client.is_up:
+                task = asyncio.ensure_future(self._ask_changes(client.link))
+                self._watching.add(task)
+                task.add_done_callback(self._watching.discard)
+
+    async def _linked(self, link: Link) -> None:
+        if self.hub is not None and self._kinds:
+            await self._ask_changes(link)
+            self.hub.gap()
+
+    async def _ask_changes(self, link: Link) -> None:
+        body: dict[str, object] = {"kinds": sorted(self._kinds)}
+        try:
+            await link.ask("live", body, self._settings.ask_deadline_s)
+        except LinkError as error:
+            LOG.warning("%s tells no changes: %s", link.name, error)
+
+    def _live(self, link: Link, body: object) -> None:
+        del link
+        if self.hub is not None and isinstance(body, bytes):
+            self.hub.heard(_changes.decode(body))
 
     def up(self) -> dict[str, bool]:
         """Return which processes are linked now."""

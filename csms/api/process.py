@@ -7,11 +7,13 @@ routes that need it answer 503; the others go on.
 import asyncio
 import contextlib
 import logging
+import secrets
 
 import uvicorn
 
 from csms.api.app import build_app
 from csms.api.backplane import Backplane
+from csms.api.hub import Hub
 from csms.api.services import Services
 from csms.settings import ProcessSettings
 from storage.relational.engine import open_engine
@@ -34,6 +36,8 @@ async def run(ctx: ProcessContext) -> None:
     host, port = listen[:2] if listen else (config.listen.host, config.listen.port)
     try:
         async with backplane:
+            hub = Hub(config.api, secrets.token_hex(4), backplane.watch)
+            backplane.hub = hub
             services = Services(
                 settings=config.api,
                 clock=ctx.clock,
@@ -41,6 +45,7 @@ async def run(ctx: ProcessContext) -> None:
                 registry=Registry(engine, ctx.clock.now_us),
                 backplane=backplane,
                 run_dir=ctx.run_dir,
+                hub=hub,
                 charger_urls=f"ws://{f'[{host}]' if ':' in host else host}:{port}/ocpp/",
                 security=config.security,
                 pki=config.paths.pki,
@@ -60,7 +65,12 @@ async def run(ctx: ProcessContext) -> None:
             # In a thread that is not the main one, uvicorn leaves signals alone.
             serving = asyncio.create_task(server.serve(sockets=[ctx.sockets["api"]]))
             draining = asyncio.create_task(ctx.draining.wait())
+            telling = asyncio.create_task(hub.run())
             await asyncio.wait({serving, draining}, return_when=asyncio.FIRST_COMPLETED)
+            hub.closed.set()
+            hub.gap()  # wakes every stream, which then ends
+            hub.flush()
+            telling.cancel()
             server.should_exit = True
             draining.cancel()
             with contextlib.suppress(asyncio.CancelledError):

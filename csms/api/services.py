@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 
 from csms.api.backplane import Backplane
+from csms.api.hub import Hub
 from csms.api.recent import RecentCommands
 from csms.api.settings import ApiSettings
 from csms.security.settings import SecuritySettings
@@ -29,6 +30,7 @@ class Services:
     run_dir: Path
     charger_urls: str
     """What comes before a charger's identity in its URL."""
+    hub: Hub
     recent: RecentCommands = field(default_factory=RecentCommands)
     security: SecuritySettings = field(default_factory=SecuritySettings)
     pki: Path | None = None

@@ -70,6 +70,46 @@ class ApiSettings(BaseModel):
     sql_deadline_s: float = Field(
         default=60.0, gt=0, description="Longest analyst's query; later the answer is a 503."
     )
+    live_hz: float = Field(
+        default=3.0,
+        gt=0,
+        le=20,
+        description="Windows of changes a second on streams of events; each object once a window.",
+    )
+    live_ring_changes: int = Field(
+        default=20_000,
+        ge=100,
+        description="Changes kept for streams that resume; who is further behind gets a snapshot.",
+    )
+    live_streams_max: int = Field(
+        default=2_000, ge=1, description="Open streams of events; more are answered with 503."
+    )
+    live_frames_max: int = Field(
+        default=16,
+        ge=1,
+        description="Windows that wait for a stream that is not read; then all become a snapshot.",
+    )
+    live_details_max: int = Field(
+        default=100,
+        ge=1,
+        description="Changes of a kind in a window that are told one by one; more are counted.",
+    )
+    live_names_max: int = Field(
+        default=500, ge=1, description="Chargers or sites that one stream names; more: 422."
+    )
+    live_linger_s: float = Field(
+        default=60.0,
+        ge=0,
+        description="Changes are listened to for so long after the last stream has ended.",
+    )
+    live_stream_s: float = Field(
+        default=300.0,
+        gt=0,
+        description="A stream is ended after so long; whoever comes back is asked who he is.",
+    )
+    live_alive_s: float = Field(
+        default=15.0, gt=0, description="Longest silence on a stream; then a comment is sent."
+    )
     drain_s: float = Field(
         default=5.0,
         gt=0,

@@ -25,6 +25,7 @@ POLICY = (
 STATIC = f"{BASE}/static/"
 HEADERS = {"Content-Security-Policy": POLICY, "Cross-Origin-Opener-Policy": "same-origin"}
 STATIC_CACHE = "public, max-age=3600"
+EVENTS = "/api/v1/events"
 SEE_OTHER = 303
 UNAUTHORIZED = 401
 SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -37,6 +38,7 @@ def routes() -> list[Route]:
     return [
         Route("/", _to_pages, methods=["GET"]),
         Route(BASE, _to_pages, methods=["GET"]),
+        Route(f"{BASE}/events", _Events(), methods=["GET"]),
         *(
             Route(BASE + page.path, _endpoint(page.handler), methods=list(page.methods))
             for page in PAGES
@@ -66,6 +68,15 @@ OPEN_PATHS = frozenset(BASE + path for path, _, _ in OPEN)
 
 async def _to_pages(_request: Request) -> Response:
     return RedirectResponse(f"{BASE}/", SEE_OTHER)
+
+
+class _Events:
+    """The stream of REST, with the proof that pages have: passed through as it comes."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one stream."""
+        path = {"path": EVENTS, "raw_path": EVENTS.encode()}
+        await scope["app"](scope | path, receive, send)
 
 
 def _endpoint(handler: Handler) -> Endpoint:

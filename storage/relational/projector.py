@@ -483,11 +483,14 @@ class Projector:
         now_us: Callable[[], int],
         settings: ProjectorSettings | None = None,
         on_poison: Callable[[Poison], None] = lambda _poison: None,
+        on_stored: Callable[[Sequence[Entry]], None] = lambda _entries: None,
     ) -> None:
         self._engine = engine
         self._now_us = now_us
         self._settings = settings or ProjectorSettings()
         self._on_poison = on_poison
+        self._on_stored = on_stored
+        """Called with the entries of each batch after its commit. Must not raise."""
         self._untrimmed: dict[Table, int] = {}
 
     async def position(self, journal: str) -> int:
@@ -551,6 +554,7 @@ class Projector:
                 return Applied(before, 0, 0)
             batch = _Batch(journal, self._settings.text_characters_max)
             poison: list[Poison] = []
+            entries: list[Entry] = []
             for row in rows:
                 try:
                     entry = decode_entry(row.blob)
@@ -559,6 +563,7 @@ class Projector:
                     continue
                 if refused is None:
                     batch.fold(row.lsn, entry)
+                    entries.append(entry)
                 else:
                     poison.append(Poison(row, f"not storable: {refused}"))
             fed = await self._store(connection, batch)
@@ -574,6 +579,7 @@ class Projector:
             await connection.execute(upsert(connection, journal_positions, columns), [position])
         for put_aside in poison:
             self._on_poison(put_aside)
+        self._on_stored(entries)
         return Applied(rows[-1].lsn, len(rows) - len(poison), len(poison), fed)
 
     # ---- writing --------------------------------------------------------------------------
