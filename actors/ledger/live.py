@@ -128,10 +128,12 @@ def _progress(what: str) -> _Read:
 READERS: Final[Mapping[type[Event], tuple[tuple[str, _Read], ...]]] = {
     ChargerConnected: ((LiveKind.CONNECTION, _connected),),
     ChargerDisconnected: ((LiveKind.CONNECTION, _disconnected),),
-    ChargerBooted: ((
-        LiveKind.BOOT,
-        lambda event: ("", {"vendor": event.vendor, "model": event.model}),
-    ),),
+    ChargerBooted: (
+        (
+            LiveKind.BOOT,
+            lambda event: ("", {"vendor": event.vendor, "model": event.model}),
+        ),
+    ),
     ConnectorStatusReported: ((LiveKind.STATUS, _status),),
     EnergyMeasured: ((LiveKind.POWER, _measured),),
     TransactionStarted: ((LiveKind.TRANSACTION, _transaction("started")),),
@@ -139,10 +141,12 @@ READERS: Final[Mapping[type[Event], tuple[tuple[str, _Read], ...]]] = {
     TransactionEndedProvisionally: ((LiveKind.TRANSACTION, _transaction("provisional")),),
     CommandFinished: ((LiveKind.COMMAND, _finished),),
     CommandFollowed: ((LiveKind.COMMAND, _followed),),
-    MessageExchanged: ((
-        LiveKind.MESSAGE,
-        lambda event: ("", {"action": event.action, "outcome": event.outcome}),
-    ),),
+    MessageExchanged: (
+        (
+            LiveKind.MESSAGE,
+            lambda event: ("", {"action": event.action, "outcome": event.outcome}),
+        ),
+    ),
     ConnectionRefused: ((LiveKind.REFUSAL, lambda event: ("", {"reason": event.reason})),),
     LimitDecided: ((LiveKind.LIMIT, _limit),),
     FirmwareStatusReported: ((LiveKind.PROGRESS, _progress("firmware")),),

@@ -55,9 +55,7 @@ def filter_of(request: Request, services: Services) -> Filter:
             raise InvalidInput(name, f"no such parameter; there are {', '.join(found)}")
         found[name].add(text)
     if unknown := found["kind"] - KINDS:
-        raise InvalidInput(
-            "kind", f"no such kind {min(unknown)!r}; there are {sorted(KINDS)}"
-        )
+        raise InvalidInput("kind", f"no such kind {min(unknown)!r}; there are {sorted(KINDS)}")
     names_max = services.settings.live_names_max
     for name in ("charger", "site"):
         if len(found[name]) > names_max:

@@ -43,12 +43,19 @@ class Peers:
     rows: list[list[Any]] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
     site_words: list[dict[str, Any]] = field(default_factory=list)
+    watched: list[str] = field(default_factory=list)
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def site(self, _link: Link, body: Any) -> None:
         async with self.heard:
             self.site_words.append(body)
             self.heard.notify_all()
+
+    async def live(self, _link: Link, body: Any) -> dict[str, Any]:
+        async with self.heard:
+            self.watched = body["kinds"]
+            self.heard.notify_all()
+        return {}
 
     def connect(self, charger: str) -> None:
         self.connected[charger] = {
@@ -97,7 +104,7 @@ class Peers:
         return {
             "gw0": gateway,
             "gw1": gateway,
-            "ledger": {"sync": self.sync},
+            "ledger": {"sync": self.sync, "live": self.live},
             "warehouse": {"sql": self.sql},
         }[name]
 
