@@ -76,7 +76,7 @@ class _Events:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one stream."""
         path = {"path": EVENTS, "raw_path": EVENTS.encode()}
-        await scope["app"](scope | path, receive, send)
+        await scope["app"]({**scope, **path}, receive, send)
 
 
 def _endpoint(handler: Handler) -> Endpoint:
