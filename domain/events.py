@@ -371,6 +371,10 @@ class ConnectionRefused(Fact, frozen=True, array_like=True, tag=True, gc=False):
     detail: str = ""
     subprotocols: str = ""
     user_agent: str = ""
+    tls: str = ""
+    """Version and cipher, such as `TLSv1.3 TLS_AES_256_GCM_SHA384`; empty: no TLS."""
+    authorization: str = ""
+    """The scheme of the proof that was sent, such as `Basic`; empty: none was."""
 
 
 class MessageExchanged(Fact, frozen=True, array_like=True, tag=True, gc=False):

@@ -10,10 +10,12 @@ from starlette.routing import Route
 
 from csms.api import (
     calls,
+    charger_files,
     chargers,
     events,
     health,
     hot,
+    inbox,
     metrics,
     overview,
     security,
@@ -52,6 +54,7 @@ def build_app(services: Services) -> FastAPI:
         app.add_exception_handler(kind, handler)
     app.state.services = services
     for router in (
+        charger_files.router,
         chargers.router,
         calls.router,
         security.router,
@@ -59,6 +62,7 @@ def build_app(services: Services) -> FastAPI:
         sites.router,
         transactions.router,
         overview.router,
+        inbox.router,
     ):
         app.include_router(router)
     app.router.routes += [

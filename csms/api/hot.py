@@ -21,12 +21,16 @@ from csms.api.responses import problems
 from csms.api.services import Services, services_of
 from csms.api.tenancy import check_installation, is_confined, tenant_filter
 from domain.errors import InvalidInput
-from storage.relational import reads
+from storage.relational import inbox, reads
 from storage.relational.registry import Site
 
 SINCE = Parameter("from", INSTANT, "Not before this instant.", "since_us")
 UNTIL = Parameter("to", INSTANT, "Before this instant.", "until_us")
 CHARGER = Parameter("charger", TEXT, "Identity of the charger.")
+
+INBOX_DAYS = 30
+"""Looked back by the inbox when `from` is not said."""
+US_PER_DAY = 86_400_000_000
 
 _json = msgspec.json.Encoder()
 
@@ -78,6 +82,14 @@ async def _transactions(ask: Ask) -> reads.Page:
 async def _refusals(ask: Ask) -> reads.Page:
     check_installation(principal_of(ask.request))
     return await _page(ask, "refusals", ask.filters)
+
+
+async def _inbox(ask: Ask) -> reads.Page:
+    check_installation(principal_of(ask.request))
+    asked = dict(ask.filters)
+    oldest_us = ask.services.clock.now_us() - INBOX_DAYS * US_PER_DAY
+    asked.setdefault("since_us", oldest_us)
+    return await inbox.page(ask.services.engine, **asked, cursor=ask.cursor, limit=ask.limit)
 
 
 async def _commands(ask: Ask) -> reads.Page:
@@ -228,6 +240,31 @@ LISTS: tuple[HotList, ...] = (
         ),
         _refusals,
         {"charger": "BERLIN-001", "reason": "wrong_password", "status": 401, "remote": "10.0.0.7"},
+    ),
+    HotList(
+        "/api/v1/inbox",
+        "inbox",
+        "Refused connections by claimed identity, or by address where none was claimed",
+        (
+            Parameter("state", TEXT, "waiting (when not said), dismissed or all."),
+            Parameter("search", TEXT, "Part of the identity, path, address or User-Agent."),
+            Parameter("from", INSTANT, f"{INBOX_DAYS} days ago when not said.", "since_us"),
+        ),
+        _inbox,
+        {
+            "charger": "BERLIN-001",
+            "remote": "",
+            "count": 17,
+            "first_us": 1767225600000000,
+            "last_us": 1767225660000000,
+            "reasons": [{"reason": "unknown_charger", "count": 17}],
+            "path": "/ocpp/BERLIN-001",
+            "address": "10.0.0.7",
+            "subprotocols": "ocpp1.6",
+            "tls": "",
+            "authorization": "Basic",
+            "known": False,
+        },
     ),
     HotList(
         "/api/v1/commands",

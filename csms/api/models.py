@@ -153,6 +153,12 @@ class SiteFields(Input):
     address: str = ""
     time_zone: str = Field(default="", description="IANA name; empty: UTC.")
     power_w_max: int = Field(default=0, ge=0, description="Watts for all chargers; 0: no limit.")
+    latitude: float | None = Field(
+        default=None, ge=-90, le=90, description="Degrees north (WGS 84); null: not known."
+    )
+    longitude: float | None = Field(
+        default=None, ge=-180, le=180, description="Degrees east; said with the latitude only."
+    )
 
 
 class SiteView(BaseModel):
@@ -164,6 +170,8 @@ class SiteView(BaseModel):
     address: str
     time_zone: str
     power_w_max: int
+    latitude: float | None = None
+    longitude: float | None = None
     created_us: int
     revision: int
 
@@ -249,6 +257,7 @@ class FieldError(BaseModel):
 
     field: str
     rule: str
+    line: int = Field(default=0, description="Of a file, from 1; 0: it is not about a file.")
 
 
 class ProblemView(BaseModel):

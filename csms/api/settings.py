@@ -21,6 +21,14 @@ class ApiSettings(BaseModel):
     body_bytes_max: int = Field(
         default=1_048_576, ge=1_024, description="Largest request body; more is answered with 413."
     )
+    import_rows_max: int = Field(
+        default=10_000, ge=1, description="Chargers in one CSV file; more is answered with 422."
+    )
+    import_passwords_max: int = Field(
+        default=500,
+        ge=0,
+        description="Passwords that one CSV file may say: each takes tens of milliseconds to hash.",
+    )
     call_wait_s_max: float = Field(
         default=120.0, gt=0, description="Longest `wait` of a call; more is answered with 422."
     )

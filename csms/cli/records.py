@@ -1,16 +1,22 @@
 """`csms charger`, `csms token`, `csms site` and `csms key`."""
 
+import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from csms.charger_csv import write
+from csms.charger_import import ImportLimits, export_records, import_file
 from csms.cli.errors import warn
 from csms.cli.options import ConfigOption, DataOption
 from csms.cli.show import facts, instant, table
 from csms.cli.store import with_registry
 from csms.config import load_config
 from csms.simulator.driver import charger_url
+from domain.errors import ConfigError
+from domain.ids import DEFAULT_TENANT
 from domain.records import ChargerRecord, TokenRecord
 from domain.security_upgrade import ask_profile
 from storage.relational import credentials
@@ -163,6 +169,56 @@ def change_password(
     facts([("charger", identity), *([("password", made)] if password is None else [])])
 
 
+@charger.command("export")
+def export_chargers(
+    data: DataOption = None,
+    config: ConfigOption = None,
+    site_id: Annotated[str, typer.Option("--site", help="Only of this site.")] = "",
+) -> None:
+    """Write all chargers as CSV to the standard output, without passwords."""
+    records = with_registry(data, config, lambda registry: export_records(registry, "", site_id))
+    listen = load_config(file=config, data=data).listen
+    base = f"ws://{listen.host}:{listen.port}/ocpp"
+    sys.stdout.write(write((record, charger_url(base, record.id)) for record in records))
+
+
+@charger.command("import")
+def import_chargers(
+    file: Annotated[Path, typer.Argument(help="CSV; the first line names the columns.")],
+    data: DataOption = None,
+    config: ConfigOption = None,
+    *,
+    dry_run: Annotated[bool, typer.Option(help="Only say what would happen.")] = False,
+    passwords: Annotated[
+        bool, typer.Option("--make-passwords", help="For new chargers that have none; printed.")
+    ] = False,
+) -> None:
+    """Add and change the chargers of a CSV file: all of them, or none when a line is wrong."""
+    settings = load_config(file=config, data=data).api
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError([f"{file}: {error}"]) from error
+    done = with_registry(
+        data,
+        config,
+        lambda registry: import_file(
+            registry,
+            text,
+            DEFAULT_TENANT,
+            ImportLimits(settings.import_rows_max, settings.import_passwords_max),
+            is_dry=dry_run,
+            makes_passwords=passwords,
+        ),
+        writes=not dry_run,
+    )
+    if done.wrong:
+        raise ConfigError([f"{file}:{line}: {field}: {rule}" for line, field, rule in done.wrong])
+    facts([("added", done.added), ("changed", done.changed), ("unchanged", done.unchanged)])
+    if done.made:
+        table(("charger", "password"), done.made.items())
+
+
 @charger.command("remove")
 def remove_charger(identity: ID, data: DataOption = None, config: ConfigOption = None) -> None:
     """Remove a charger; what it reported is kept."""
@@ -211,9 +267,17 @@ def add_site(
     config: ConfigOption = None,
     name: str = "",
     power_w_max: Annotated[int, typer.Option(min=0, help="Watts for all; 0: no limit.")] = 0,
+    latitude: Annotated[
+        float | None, typer.Option(min=-90, max=90, help="Degrees north, WGS 84, for the map.")
+    ] = None,
+    longitude: Annotated[
+        float | None, typer.Option(min=-180, max=180, help="Degrees east, with the latitude.")
+    ] = None,
 ) -> None:
     """Add a site."""
-    record = Site(identity, name=name, power_w_max=power_w_max)
+    record = Site(
+        identity, name=name, power_w_max=power_w_max, latitude=latitude, longitude=longitude
+    )
     with_registry(data, config, lambda registry: registry.create_site(record), writes=True)
     facts([("site", identity)])
 

@@ -363,6 +363,15 @@ class Connection(asyncio.Protocol):
         """The TLS handshake is done; the deadline goes on for the HTTP one."""
         self.certificate = certificate
 
+    @property
+    def tls(self) -> str:
+        """Version and cipher of the TLS that carries it; empty: there is none."""
+        if self._transport is None or not self.listener.encrypted:
+            return ""
+        version = self._transport.get_extra_info("version")
+        cipher = self._transport.get_extra_info("cipher")
+        return f"{version} {cipher[0]}" if version and cipher else ""
+
     def tls_failed(self, detail: str) -> None:
         """There will be no TLS: what came is none, or either side refuses the other."""
         self._gateway.handshake_failed(self, detail, "tls_failed")

@@ -332,6 +332,8 @@ class Gateway:
             denied.detail[:1_000],
             ",".join(subprotocols(request))[:255] if request is not None else "",
             _header(request, "User-Agent")[:255],
+            connection.tls,
+            _header(request, "Authorization").partition(" ")[0].rstrip(":")[:20],
         )
         self.keep(denied.identity, 0, (event,))
 

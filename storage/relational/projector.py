@@ -427,6 +427,8 @@ def _refused(batch: _Batch, entry: Entry, event: ConnectionRefused) -> None:
         detail=clean(event.detail, 1_000),
         subprotocols=clean(event.subprotocols, 255),
         user_agent=clean(event.user_agent, 255),
+        tls=clean(event.tls, 255),
+        authorization=clean(event.authorization, 255),
     )
 
 

@@ -27,7 +27,7 @@ from domain.errors import InvalidInput, NotFound
 from domain.ids import CHARGER_ID_LENGTH_MAX, CHARGER_NAME, DEFAULT_TENANT
 from domain.records import ChargerRecord, Credential, TokenRecord
 from storage.relational import credentials, revisions
-from storage.relational.engine import reading, upsert, writing
+from storage.relational.engine import chunks, reading, upsert, writing
 from storage.relational.site_models import SiteModels
 from storage.relational.tables import api_keys, chargers, sites, tenants, tokens
 
@@ -57,6 +57,9 @@ class Site(msgspec.Struct, frozen=True):
     """IANA name; empty: UTC."""
     power_w_max: int = 0
     """What all its chargers may draw together; 0: no limit."""
+    latitude: float | None = None
+    """Degrees north, WGS 84; None: not known, as is the longitude then."""
+    longitude: float | None = None
     created_us: int = 0
     revision: int = 0
 
@@ -129,6 +132,16 @@ class Registry:
             query = query.where(chargers.c.site == site)
         async with reading(self._engine) as connection:
             return [charger_record(row) for row in await connection.execute(query)]
+
+    async def find_chargers(self, names: Iterable[str]) -> dict[str, ChargerRecord]:
+        """Return those of `names` that exist, by casefolded identity, whatever case was asked."""
+        found: dict[str, ChargerRecord] = {}
+        async with reading(self._engine) as connection:
+            for some in chunks({name.casefold() for name in names}):
+                query = select(chargers).where(chargers.c.folded.in_(some), ~chargers.c.deleted)
+                for row in await connection.execute(query):
+                    found[row.folded] = charger_record(row)
+        return found
 
     async def update_charger(self, charger: str, changes: Mapping[str, object]) -> ChargerRecord:
         """Change some fields of a charger; the credential has a method of its own."""
@@ -453,6 +466,20 @@ def check_site(site: Site) -> None:
     _check_text("address", site.address)
     _check_zone(site.time_zone)
     _check(0 <= site.power_w_max <= INSTANT_MAX, "power_w_max", "must be 0 or more watts")
+    for field, degrees, most in (
+        ("latitude", site.latitude, 90),
+        ("longitude", site.longitude, 180),
+    ):
+        _check(
+            degrees is None or -most <= degrees <= most,
+            field,
+            f"must be degrees from -{most} to {most} (WGS 84)",
+        )
+    _check(
+        (site.latitude is None) == (site.longitude is None),
+        "longitude" if site.longitude is None else "latitude",
+        "must be said when the other one is: a place has both",
+    )
 
 
 def _check(holds: object, field: str, rule: str) -> None:
@@ -602,6 +629,8 @@ def _site(row: Row[Any]) -> Site:
         address=row.address,
         time_zone=row.time_zone,
         power_w_max=row.power_w_max,
+        latitude=row.latitude,
+        longitude=row.longitude,
         created_us=row.created_us,
         revision=row.revision,
     )

@@ -63,6 +63,8 @@ sites = Table(
     _text("address"),
     _text("time_zone"),
     _int("power_w_max"),  # 0: no limit
+    Column("latitude", Float),  # degrees, WGS 84; null: not known
+    Column("longitude", Float),
     _int("created_us"),
     _int("revision", index=True),
     _flag("deleted"),
@@ -366,9 +368,21 @@ refusals = Table(
     _text("detail"),
     _text("subprotocols"),
     _text("user_agent"),
+    _text("tls"),  # version and cipher; empty: no TLS
+    _text("authorization"),  # the scheme of the proof that was sent; empty: none was
     _int("received_us", index=True),
     Index("ix_refusals_charger_received_us", "charger", "received_us"),
 )
+
+dismissals = Table(
+    "dismissals",
+    metadata,
+    _key("charger"),  # as claimed; empty: connections without an identity
+    _key("remote"),  # of those: the address
+    _text("dismissed_by"),
+    _int("dismissed_us"),
+)
+"""Refused connections that nobody wants to see in the inbox again."""
 
 # ---- housekeeping -----------------------------------------------------------------------------
 

@@ -130,6 +130,8 @@ async def test_an_unknown_charger_and_a_wrong_password_look_the_same(tmp_path) -
             "no_password",
             "wrong_password",
         ]
+        shown = [(e.authorization, e.tls) for e in node.events(ConnectionRefused)]
+        assert shown == [("Basic", ""), ("Basic", ""), ("", ""), ("Basic", "")]
         assert not node.gateway.lines
 
 

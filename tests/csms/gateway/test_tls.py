@@ -120,6 +120,7 @@ async def test_unknown_chargers_are_not_enrolled_over_tls(tmp_path, pki) -> None
         context = pki.client("NEW")
         assert await refused(node, "NEW", listener=MUTUAL_TLS, ssl=context) == 401
         assert node.gateway.directory.charger("NEW") is None
+        assert refusal(node, 2).tls.startswith("TLSv1.3 TLS_")
 
 
 @pytest.mark.parametrize(

@@ -275,6 +275,23 @@ class TestSites:
         with pytest.raises(NotFound):
             await registry.get_site("depot")
 
+    async def test_a_place_has_both_coordinates_within_the_earth(self, registry: Registry) -> None:
+        await registry.create_site(Site("depot", latitude=-89.5, longitude=180))
+        moved = await registry.update_site("depot", {"latitude": 52.5, "longitude": 13.4})
+        assert await registry.get_site("depot") == moved
+        gone = await registry.update_site("depot", {"latitude": None, "longitude": None})
+        assert (gone.latitude, gone.longitude) == (None, None)
+        for latitude, longitude, field in (
+            (90.1, 0.0, "latitude"),
+            (0.0, -180.5, "longitude"),
+            (1.0, None, "longitude"),
+            (None, 1.0, "latitude"),
+            (float("nan"), 1.0, "latitude"),
+        ):
+            with pytest.raises(InvalidInput) as caught:
+                await registry.create_site(Site("x", latitude=latitude, longitude=longitude))
+            assert caught.value.field == field
+
     async def test_one_with_chargers_stays(self, registry: Registry) -> None:
         await registry.create_site(Site("depot"))
         await registry.create_charger(ChargerRecord("A", site="depot"))
