@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from csms.config import Config
 from csms.gateway.listeners import MUTUAL_TLS, PLAIN, TLS, Listener
 from csms.gateway.tls import Contexts
+from csms.pki.contract_desk import ContractDesk
 from csms.pki.local import LocalAuthority, renew_server
 from csms.prepare import make_folders, prepare_data
 from csms.secret import installation_secret
@@ -106,6 +107,7 @@ def prepare_certificates(config: Config) -> None:
         ConfigError: it cannot: names the file.
     """
     now_us = Clock().now_us()
+    ContractDesk(config.contracts, Clock().now_us)
     if config.pki.authority == "local":
         LocalAuthority.open(config.paths.pki, config.pki, now_us)
     if not config.listen.encrypted:

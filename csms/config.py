@@ -31,6 +31,7 @@ from csms.gateway.settings import GatewaySettings
 from csms.gateway.tls_settings import TlsSettings
 from csms.listen import ListenSettings
 from csms.paths import LONGEST_SOCKET_NAME, SOCKET_PATH_BYTES_MAX, DataPaths
+from csms.pki.contract_settings import ContractSettings
 from csms.pki.settings import PkiSettings
 from csms.planner.settings import PlannerSettings
 from csms.security.settings import SecuritySettings
@@ -80,6 +81,7 @@ class Config(BaseModel):
     gateway: GatewaySettings = _section(GatewaySettings)
     tls: TlsSettings = _section(TlsSettings)
     pki: PkiSettings = _section(PkiSettings)
+    contracts: ContractSettings = _section(ContractSettings)
     security: SecuritySettings = _section(SecuritySettings)
     charger: ChargerSettings = _section(ChargerSettings)
     sites: SiteSettings = _section(SiteSettings)

@@ -24,6 +24,7 @@ from actors.ledger.live import LiveWindow
 from actors.ledger.settings import LedgerSettings
 from actors.ledger.snapshot import Mirror, write_snapshot
 from actors.ledger.watchers import Watchers
+from csms.pki.contract_desk import ContractDesk
 from csms.pki.desk import CertificateDesk
 from csms.pki.ledger_desk import build_desk, keep_server_certificates
 from csms.settings import ProcessSettings
@@ -123,6 +124,7 @@ class LedgerProcess:
                 "lag": self._lag,
                 "limits": self._limits,
                 "live": self._watch_live,
+                "contract": self._contract,
                 "metrics": self._metrics,
             },
             config.links,
@@ -131,6 +133,7 @@ class LedgerProcess:
         self._desk: CertificateDesk | None = build_desk(
             config, self._engine, self._gateways, ctx.clock.now_us
         )
+        self._contracts = ContractDesk(config.contracts, ctx.clock.now_us)
         self._keys_expired = self._telemetry.counter("csms_keys_expired_total")
         self._lags: dict[tuple[str, ...], float] = {}
         self._watch()
@@ -356,6 +359,13 @@ class LedgerProcess:
         site = _field(body, "site", str)
         await self._catch_up()
         return msgspec.msgpack.encode(await remembered(self._engine, site))
+
+    async def _contract(self, link: Link, body: Body) -> Body:
+        """{"question", "body"} -> what `ContractDesk.answer` says; needs no database."""
+        del link
+        return await self._contracts.answer(
+            _field(body, "question", str), _field(body, "body", dict)
+        )
 
     async def _known(self, chargers: Sequence[str]) -> list[KnownCharger]:
         follow_us = self._config.charger.follow_s * 1_000_000

@@ -45,6 +45,8 @@ class AuthorizationAsked(msgspec.Struct, frozen=True, gc=False):
     """The contract's certificate chain in PEM (2.x, section C07)."""
     hashes: tuple[CertificateHash, ...] = ()
     """Of the contract's chain, each with the address of its OCSP responder."""
+    certificate_status: str = ""
+    """What the contract came to (AuthorizeCertificateStatusEnumType), when one was shown."""
 
 
 class StartReported(msgspec.Struct, frozen=True, gc=False):
@@ -112,6 +114,10 @@ class QuestionAsked(msgspec.Struct, frozen=True, gc=False):
     at_us: int = 0
     payload: dict[str, object] = {}
     """What an answerer needs of the question, as on the wire."""
+    status: str = ""
+    """The answer that was found elsewhere; empty: none."""
+    fields: dict[str, object] = {}
+    """Further fields of that answer, as on the wire."""
 
 
 class DataOffered(msgspec.Struct, frozen=True, gc=False):

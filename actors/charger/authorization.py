@@ -1,5 +1,7 @@
 """Whether a token may charge (OCPP 1.6 sections 3.5, 4.1 and 7.2)."""
 
+from msgspec.structs import replace
+
 from actors.charger.effects import Effect, Reply
 from actors.charger.messages import Said
 from actors.charger.state import State
@@ -44,6 +46,7 @@ def asked(state: State, message: Said, now_us: int) -> list[Effect]:
     decision = decide(state, report.token, now_us)
     if decision.status == "Accepted" and is_concurrent(state, report.token, 0):
         decision = TokenDecision("ConcurrentTx", decision.expires_us, decision.parent)
+    decision = _with_contract(decision, report)
     return [
         Reply(
             message.call,
@@ -52,3 +55,22 @@ def asked(state: State, message: Said, now_us: int) -> list[Effect]:
             durable=False,
         )
     ]
+
+
+def _with_contract(decision: TokenDecision, report: AuthorizationAsked) -> TokenDecision:
+    """Return the decision over a token whose contract was shown too (2.x C07.FR.01 to 05).
+
+    A contract that is not good cannot authorize, whatever is known of its eMAID. A good one whose
+    eMAID we do not know is told so: the certificate is fine, the token is not.
+    """
+    if not (report.certificate or report.hashes):
+        return decision
+    found = report.certificate_status or "NoCertificateAvailable"
+    status = decision.status if found == "Accepted" else CONTRACT_STATUSES.get(found, "Invalid")
+    if decision.status == "Blocked" and found == "Accepted":
+        found = "ContractCancelled"
+    return replace(decision, status=status, certificate_status=found)
+
+
+CONTRACT_STATUSES = {"CertificateExpired": "Expired", "CertificateRevoked": "Invalid"}
+"""Status of a contract -> of its token; all others: Invalid."""

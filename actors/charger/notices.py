@@ -90,15 +90,16 @@ def kept(state: State, message: Said, now_us: int) -> list[Effect]:
 
 
 def question(state: State, message: Said, now_us: int) -> list[Effect]:
-    """Keep a question that nobody here can answer, and say no."""
+    """Keep a question; answer what was found elsewhere, or say no."""
     del state, now_us
     report = message.report
     assert isinstance(report, QuestionAsked)
-    status = NO.get(report.topic, "Rejected")
+    status = report.status or NO.get(report.topic, "Rejected")
+    fields = report.fields if report.status else NO_FIELDS.get(report.topic, {})
     event = NoticeReported(
         report.topic, report.body, report.key, status, report.request, report.at_us
     )
-    return [Reply(message.call, StatusAnswer(status), (event,))]
+    return [Reply(message.call, StatusAnswer(status, dict(fields)), (event,))]
 
 
 NO: Mapping[str, str] = {
@@ -109,6 +110,9 @@ NO: Mapping[str, str] = {
     "NotifySettlement": "",
 }
 """The word that says no, where it is not Rejected; empty: the answer has no status."""
+
+NO_FIELDS: Mapping[str, Mapping[str, object]] = {"Get15118EVCertificate": {"exiResponse": ""}}
+"""Further fields that an answer must have."""
 
 
 def data_offered(state: State, message: Said, now_us: int) -> list[Effect]:

@@ -30,6 +30,7 @@ from csms.gateway.directory import Directory
 from csms.gateway.line import ChargerLine
 from csms.gateway.meters import Meters
 from csms.gateway.no_journal import NoJournal
+from csms.gateway.questions import Questions
 from csms.gateway.refusals import REFUSALS, Refusal
 from csms.gateway.settings import GatewaySettings
 from csms.gateway.sites import Sites
@@ -110,6 +111,8 @@ class Gateway:
         self.activation: Activation[ChargerLine]
         self.takeover: Takeover
         self.sites: Sites
+        self.questions = Questions(None, 0, 0)
+        """Asks elsewhere; the composition root sets one that has somebody to ask."""
         self.trust = Trust()
         """What the certificates of chargers are held against; replaced when its files change."""
         self.refusing = "starting"
@@ -626,6 +629,7 @@ class Gateway:
         """Give back threads; the connections are closed already."""
         while self._ended:
             self._ended.popleft().close()
+        self.questions.stop()
         self._threads.shutdown(wait=False, cancel_futures=True)
         for task in self._tasks:
             task.cancel()

@@ -32,6 +32,7 @@ from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
 from csms.gateway.member import Member
 from csms.gateway.offset import ClockOffset
+from csms.gateway.questions import Questions, asked_elsewhere
 from csms.gateway.sites import Sites
 from domain.answers import Answer
 from domain.commands import CommandResult, Outcome
@@ -94,6 +95,7 @@ class House(Protocol):
     reading_limits: ReadingLimits
     activation: "Activation[ChargerLine]"
     sites: Sites
+    questions: Questions
 
     @property
     def journal(self) -> Journal:
@@ -301,7 +303,14 @@ class ChargerLine:
             self._learn_offset(report, call.received_us)
         if self._gateway.is_poison(self.charger, call.action, call.text):
             self._bury(call)
+        elif asked_elsewhere(report):
+            self._gateway.questions.put(report, call, self._tell_completed)
         else:
+            self._gateway.base.tell(self.address, Said(report, call))
+
+    def _tell_completed(self, report: Report, call: Call) -> None:
+        """Tell the actor what was asked elsewhere, unless the connection went meanwhile."""
+        if self.connection.line is self:
             self._gateway.base.tell(self.address, Said(report, call))
 
     def _learn_offset(self, report: ConnectorStatusReported, now_us: int) -> None:

@@ -29,6 +29,7 @@ from csms.gateway.listeners import LISTENERS, Listener
 from csms.gateway.metrics import GatewayMetrics
 from csms.gateway.no_journal import NoJournal
 from csms.gateway.numbering import Numbering
+from csms.gateway.questions import Questions
 from csms.gateway.sites import SiteParts, Sites
 from csms.gateway.takeover import Takeover
 from csms.gateway.tls import Contexts
@@ -165,6 +166,11 @@ class GatewayProcess:
             gateway.activated,
             config.gateway.activation_batch_max,
             config.gateway.activation_pause_ms / 1e3,
+        )
+        gateway.questions = Questions(
+            lambda question: self._ledger.ask("contract", question, config.contracts.question_s),
+            config.contracts.question_s,
+            config.contracts.questions_max,
         )
         gateway.takeover = Takeover(config.gateway, self._peers, gateway.line, gateway.now_us)
         gateway.sites = Sites(

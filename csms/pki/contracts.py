@@ -14,7 +14,7 @@ from cryptography.x509.oid import NameOID
 
 from csms.pki.certificates import instant
 from csms.pki.client_certificate import attributes, extension
-from csms.pki.ocsp import Revocation, hash_of
+from csms.pki.ocsp import Revocation, hash_of, responder_of
 from domain.reports import CertificateHash
 
 CHAIN_CHARS_MAX = 10_000
@@ -137,7 +137,7 @@ class ContractCheck:
                 return ContractStatus.SIGNATURE_ERROR, []
             except (ValueError, TypeError):
                 return ContractStatus.CHAIN_ERROR, []
-            hashes.append(hash_of(certificate, issuer))
+            hashes.append(hash_of(certificate, issuer, responder_of(certificate)))
         for certificate in links:
             if not certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc:
                 return ContractStatus.EXPIRED, []

@@ -14,10 +14,10 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, Hash, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
-from cryptography.x509.oid import ExtendedKeyUsageOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from csms.pki.certificates import instant
 from csms.pki.client_certificate import extension
@@ -42,15 +42,24 @@ class Revocation(StrEnum):
     """The responder does not know it, could not be asked, or its answer does not count."""
 
 
-def allowed(url: str, hosts: Collection[str], addresses: Iterable[str]) -> str:
+def allowed(
+    url: str, hosts: Collection[str], addresses: Iterable[str], networks: Iterable[str] = ()
+) -> str:
     """Return why a responder must not be asked; empty when it may.
 
     Args:
         url: as the charger sent it.
-        hosts: the list of responders, by host name, casefolded.
+        hosts: the list of responders, as host or host:port, casefolded.
         addresses: what its host name resolves to; the connection must go to one of these, so that
             a second look-up cannot give others.
+        networks: CIDRs that are allowed although they are not public.
     """
+    wrong = unlisted(url, hosts)
+    return wrong or private(urlsplit(url).hostname or "", addresses, networks)
+
+
+def unlisted(url: str, hosts: Collection[str]) -> str:
+    """Return why a URL is not one of a listed responder; empty when it is."""
     try:
         parts = urlsplit(url)
         port, host = parts.port, (parts.hostname or "").casefold()
@@ -58,14 +67,24 @@ def allowed(url: str, hosts: Collection[str], addresses: Iterable[str]) -> str:
         return "is no URL"
     if parts.scheme not in {"http", "https"} or not host:
         return "is no http or https URL"
+    if f"{host}:{port}" in hosts and parts.username is None:
+        return ""
     if parts.username is not None or port not in {None, 80, 443}:
         return "has a user name or an unusual port"
-    if host not in hosts:
-        return f"{host} is not on the list of responders"
+    return "" if host in hosts else f"is {host}, which is not on the list of responders"
+
+
+def private(host: str, addresses: Iterable[str], networks: Iterable[str] = ()) -> str:
+    """Return why the addresses of a host must not be asked; empty when they may."""
+    own = [ipaddress.ip_network(each, strict=False) for each in networks]
     found = [ipaddress.ip_address(each) for each in addresses]
-    private = [each for each in found if not each.is_global or each.is_multicast]
-    if private or not found:
-        return f"{host} resolves to {', '.join(map(str, private)) or 'nothing'}"
+    bad = [
+        each
+        for each in found
+        if (not each.is_global or each.is_multicast) and not any(each in net for net in own)
+    ]
+    if bad or not found:
+        return f"is {host}, which resolves to {', '.join(map(str, bad)) or 'nothing'}"
     return ""
 
 
@@ -102,6 +121,47 @@ def hash_of(
         f"{certificate.serial_number:x}",
         responder,
     )
+
+
+def is_issuer(hashed: CertificateHash, authority: x509.Certificate) -> bool:
+    """Return whether an authority is the one that a certificate's hashes name."""
+    try:
+        algorithm = _algorithm(hashed.algorithm)
+    except ValueError:
+        return False
+    name = Hash(algorithm)
+    name.update(authority.subject.public_bytes())
+    # Over the key's bits alone: a request made with the authority as issuer has that hash.
+    asked = ocsp.OCSPRequestBuilder().add_certificate(authority, authority, algorithm).build()
+    return (
+        name.finalize().hex() == hashed.issuer_name_hash.casefold()
+        and asked.issuer_key_hash.hex() == hashed.issuer_key_hash.casefold()
+    )
+
+
+def counts_until(response: bytes, asked: bytes, now_us: int) -> int:
+    """Return how long an answer may be kept, microseconds since 1970; 0: not at all."""
+    try:
+        answer = ocsp.load_der_ocsp_response(response)
+        wanted = ocsp.load_der_ocsp_request(asked)
+        if answer.response_status is not ocsp.OCSPResponseStatus.SUCCESSFUL:
+            return 0
+        if not _same(answer, wanted) or not _current(answer, now_us):
+            return 0
+        end = answer.next_update_utc
+    except (ValueError, TypeError):
+        return 0
+    return 0 if end is None else round(end.timestamp() * 1e6)
+
+
+def responder_of(certificate: x509.Certificate) -> str:
+    """Return the address of the responder that a certificate names, if it names one."""
+    access = extension(certificate, x509.AuthorityInformationAccess)
+    for each in access or ():
+        is_ocsp = each.access_method == AuthorityInformationAccessOID.OCSP
+        if is_ocsp and isinstance(each.access_location, x509.UniformResourceIdentifier):
+            return each.access_location.value
+    return ""
 
 
 def read(response: bytes, asked: bytes, issuer: x509.Certificate, now_us: int) -> Revocation:
