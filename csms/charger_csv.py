@@ -18,7 +18,7 @@ from domain import security_upgrade
 from domain.errors import InvalidInput
 from domain.records import ChargerRecord
 from storage.relational.credentials import PASSWORD_BYTES_MAX
-from storage.relational.registry import check_charger
+from storage.relational.record_rules import check_charger
 
 DELIMITERS: Final = ",;\t"
 TRUE: Final = frozenset({"true", "yes", "1", "x"})

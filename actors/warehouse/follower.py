@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from domain.errors import Unavailable
+from storage.analytical.blocks import Window
+from storage.analytical.builder import DAY_US, SECOND_US
 from storage.analytical.planner import Plan, PlanStore
-from storage.analytical.rows import DAY_US, SECOND_US, Window, build
+from storage.analytical.rows import build
 from storage.analytical.settings import WarehouseSettings
 from storage.analytical.sink import Sink
 from storage.journal_reader import JournalReader, Row

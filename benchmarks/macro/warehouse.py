@@ -26,10 +26,12 @@ from actors.warehouse.follower import Follower
 from benchmarks.effort import Effort
 from benchmarks.goals import Figures
 from domain.events import EnergyMeasured, Entry, MessageExchanged, Sample, encode_entry
+from storage.analytical.blocks import Window, to_arrow
+from storage.analytical.builder import DAY_US
 from storage.analytical.client import open_client
 from storage.analytical.migrate import migrate
 from storage.analytical.planner import PlanStore
-from storage.analytical.rows import DAY_US, Window, build, to_arrow
+from storage.analytical.rows import build
 from storage.analytical.settings import WarehouseSettings
 from storage.analytical.sink import Sink
 from storage.journal import Done, JournalSettings, JournalWriter

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from storage.analytical.rows import Reject
+from storage.analytical.blocks import Reject
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS journals (uuid TEXT PRIMARY KEY, name TEXT NOT NULL,

@@ -27,8 +27,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError, DatabaseError
 
 from domain.errors import Unavailable
+from storage.analytical.blocks import Block, Reject, RowBlock, reject, to_arrow
 from storage.analytical.client import INSERT_SETTINGS, is_embedded, plain_text
-from storage.analytical.rows import Block, Reject, RowBlock, reject, to_arrow
 from storage.analytical.settings import WarehouseSettings
 from storage.analytical.tables import INSTANT, SAMPLES, SECONDS
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.records import ActiveTransaction, Changes
 from storage.relational import revisions
 from storage.relational.engine import reading
-from storage.relational.registry import charger_record, token_record
+from storage.relational.record_rows import charger_record, token_record
 from storage.relational.site_models import site_record
 from storage.relational.tables import chargers, site_models, tokens, transactions
 

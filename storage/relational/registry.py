@@ -8,14 +8,10 @@ Raises everywhere: InvalidInput naming the field and the rule, NotFound, Unavail
 """
 
 import asyncio
-import ipaddress
-import json
-import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, TypeVar
-from zoneinfo import ZoneInfo
+from typing import Any, TypeVar
 
 import msgspec
 from sqlalchemy import Row, Select, Table, func, select, update
@@ -24,68 +20,37 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain import security_upgrade
 from domain.errors import InvalidInput, NotFound
-from domain.ids import CHARGER_ID_LENGTH_MAX, CHARGER_NAME, DEFAULT_TENANT
-from domain.records import ChargerRecord, Credential, TokenRecord
+from domain.ids import DEFAULT_TENANT
+from domain.records import ChargerRecord, TokenRecord
 from storage.relational import credentials, revisions
 from storage.relational.engine import chunks, reading, upsert, writing
+from storage.relational.record_rows import (
+    NO_CREDENTIAL,
+    ApiKey,
+    Site,
+    Tenant,
+    api_key_of,
+    charger_record,
+    charger_row,
+    site_of,
+    token_record,
+    token_row,
+)
+from storage.relational.record_rules import (
+    INSTANT_MAX,
+    NAME,
+    PAGE_MAX,
+    ROLES,
+    check,
+    check_charger,
+    check_site,
+    check_text,
+    check_token,
+)
 from storage.relational.site_models import SiteModels
 from storage.relational.tables import api_keys, chargers, sites, tenants, tokens
 
-ROLES: Final = ("admin", "operator", "viewer")
-PAGE_MAX: Final = 1_000
-TEXT_LENGTH_MAX: Final = 255
-TOKEN_LENGTH_MAX: Final = 36
-"""20 in OCPP 1.6 (IdToken), 36 in 2.0.1."""
-NAME: Final = re.compile(r"[A-Za-z0-9_.\-]{1,64}")
-REGISTRATIONS: Final = ("Accepted", "Pending", "Rejected")
-TOKEN_STATUSES: Final = ("Accepted", "Blocked")
-REPLY_DELAY_MS_MAX: Final = 10_000
-PROFILES: Final = (0, 1, 2, 3)
-SERIAL_LENGTH_MAX: Final = 64
-INTEGER_MAX: Final = (1 << 31) - 1
-INSTANT_MAX: Final = (1 << 63) - 1
-
-
-class Site(msgspec.Struct, frozen=True):
-    """A place with chargers behind one connection to the grid."""
-
-    id: str
-    tenant: str = DEFAULT_TENANT
-    name: str = ""
-    address: str = ""
-    time_zone: str = ""
-    """IANA name; empty: UTC."""
-    power_w_max: int = 0
-    """What all its chargers may draw together; 0: no limit."""
-    latitude: float | None = None
-    """Degrees north, WGS 84; None: not known, as is the longitude then."""
-    longitude: float | None = None
-    created_us: int = 0
-    revision: int = 0
-
-
-class Tenant(msgspec.Struct, frozen=True):
-    """Whose chargers they are."""
-
-    id: str
-    name: str = ""
-    created_us: int = 0
-
-
-class ApiKey(msgspec.Struct, frozen=True):
-    """An API key without its secret."""
-
-    id: str
-    name: str
-    role: str
-    """admin, operator or viewer."""
-    tenant: str = DEFAULT_TENANT
-    created_us: int = 0
-    expires_us: int = 0
-    """0: never."""
-    revoked_us: int = 0
-    """0: valid."""
-
+__all__ = ["PAGE_MAX", "ApiKey", "Registry", "Site", "Tenant"]
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -158,7 +123,7 @@ class Registry:
         """Delete a charger: gateways close its connection. What it reported is kept."""
         async with writing(self._engine) as connection:
             await _living(connection, chargers, "charger", charger)
-            await _mark_deleted(connection, chargers, charger, {"folded": None, **_NO_CREDENTIAL})
+            await _mark_deleted(connection, chargers, charger, {"folded": None, **NO_CREDENTIAL})
 
     async def set_password(self, charger: str, password: str | None = None) -> str:
         """Set a charger's password and return it; None makes one of 160 random bits.
@@ -226,7 +191,7 @@ class Registry:
                     charger_row(record) | {"created_us": now_us, "revision": number}
                     for record, number in zip(records, numbers, strict=True)
                 ]
-                kept = set(_NO_CREDENTIAL)
+                kept = set(NO_CREDENTIAL)
                 for with_credential in (True, False):
                     some = [row for row in rows if bool(row["credential_kind"]) is with_credential]
                     columns = set(rows[0]) - {"id", "created_us"}
@@ -291,7 +256,7 @@ class Registry:
     async def get_site(self, site: str) -> Site:
         """Return a site."""
         async with reading(self._engine) as connection:
-            return _site(await _living(connection, sites, "site", site))
+            return site_of(await _living(connection, sites, "site", site))
 
     async def list_sites(
         self, *, tenant: str = "", after: str = "", limit: int = 100
@@ -301,12 +266,12 @@ class Registry:
         if tenant:
             query = query.where(sites.c.tenant == tenant)
         async with reading(self._engine) as connection:
-            return [_site(row) for row in await connection.execute(query)]
+            return [site_of(row) for row in await connection.execute(query)]
 
     async def update_site(self, site: str, changes: Mapping[str, object]) -> Site:
         """Change some fields of a site."""
         async with writing(self._engine) as connection:
-            old = _site(await _living(connection, sites, "site", site))
+            old = site_of(await _living(connection, sites, "site", site))
             new = _changed(old, changes, ("id", "revision", "created_us"))
             check_site(new)
             return await _store_site(connection, new, created_us=old.created_us)
@@ -323,8 +288,8 @@ class Registry:
 
     async def upsert_tenant(self, tenant: str, name: str = "") -> Tenant:
         """Add or rename a tenant."""
-        _check(NAME.fullmatch(tenant), "id", f"must match {NAME.pattern}")
-        _check_text("name", name)
+        check(NAME.fullmatch(tenant), "id", f"must match {NAME.pattern}")
+        check_text("name", name)
         row = {"id": tenant, "name": name, "created_us": self._now_us()}
         async with writing(self._engine) as connection:
             await connection.execute(upsert(connection, tenants, ["name"]), [row])
@@ -344,10 +309,10 @@ class Registry:
         self, name: str, role: str, *, tenant: str = DEFAULT_TENANT, expires_us: int = 0
     ) -> tuple[ApiKey, str]:
         """Return a new API key and its secret. This is the only time that the secret is seen."""
-        _check_text("name", name)
-        _check(role in ROLES, "role", f"must be one of {', '.join(ROLES)}")
-        _check(NAME.fullmatch(tenant), "tenant", f"must match {NAME.pattern}")
-        _check(0 <= expires_us <= INSTANT_MAX, "expires_us", "must be 0 or an instant")
+        check_text("name", name)
+        check(role in ROLES, "role", f"must be one of {', '.join(ROLES)}")
+        check(NAME.fullmatch(tenant), "tenant", f"must match {NAME.pattern}")
+        check(0 <= expires_us <= INSTANT_MAX, "expires_us", "must be 0 or an instant")
         secret = credentials.generate_secret()
         key = ApiKey(secrets.token_hex(6), name, role, tenant, self._now_us(), expires_us)
         row = msgspec.structs.asdict(key) | {"digest": credentials.keep_secret(secret)}
@@ -363,13 +328,13 @@ class Registry:
             row = (await connection.execute(query)).one_or_none()
         if row is None or row.revoked_us or 0 < row.expires_us <= self._now_us():
             return None
-        return _api_key(row)
+        return api_key_of(row)
 
     async def list_api_keys(self) -> list[ApiKey]:
         """Return all keys, revoked ones too, oldest first."""
         query = select(api_keys).order_by(api_keys.c.created_us, api_keys.c.id)
         async with reading(self._engine) as connection:
-            return [_api_key(row) for row in await connection.execute(query)]
+            return [api_key_of(row) for row in await connection.execute(query)]
 
     async def revoke_api_key(self, key: str) -> None:
         """Make a key invalid from now on."""
@@ -384,124 +349,10 @@ class Registry:
     async def _check_site(connection: AsyncConnection, site: str) -> None:
         if site:
             row = await _find(connection, sites, site)
-            _check(row is not None and not row.deleted, "site", f"{site!r} does not exist")
+            check(row is not None and not row.deleted, "site", f"{site!r} does not exist")
 
 
 # ---- rules ----------------------------------------------------------------------------------
-
-
-def check_charger(record: ChargerRecord) -> None:
-    """Raise InvalidInput when a field of `record` breaks its rule."""
-    _check(
-        0 < len(record.id) <= CHARGER_ID_LENGTH_MAX,
-        "id",
-        f"must have 1 to {CHARGER_ID_LENGTH_MAX} characters (OCPP 2.0.1 part 4, section 3.1.1)",
-    )
-    _check(
-        CHARGER_NAME.fullmatch(record.id),
-        "id",
-        "must have no space, control character or any of / : ? # % \\",
-    )
-    _check(NAME.fullmatch(record.tenant), "tenant", f"must match {NAME.pattern}")
-    _check(record.site == "" or NAME.fullmatch(record.site), "site", f"must match {NAME.pattern}")
-    _check(record.security_profile in PROFILES, "security_profile", "must be 0, 1, 2 or 3")
-    _check(
-        not record.pending_profile
-        or record.security_profile < record.pending_profile <= PROFILES[-1],
-        "pending_profile",
-        "must be higher than security_profile: there is no way down (A00.FR.005)",
-    )
-    _check(
-        len(record.serial_number) <= SERIAL_LENGTH_MAX, "serial_number", "has 64 characters at most"
-    )
-    for network in record.networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError as error:
-            raise InvalidInput("networks", f"{network!r} is no network: {error}") from error
-    _check(
-        record.networks or record.security_profile != 0,
-        "networks",
-        "profile 0 needs at least one network",
-    )
-    _check(
-        record.registration in REGISTRATIONS,
-        "registration",
-        f"must be one of {', '.join(REGISTRATIONS)}",
-    )
-    _check(0 <= record.heartbeat_s <= INTEGER_MAX, "heartbeat_s", "must be 0 or more seconds")
-    _check(
-        0 <= record.reply_delay_ms <= REPLY_DELAY_MS_MAX,
-        "reply_delay_ms",
-        f"must be 0 to {REPLY_DELAY_MS_MAX} milliseconds",
-    )
-    _check_text("subprotocol", record.subprotocol)
-    _check_zone(record.time_zone)
-
-
-def check_token(record: TokenRecord) -> None:
-    """Raise InvalidInput when a field of `record` breaks its rule."""
-    _check(
-        0 < len(record.id) <= TOKEN_LENGTH_MAX,
-        "id",
-        f"must have 1 to {TOKEN_LENGTH_MAX} characters",
-    )
-    _check(record.id.isprintable(), "id", "must have no control characters")
-    _check(NAME.fullmatch(record.tenant), "tenant", f"must match {NAME.pattern}")
-    _check(record.status in TOKEN_STATUSES, "status", f"must be one of {', '.join(TOKEN_STATUSES)}")
-    _check(0 <= record.expires_us <= INSTANT_MAX, "expires_us", "must be 0 or an instant")
-    _check(
-        len(record.parent) <= TOKEN_LENGTH_MAX,
-        "parent",
-        f"must have at most {TOKEN_LENGTH_MAX} characters",
-    )
-    _check(0 <= record.max_active <= INTEGER_MAX, "max_active", "must be 0 or more")
-
-
-def check_site(site: Site) -> None:
-    """Raise InvalidInput when a field of `site` breaks its rule."""
-    _check(NAME.fullmatch(site.id), "id", f"must match {NAME.pattern}")
-    _check(NAME.fullmatch(site.tenant), "tenant", f"must match {NAME.pattern}")
-    _check_text("name", site.name)
-    _check_text("address", site.address)
-    _check_zone(site.time_zone)
-    _check(0 <= site.power_w_max <= INSTANT_MAX, "power_w_max", "must be 0 or more watts")
-    for field, degrees, most in (
-        ("latitude", site.latitude, 90),
-        ("longitude", site.longitude, 180),
-    ):
-        _check(
-            degrees is None or -most <= degrees <= most,
-            field,
-            f"must be degrees from -{most} to {most} (WGS 84)",
-        )
-    _check(
-        (site.latitude is None) == (site.longitude is None),
-        "longitude" if site.longitude is None else "latitude",
-        "must be said when the other one is: a place has both",
-    )
-
-
-def _check(holds: object, field: str, rule: str) -> None:
-    if not holds:
-        raise InvalidInput(field, rule)
-
-
-def _check_text(field: str, text: str) -> None:
-    _check(
-        len(text) <= TEXT_LENGTH_MAX and (not text or text.isprintable()),
-        field,
-        f"must have at most {TEXT_LENGTH_MAX} characters, none of them a control character",
-    )
-
-
-def _check_zone(name: str) -> None:
-    if not name:
-        return
-    try:
-        ZoneInfo(name)
-    except (OSError, ValueError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
-        raise InvalidInput("time_zone", f"{name!r} is no IANA time zone") from error
 
 
 def _changed(record: Record, changes: Mapping[str, object], fixed: Iterable[str]) -> Record:
@@ -518,135 +369,11 @@ def _changed(record: Record, changes: Mapping[str, object], fixed: Iterable[str]
     return msgspec.structs.replace(record, **values)
 
 
-# ---- rows -----------------------------------------------------------------------------------
-
-_NO_CREDENTIAL: Final = {
-    "credential_kind": "",
-    "credential_salt": None,
-    "credential_digest": None,
-    "candidate_kind": "",
-    "candidate_salt": None,
-    "candidate_digest": None,
-    "candidate_until_us": 0,
-}
-
-
-def charger_row(record: ChargerRecord) -> dict[str, Any]:
-    """Return the row of `record`, without created_us and revision."""
-    credential, candidate = record.credential, record.candidate
-    return {
-        "id": record.id,
-        "folded": record.id.casefold(),
-        "tenant": record.tenant,
-        "site": record.site,
-        "security_profile": record.security_profile,
-        "credential_kind": credential.kind if credential else "",
-        "credential_salt": credential.salt if credential else None,
-        "credential_digest": credential.digest if credential else None,
-        "networks": json.dumps(record.networks),
-        "strict": record.strict,
-        "registration": record.registration,
-        "heartbeat_s": record.heartbeat_s,
-        "subprotocol": record.subprotocol,
-        "time_zone": record.time_zone,
-        "reply_delay_ms": record.reply_delay_ms,
-        "pending_profile": record.pending_profile,
-        "candidate_kind": candidate.kind if candidate else "",
-        "candidate_salt": candidate.salt if candidate else None,
-        "candidate_digest": candidate.digest if candidate else None,
-        "candidate_until_us": record.candidate_until_us,
-        "serial_number": record.serial_number,
-        "deleted": False,
-    }
-
-
-def charger_record(row: Row[Any]) -> ChargerRecord:
-    """Return the record in a row of `chargers`."""
-    credential = candidate = None
-    if row.credential_kind:
-        credential = Credential(
-            row.credential_kind, row.credential_salt or b"", row.credential_digest or b""
-        )
-    if row.candidate_kind:
-        candidate = Credential(
-            row.candidate_kind, row.candidate_salt or b"", row.candidate_digest or b""
-        )
-    return ChargerRecord(
-        id=row.id,
-        tenant=row.tenant,
-        site=row.site,
-        security_profile=row.security_profile,
-        credential=credential,
-        networks=tuple(json.loads(row.networks or "[]")),
-        strict=row.strict,
-        registration=row.registration,
-        heartbeat_s=row.heartbeat_s,
-        subprotocol=row.subprotocol,
-        time_zone=row.time_zone,
-        reply_delay_ms=row.reply_delay_ms,
-        revision=row.revision,
-        deleted=row.deleted,
-        pending_profile=row.pending_profile,
-        candidate=candidate,
-        candidate_until_us=row.candidate_until_us,
-        serial_number=row.serial_number,
-    )
-
-
-def token_row(record: TokenRecord) -> dict[str, Any]:
-    """Return the row of `record`, without its revision."""
-    return {
-        "id": record.id.casefold(),
-        "shown": record.id,
-        "tenant": record.tenant,
-        "status": record.status,
-        "expires_us": record.expires_us,
-        "parent": record.parent,
-        "max_active": record.max_active,
-        "deleted": False,
-    }
-
-
-def token_record(row: Row[Any]) -> TokenRecord:
-    """Return the record in a row of `tokens`."""
-    return TokenRecord(
-        id=row.shown,
-        tenant=row.tenant,
-        status=row.status,
-        expires_us=row.expires_us,
-        parent=row.parent,
-        max_active=row.max_active,
-        revision=row.revision,
-        deleted=row.deleted,
-    )
-
-
-def _site(row: Row[Any]) -> Site:
-    return Site(
-        id=row.id,
-        tenant=row.tenant,
-        name=row.name,
-        address=row.address,
-        time_zone=row.time_zone,
-        power_w_max=row.power_w_max,
-        latitude=row.latitude,
-        longitude=row.longitude,
-        created_us=row.created_us,
-        revision=row.revision,
-    )
-
-
-def _api_key(row: Row[Any]) -> ApiKey:
-    return ApiKey(
-        row.id, row.name, row.role, row.tenant, row.created_us, row.expires_us, row.revoked_us
-    )
-
-
 # ---- statements -----------------------------------------------------------------------------
 
 
 def _page(table: Table, after: str, limit: int) -> Select[Any]:
-    _check(0 < limit <= PAGE_MAX, "limit", f"must be 1 to {PAGE_MAX}")
+    check(0 < limit <= PAGE_MAX, "limit", f"must be 1 to {PAGE_MAX}")
     query = select(table).where(~table.c.deleted).order_by(table.c.id).limit(limit)
     return query.where(table.c.id > after) if after else query
 

@@ -10,11 +10,13 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
+from storage.analytical.blocks import Window
+from storage.analytical.builder import DAY_US
 from storage.analytical.client import open_client
 from storage.analytical.console import Answer, Console
 from storage.analytical.functions import AGGREGATES, SCALARS, TABLE_FUNCTIONS
 from storage.analytical.migrate import migrate
-from storage.analytical.rows import DAY_US, Window, build
+from storage.analytical.rows import build
 from storage.analytical.settings import WarehouseSettings
 from storage.analytical.sink import Sink
 from tests.storage.analytical.helper import KEEP, rows_of, story

@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from storage.analytical.blocks import Window
+from storage.analytical.builder import DAY_US
 from storage.analytical.migrate import RETENTION, migrate, statements
-from storage.analytical.rows import DAY_US, Window, build
+from storage.analytical.rows import build
 from storage.analytical.settings import WarehouseSettings
 from storage.analytical.sink import Sink
 from storage.analytical.tables import TABLES

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from storage.analytical.blocks import Reject
 from storage.analytical.planner import Plan, PlanStore
-from storage.analytical.rows import Reject
 from tests.storage.analytical.helper import T0
 
 

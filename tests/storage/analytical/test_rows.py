@@ -18,17 +18,10 @@ from domain.events import (
     TransactionStopped,
     encode_entry,
 )
-from storage.analytical.rows import (
-    _HANDLERS,
-    DAY_US,
-    SECOND_US,
-    Block,
-    Window,
-    _columns,
-    _month_of_day,
-    build,
-    to_arrow,
-)
+from storage.analytical.blocks import Block, Window, columns, to_arrow
+from storage.analytical.builder import DAY_US, SECOND_US, month_of_day
+from storage.analytical.facts import HANDLERS
+from storage.analytical.rows import build
 from storage.analytical.tables import TABLES
 from tests.storage.analytical.helper import (
     DAY,
@@ -68,7 +61,7 @@ def test_every_row_has_a_value_for_every_column_and_then_its_lsn() -> None:
         assert all(len(row) == len(block.table.columns) + 1 for row in block.rows)
         arrow, rejects = to_arrow(block)
         # Columns and rows say the same, however the block keeps them.
-        assert arrow.to_pylist() == _columns(block.table, block.rows).to_pylist()
+        assert arrow.to_pylist() == columns(block.table, block.rows).to_pylist()
         assert rejects == []
     assert seen == {table.name for table in TABLES}
 
@@ -154,7 +147,7 @@ def test_columns_of_samples_say_the_same_as_rows_wherever_a_block_is_cut() -> No
     blocks = built(*entries, places={"c3": ("acme", "berlin")}, rows_max=11)
     assert len(blocks) == 15
     for block in blocks:
-        assert block.arrow().to_pylist() == _columns(block.table, block.rows).to_pylist()
+        assert block.arrow().to_pylist() == columns(block.table, block.rows).to_pylist()
     assert [row[-1] for block in blocks for row in block.rows] == sorted([*range(1, 21)] * 8)
 
 
@@ -201,7 +194,7 @@ def test_a_provisional_end_is_an_event_of_its_transaction() -> None:
 
 def test_facts_without_a_table_make_no_rows() -> None:
     assert built(entry("c1", HeartbeatReceived())) == []
-    assert HeartbeatReceived not in _HANDLERS
+    assert HeartbeatReceived not in HANDLERS
 
 
 @given(st.integers(min_value=-200_000, max_value=200_000))
@@ -210,7 +203,7 @@ def test_months_agree_with_the_calendar(day: int) -> None:
         date = datetime.fromtimestamp(day * 86_400, UTC)
     except (OverflowError, ValueError):
         return
-    assert _month_of_day(day) == date.year * 100 + date.month
+    assert month_of_day(day) == date.year * 100 + date.month
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)

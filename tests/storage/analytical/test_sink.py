@@ -7,9 +7,11 @@ from clickhouse_connect.driver.client import Client
 
 from domain.errors import Unavailable
 from domain.events import ConnectionRefused
+from storage.analytical.blocks import Block, Window
+from storage.analytical.builder import DAY_US
 from storage.analytical.client import INSERT_SETTINGS, open_client
 from storage.analytical.migrate import migrate
-from storage.analytical.rows import DAY_US, Block, Window, build
+from storage.analytical.rows import build
 from storage.analytical.settings import WarehouseSettings
 from storage.analytical.sink import Sink
 from tests.storage.analytical.helper import (

@@ -28,7 +28,7 @@ from domain.events import (
 )
 from domain.records import ChargerRecord
 from storage.relational.engine import open_engine
-from storage.relational.projector import _FOLDS, Projector
+from storage.relational.projector import FOLDS, Projector
 from storage.relational.registry import Registry
 from storage.relational.tables import (
     certificate_requests,
@@ -68,7 +68,7 @@ def refused(path: str) -> ConnectionRefused:
 
 
 def test_every_kind_of_event_has_its_place() -> None:
-    assert set(_FOLDS) == set(Event.__args__)
+    assert set(FOLDS) == set(Event.__args__)
 
 
 class TestOnce:

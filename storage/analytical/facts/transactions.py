@@ -1,0 +1,120 @@
+"""Starts, ends and samples of transactions."""
+
+from typing import Final
+
+from domain.events import (
+    EnergyMeasured,
+    Entry,
+    TimeQuality,
+    TransactionEndedProvisionally,
+    TransactionStarted,
+    TransactionStopped,
+)
+from storage.analytical.builder import SECOND_US, Builder, Handlers
+from storage.analytical.tables import (
+    TRANSACTIONS,
+)
+
+NO_TRANSACTION = -1
+"""Stands for "the charger said 0" in facts that do belong to a transaction."""
+
+
+def _energy(
+    to: Builder, lsn: int, entry: Entry, place: tuple[str, str], event: EnergyMeasured
+) -> None:
+    to.samples(lsn, entry, place, event.connector, event.transaction, event.samples)
+
+
+def _started(
+    to: Builder, lsn: int, entry: Entry, place: tuple[str, str], event: TransactionStarted
+) -> None:
+    at_us, quality = to.clamp(event.at_us, entry.received_us, event.quality)
+    to.put(
+        TRANSACTIONS,
+        at_us,
+        (
+            at_us,
+            *place,
+            entry.charger,
+            event.connector,
+            event.transaction,
+            event.transaction,
+            "started",
+            event.token,
+            event.token_status,
+            event.meter_start_wh,
+            "",
+            quality,
+            event.flags,
+            entry.received_us // SECOND_US,
+            lsn,
+        ),
+    )
+
+
+def _stopped(
+    to: Builder, lsn: int, entry: Entry, place: tuple[str, str], event: TransactionStopped
+) -> None:
+    at_us, quality = to.clamp(event.at_us, entry.received_us, event.quality)
+    transaction = event.transaction or event.said_transaction or NO_TRANSACTION
+    to.put(
+        TRANSACTIONS,
+        at_us,
+        (
+            at_us,
+            *place,
+            entry.charger,
+            0,
+            transaction,
+            event.said_transaction,
+            "stopped",
+            event.token,
+            "",
+            event.meter_stop_wh,
+            event.reason,
+            quality,
+            event.flags,
+            entry.received_us // SECOND_US,
+            lsn,
+        ),
+    )
+    to.samples(lsn, entry, place, 0, transaction, event.samples)
+
+
+def _ended(
+    to: Builder,
+    lsn: int,
+    entry: Entry,
+    place: tuple[str, str],
+    event: TransactionEndedProvisionally,
+) -> None:
+    at_us, quality = to.clamp(event.at_us, entry.received_us, TimeQuality.OK)
+    to.put(
+        TRANSACTIONS,
+        at_us,
+        (
+            at_us,
+            *place,
+            entry.charger,
+            event.connector,
+            event.transaction,
+            event.transaction,
+            "ended_provisionally",
+            "",
+            "",
+            0,
+            event.because,
+            quality,
+            (),
+            entry.received_us // SECOND_US,
+            lsn,
+        ),
+    )
+
+
+HANDLERS: Final[Handlers] = {
+    EnergyMeasured: _energy,
+    TransactionStarted: _started,
+    TransactionStopped: _stopped,
+    TransactionEndedProvisionally: _ended,
+}

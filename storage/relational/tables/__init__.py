@@ -1,0 +1,63 @@
+"""Every table of the relational store.
+
+Instants are `_us`: microseconds since 1970-01-01 UTC in a BIGINT, as everywhere in this project.
+What is projected from journals carries no foreign keys: a fact is kept even when the record that
+it speaks of is missing, late or deleted. Ids of projected rows follow from their content or their
+place in a journal, so projecting twice gives the same rows.
+"""
+
+from storage.relational.tables.base import metadata
+from storage.relational.tables.housekeeping import journal_positions, leases, quarantine
+from storage.relational.tables.logs import (
+    certificate_requests,
+    charger_certificates,
+    data_transfers,
+    dismissals,
+    refusals,
+    security_events,
+)
+from storage.relational.tables.records import (
+    api_keys,
+    chargers,
+    counters,
+    site_models,
+    sites,
+    tenants,
+    tokens,
+)
+from storage.relational.tables.reported import (
+    charger_states,
+    commands,
+    connectors,
+    evse_limits,
+    progress_reports,
+)
+from storage.relational.tables.sessions import transaction_aliases, transaction_stops, transactions
+
+__all__ = [
+    "api_keys",
+    "certificate_requests",
+    "charger_certificates",
+    "charger_states",
+    "chargers",
+    "commands",
+    "connectors",
+    "counters",
+    "data_transfers",
+    "dismissals",
+    "evse_limits",
+    "journal_positions",
+    "leases",
+    "metadata",
+    "progress_reports",
+    "quarantine",
+    "refusals",
+    "security_events",
+    "site_models",
+    "sites",
+    "tenants",
+    "tokens",
+    "transaction_aliases",
+    "transaction_stops",
+    "transactions",
+]
