@@ -465,6 +465,25 @@ class CommandFollowed(Fact, frozen=True, array_like=True, tag=True, gc=False):
     detail: str = ""
 
 
+class CommandQueued(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """An operator's command was taken on. Written before anything is sent of it."""
+
+    command: str
+    action: str
+    payload: str
+    """As JSON text, secrets redacted."""
+    issued_by: str = ""
+    queued_us: int = 0
+    deadline_us: int = 0
+
+
+class CommandSent(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """An operator's command went to the charger."""
+
+    command: str
+    at_us: int
+
+
 Event: TypeAlias = (
     ChargerBooted
     | HeartbeatReceived
@@ -493,6 +512,8 @@ Event: TypeAlias = (
     | VariablesReported
     | DeviceNoticed
     | NoticeReported
+    | CommandQueued
+    | CommandSent
 )
 
 

@@ -9,6 +9,8 @@ from domain.events import (
     ChargerDisconnected,
     CommandFinished,
     CommandFollowed,
+    CommandQueued,
+    CommandSent,
     ConnectionRefused,
     ConnectorStatusReported,
     DiagnosticsStatusReported,
@@ -112,6 +114,14 @@ def _followed(event: CommandFollowed) -> tuple[str, dict[str, Any]]:
     return event.command, {"id": event.command, "state": "followed", "end": event.end}
 
 
+def _queued(event: CommandQueued) -> tuple[str, dict[str, Any]]:
+    return event.command, {"id": event.command, "action": event.action, "state": "queued"}
+
+
+def _sent(event: CommandSent) -> tuple[str, dict[str, Any]]:
+    return event.command, {"id": event.command, "state": "sent"}
+
+
 def _limit(event: LimitDecided) -> tuple[str, dict[str, Any]]:
     return event.place, {
         "place": event.place,
@@ -141,6 +151,8 @@ READERS: Final[Mapping[type[Event], tuple[tuple[str, _Read], ...]]] = {
     TransactionEndedProvisionally: ((LiveKind.TRANSACTION, _transaction("provisional")),),
     CommandFinished: ((LiveKind.COMMAND, _finished),),
     CommandFollowed: ((LiveKind.COMMAND, _followed),),
+    CommandQueued: ((LiveKind.COMMAND, _queued),),
+    CommandSent: ((LiveKind.COMMAND, _sent),),
     MessageExchanged: (
         (
             LiveKind.MESSAGE,

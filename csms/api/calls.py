@@ -3,23 +3,29 @@
 Every OCPP message that a server may send can be sent here, and the answer is the charger's own.
 """
 
+import asyncio
+import contextlib
 import difflib
 import json
 import uuid
-from typing import Annotated, Any
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from csms.api.auth import Principal, Role, needs, principal_of, require
-from csms.api.models import CommandView, Followed, NewCall
+from csms.api.hub import Filter
+from csms.api.models import CommandStep, CommandView, Followed, NewCall
 from csms.api.problems import Problem
 from csms.api.recent import Sent
 from csms.api.responses import problems
-from csms.api.services import services_of
+from csms.api.services import Services, services_of
 from csms.api.tenancy import check_tenant
+from csms.api.timeline import Scene, timeline
 from domain.commands import Command, Outcome, Priority
-from domain.errors import NotFound
+from domain.errors import NotFound, Unavailable
+from domain.live import LiveKind
 from protocol.version import Outbound, Version
 from protocol.versions import VERSIONS
 from storage.relational import reads
@@ -28,6 +34,12 @@ from supervisor.links import DeadlinePassed, LinkDown
 router = APIRouter(prefix="/api/v1", tags=["calls"])
 
 Operator = Annotated[Principal, Depends(needs(Role.operator))]
+Until = Annotated[
+    Literal["answer", "end"],
+    Query(description="answer: of the charger. end: what the command led to, as a plug awaited."),
+]
+LOOK_S = 1.0
+"""A waiting request looks so often even when nothing is told."""
 GRACE_S = 2.0
 """The gateway ends a command at its deadline; its word is waited for a little longer."""
 
@@ -52,6 +64,7 @@ async def call(
     body: NewCall,
     principal: Operator,
     wait: Annotated[float, Query(ge=0, description="Seconds; 0: do not wait.")] = 30.0,
+    until: Until = "answer",
 ) -> CommandView:
     """Send a call. 200: it has ended, and `outcome` says how. 202: it has not ended yet.
 
@@ -59,22 +72,22 @@ async def call(
     """
     services = services_of(request)
     settings = services.settings
-    if wait > settings.call_wait_s_max:
-        raise Problem(422, "invalid", f"wait: must be at most {settings.call_wait_s_max:g} s")
+    _check_wait(services, wait)
     record = await services.charger(charger)
     check_tenant(principal, record.tenant, "charger", charger)
     presence = await services.backplane.presence([record.id])
     connection = presence.chargers.get(record.id)
     subprotocol = connection["subprotocol"] if connection else record.subprotocol
     version = VERSIONS.get(subprotocol) or next(iter(VERSIONS.values()))
-    row = _action(version, body.action)
-    _check_rights(principal, body)
-    warnings = _violations(version, body)
+    row = action_of(version, body.action)
+    check_rights(principal, body.action, body.payload)
+    warnings = violations(version, body.action, body.payload, force=body.force)
     if connection is None:
         if not presence.complete:
             raise Problem(503, "presence_unknown", "a gateway does not say who is connected")
         raise Problem(409, "charger_offline", f"charger {charger!r} is not connected")
     now_us = services.clock.now_us()
+    end_us = now_us + int(wait * 1e6)
     command = Command(
         id=str(uuid.uuid4()),
         charger=record.id,
@@ -82,7 +95,7 @@ async def call(
         payload=body.payload,
         deadline_us=now_us + int((wait or settings.call_deadline_s) * 1e6),
         priority=Priority[body.priority.upper()] if body.priority else row.priority,
-        issued_by=f"{principal.name} ({principal.key})" if principal.name else principal.key,
+        issued_by=issuer(principal),
         queued_us=now_us,
     )
     sent = services.recent.add(command, record.tenant)
@@ -104,30 +117,117 @@ async def call(
     sent.result = result
     if result.outcome == Outcome.REFUSED:
         raise Problem(409, "refused", result.error_text or "the command was not taken")
+    if until == "end" and result.outcome == Outcome.ACCEPTED:
+        view = await _watched(services, command.id, record.tenant, until, end_us)
+        view.warnings = warnings
+        response.status_code = 200 if view.settled else 202
+        return view
     return _of_sent(sent, warnings)
 
 
-@router.get("/commands/{command}", responses=problems(404), summary="One command")
-async def get_command(request: Request, command: str) -> CommandView:
-    """Return how a command ended and what followed, or that it has not ended."""
+@router.get(
+    "/commands/{command}", responses=problems(404, 422), summary="One command and its way so far"
+)
+async def get_command(
+    request: Request,
+    command: str,
+    wait: Annotated[float, Query(ge=0, description="Seconds to wait for `until`.")] = 0.0,
+    until: Until = "answer",
+) -> CommandView:
+    """Return how a command goes: its steps, its answer, and what followed or is awaited."""
     services, principal = services_of(request), principal_of(request)
+    _check_wait(services, wait)
+    sent = services.recent.get(command)
+    if sent is not None:
+        check_tenant(principal, sent.tenant, "command", command)
+        tenant = sent.tenant
+    else:
+        row = await reads.command(services.engine, command)
+        record = await services.registry.get_charger(row["charger"])
+        check_tenant(principal, record.tenant, "command", command)
+        tenant = record.tenant
+    end_us = services.clock.now_us() + int(wait * 1e6)
+    return await _watched(services, command, tenant, until, end_us)
+
+
+async def _watched(
+    services: Services, command: str, tenant: str, until: str, end_us: int
+) -> CommandView:
+    """Return a command when it has come so far, or at `end_us`; looks when something is told."""
+    view = await _view(services, command)
+    if _is_far(view, until) or services.clock.now_us() >= end_us:
+        return view
+    kinds = frozenset({LiveKind.COMMAND, LiveKind.TRANSACTION})
+    wanted = Filter(kinds, frozenset({view.charger}), tenant=tenant)
+    watcher = services.hub.open(wanted)
+    try:
+        while not _is_far(view, until) and not services.hub.closed.is_set():
+            left_s = (end_us - services.clock.now_us()) / 1e6
+            if left_s <= 0:
+                break
+            pause_s = min(left_s, LOOK_S)
+            if watcher is None:
+                await asyncio.sleep(pause_s)
+            else:
+                watcher.wake.clear()
+                watcher.frames.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(pause_s):
+                        await watcher.wake.wait()
+            view = await _view(services, command)
+    finally:
+        if watcher is not None:
+            services.hub.close(watcher)
+    return view
+
+
+def _is_far(view: CommandView, until: str) -> bool:
+    return view.settled or (until == "answer" and view.outcome is not None)
+
+
+async def _view(services: Services, command: str) -> CommandView:
+    """Return a command as the store has it, or as it was sent from here."""
     sent = services.recent.get(command)
     try:
         row = await reads.command(services.engine, command)
-    except NotFound:
+    except (NotFound, Unavailable):
         if sent is None:
             raise
-        check_tenant(principal, sent.tenant, "command", command)
         return _of_sent(sent, [])
-    if sent is not None:
-        check_tenant(principal, sent.tenant, "command", command)
-    else:
-        record = await services.registry.get_charger(row["charger"])
-        check_tenant(principal, record.tenant, "command", command)
-    return _of_row(row)
+    if sent is not None and sent.result is not None and not row["outcome"]:
+        return _of_sent(sent, [])
+    scene = Scene()
+    if row["outcome"] in {"", Outcome.ACCEPTED}:
+        with contextlib.suppress(NotFound):
+            one = await reads.charger(services.engine, row["charger"])
+            scene = Scene(
+                bool(one.get("connected")),
+                one.get("connected_subprotocol") or "",
+                one["connectors"],
+            )
+    steps, settled = timeline(row, scene, services.follow_s, services.clock.now_us())
+    return _of_row(row).model_copy(
+        update={"timeline": [CommandStep(**vars(step)) for step in steps], "settled": settled}
+    )
 
 
-def _action(version: Version, action: str) -> Outbound:
+def _check_wait(services: Services, wait: float) -> None:
+    longest = services.settings.call_wait_s_max
+    if wait > longest:
+        raise Problem(422, "invalid", f"wait: must be at most {longest:g} s")
+
+
+def issuer(principal: Principal) -> str:
+    """Return who a command is said to come from."""
+    return f"{principal.name} ({principal.key})" if principal.name else principal.key
+
+
+def action_of(version: Version, action: str) -> Outbound:
+    """Return the row of an action.
+
+    Raises:
+        Problem: 422, the version has none of this name.
+    """
     row = version.outbound.get(action)
     if row is None:
         lowered = {name.lower(): name for name in version.outbound}
@@ -139,20 +239,27 @@ def _action(version: Version, action: str) -> Outbound:
     return row
 
 
-def _check_rights(principal: Principal, body: NewCall) -> None:
-    key = str(body.payload.get("key", "")).lower()
-    if body.action in ADMIN_ACTIONS or (body.action == "ChangeConfiguration" and key in ADMIN_KEYS):
+def check_rights(principal: Principal, action: str, payload: Mapping[str, Any]) -> None:
+    """Raise Problem 403 for what could lock a charger out, unless an admin asks."""
+    key = str(payload.get("key", "")).lower()
+    if action in ADMIN_ACTIONS or (action == "ChangeConfiguration" and key in ADMIN_KEYS):
         require(principal, Role.admin)
 
 
-def _violations(version: Version, body: NewCall) -> list[str]:
-    """Return where the payload violates its schema; refuse it unless it is forced."""
-    flags = list(version.schemas.request(body.action).flags(body.payload))
-    if flags and not body.force:
+def violations(
+    version: Version, action: str, payload: Mapping[str, Any], *, force: bool
+) -> list[str]:
+    """Return where a payload violates its schema.
+
+    Raises:
+        Problem: 422, it does and is not forced.
+    """
+    flags = list(version.schemas.request(action).flags(payload))
+    if flags and not force:
         raise Problem(
             422,
             "schema",
-            f"the payload violates the schema of {body.action}: {', '.join(flags)}; "
+            f"the payload violates the schema of {action}: {', '.join(flags)}; "
             "send it all the same with force",
             errors=[{"field": "payload", "rule": flag} for flag in flags],
         )
@@ -169,9 +276,15 @@ def _of_sent(sent: Sent, warnings: list[str]) -> CommandView:
         queued_us=command.queued_us,
         issued_by=command.issued_by,
         warnings=warnings,
+        deadline_us=command.deadline_us,
+        timeline=[CommandStep(step="queued", at_us=command.queued_us)],
     )
     if result is None:
         return view
+    if result.sent_us:
+        view.timeline.append(CommandStep(step="sent", at_us=result.sent_us))
+    detail = " ".join(part for part in (result.error_code, result.error_text) if part)
+    view.timeline.append(CommandStep(step=result.outcome, at_us=result.finished_us, detail=detail))
     fields = msgspec.structs.asdict(result)
     del fields["id"]
     return view.model_copy(update=fields | {"state": "finished"})

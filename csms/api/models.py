@@ -208,6 +208,25 @@ class Followed(BaseModel):
     detail: str = ""
 
 
+class CommandStep(BaseModel):
+    """One step of a command's way."""
+
+    step: str = Field(
+        description="queued, sent, then the outcome (accepted, rejected, error, timed_out, lost, "
+        "expired, refused), or unknown: its gateway died, so it may have been sent or not; then "
+        "what followed, or awaited."
+    )
+    at_us: int = 0
+    until_us: int = Field(default=0, description="Until when what is awaited may come; 0: done.")
+    awaited: str = Field(default="", description="What should follow: transaction_started ...")
+    sight: str = Field(
+        default="",
+        description="How it looks at the charger: plug_awaited, car_connected, charging, "
+        "car_pauses, charger_pauses, unplug_first, reserved, out_of_service, faulted or offline.",
+    )
+    detail: str = ""
+
+
 class CommandView(BaseModel):
     """A command: the charger's answer, exactly as it came, and what followed."""
 
@@ -250,6 +269,9 @@ class CommandView(BaseModel):
     issued_by: str = ""
     warnings: list[str] = Field(default_factory=list)
     followed: Followed | None = None
+    deadline_us: int = Field(default=0, description="It is not sent later than that.")
+    settled: bool = Field(default=False, description="Nothing more is to come of it.")
+    timeline: list[CommandStep] = Field(default_factory=list, description="Its way so far.")
 
 
 class FieldError(BaseModel):

@@ -46,6 +46,7 @@ async def run(ctx: ProcessContext) -> None:
                 backplane=backplane,
                 run_dir=ctx.run_dir,
                 hub=hub,
+                follow_s=config.charger.follow_s,
                 charger_urls=f"ws://{f'[{host}]' if ':' in host else host}:{port}/ocpp/",
                 security=config.security,
                 pki=config.paths.pki,

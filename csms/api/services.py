@@ -31,6 +31,8 @@ class Services:
     charger_urls: str
     """What comes before a charger's identity in its URL."""
     hub: Hub
+    follow_s: int
+    """How long an accepted command is watched for what follows from it."""
     recent: RecentCommands = field(default_factory=RecentCommands)
     security: SecuritySettings = field(default_factory=SecuritySettings)
     pki: Path | None = None

@@ -42,6 +42,7 @@ from domain.events import (
     ChargerDisconnected,
     ChargerEnrolled,
     CommandFinished,
+    CommandSent,
     ConnectorStatusReported,
     Entry,
     Event,
@@ -145,6 +146,7 @@ class ChargerLine:
         "fenced",
         "generation",
         "member",
+        "noted",
         "offset_us",
         "record",
         "session",
@@ -177,6 +179,8 @@ class ChargerLine:
         self.offset_us = 0
         """By how much the charger's clock is known to be ahead of ours."""
         self._offset: ClockOffset | None = None
+        self.noted: set[str] | None = None
+        """Commands of operators whose way is written down."""
         self.waiting: dict[str, asyncio.Future[CommandResult]] | None = None
         self._sent: tuple[str, str, int] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -560,6 +564,9 @@ class ChargerLine:
             )
             return
         self._sent = (command.action, redact(command.payload, payload).decode(), now_us)
+        if self.noted is not None and command.id in self.noted:
+            self.noted.discard(command.id)
+            self._keep((CommandSent(command.id, now_us),))
         self.connection.send(self.session.take_frames())
         self._timer = self._gateway.loop.call_later(effect.timeout_us / 1e6, self._tick)
 

@@ -30,6 +30,7 @@ from csms.gateway.metrics import GatewayMetrics
 from csms.gateway.no_journal import NoJournal
 from csms.gateway.numbering import Numbering
 from csms.gateway.questions import Questions
+from csms.gateway.orders import order
 from csms.gateway.sites import SiteParts, Sites
 from csms.gateway.takeover import Takeover
 from csms.gateway.tls import Contexts
@@ -435,7 +436,7 @@ class GatewayProcess:
     async def _command(self, link: Link, body: object) -> dict[str, object]:
         del link
         command, wait = decode_command(body)
-        result = await self._gateway.command(command, wait=wait)
+        result = await order(self._gateway, command, wait=wait)
         if result is None:
             return {"here": False, "result": b""}
         return {"here": True, "result": _result.encode(result)}

@@ -23,6 +23,8 @@ from domain.events import (
     ChargerDisconnected,
     CommandFinished,
     CommandFollowed,
+    CommandQueued,
+    CommandSent,
     ConnectionRefused,
     DeviceNoticed,
     Entry,
@@ -126,6 +128,8 @@ _SILENT: Final = frozenset(
         MessageExchanged,
         CommandFinished,
         CommandFollowed,
+        CommandQueued,
+        CommandSent,
         TransactionEndedProvisionally,
         LimitDecided,
     }

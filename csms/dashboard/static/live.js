@@ -82,6 +82,14 @@ setInterval(() => {
   }
 }, 250);
 
+// <span data-until="microseconds">: how long until then.
+setInterval(() => {
+  for (const element of document.querySelectorAll("[data-until]")) {
+    const left = Math.max(0, Math.round(Number(element.dataset.until) / 1e6 - Date.now() / 1000));
+    element.textContent = `${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
+  }
+}, 1000);
+
 const held = (element) => document.getElementById(element.dataset.holds);
 
 document.addEventListener("change", (event) => {

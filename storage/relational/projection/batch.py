@@ -32,6 +32,8 @@ class Batch:
         self.raised: dict[str, list[SecurityRaised]] = {}
         self.meters: dict[tuple[str, int], tuple[int, int]] = {}
         self.transactions: list[tuple[Entry, TransactionEvent]] = []
+        self.queued: dict[str, dict[str, Any]] = {}
+        self.sent: dict[str, dict[str, Any]] = {}
         self.finished: dict[str, dict[str, Any]] = {}
         self.followed: dict[str, dict[str, Any]] = {}
         self.appended: dict[Table, list[dict[str, Any]]] = {}

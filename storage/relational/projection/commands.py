@@ -1,4 +1,4 @@
-"""How commands ended, and what followed from them."""
+"""How commands went, and what followed from them."""
 
 from typing import Final
 
@@ -6,15 +6,37 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.commands import Outcome
-from domain.events import CommandFinished, CommandFollowed, Entry
+from domain.events import CommandFinished, CommandFollowed, CommandQueued, CommandSent, Entry
 from domain.text import clean
-from storage.relational.engine import chunks, upsert
+from storage.relational.engine import chunks, insert, upsert
 from storage.relational.projection.batch import Batch, Folds, any_row, in_order
 from storage.relational.tables import charger_states, commands
 
 RESET: Final = "Reset"
 RESET_BOOT_US_MAX: Final = 600_000_000
 """A boot this long after an accepted Reset is taken to be its consequence."""
+
+
+def _queued(batch: Batch, entry: Entry, event: CommandQueued) -> None:
+    batch.queued[event.command] = {
+        "id": clean(event.command, 255),
+        "charger": entry.charger,
+        "action": clean(event.action, 255),
+        "payload": batch.text(event.payload),
+        "issued_by": clean(event.issued_by, 255),
+        "queued_us": event.queued_us,
+        "deadline_us": event.deadline_us,
+        "received_us": entry.received_us,
+    }
+
+
+def _sent(batch: Batch, entry: Entry, event: CommandSent) -> None:
+    batch.sent[event.command] = {
+        "id": clean(event.command, 255),
+        "charger": entry.charger,
+        "sent_us": event.at_us,
+        "received_us": entry.received_us,
+    }
 
 
 def _finished(batch: Batch, entry: Entry, event: CommandFinished) -> None:
@@ -46,14 +68,23 @@ def _followed(batch: Batch, entry: Entry, event: CommandFollowed) -> None:
     }
 
 
-FOLDS: Final[Folds] = {CommandFinished: _finished, CommandFollowed: _followed}
+FOLDS: Final[Folds] = {
+    CommandQueued: _queued,
+    CommandSent: _sent,
+    CommandFinished: _finished,
+    CommandFollowed: _followed,
+}
 
 
 async def store(connection: AsyncConnection, batch: Batch) -> None:
-    """Write how commands ended. Boots of the batch must be stored before."""
-    for rows in (batch.finished, batch.followed):
+    """Write how commands went. Boots of the batch must be stored before."""
+    if batch.queued:
+        statement = insert(connection, commands).on_conflict_do_nothing()
+        await connection.execute(statement, in_order(batch.queued))
+    for rows in (batch.sent, batch.finished, batch.followed):
         if rows:
-            columns = [name for name in any_row(rows) if name != "id"]
+            # When it was first heard of decides its place in lists.
+            columns = [name for name in any_row(rows) if name not in {"id", "received_us"}]
             await connection.execute(upsert(connection, commands, columns), in_order(rows))
     # After both: a Reset and the boot that it led to may stand in two gateways' journals.
     restarted = set(batch.boots)

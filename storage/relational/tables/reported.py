@@ -84,6 +84,7 @@ commands = Table(
     whole("follow_transaction"),
     text("follow_detail"),
     whole("followed_us"),
+    whole("deadline_us"),
     whole("received_us", index=True),
     Index("ix_commands_charger_received_us", "charger", "received_us"),
 )

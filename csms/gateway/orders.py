@@ -1,0 +1,62 @@
+"""Commands of operators: written down before they begin, so that their way is known.
+
+A command that no journal knows was never sent: whoever asked for it may rely on that.
+"""
+
+import asyncio
+import json
+from functools import partial
+
+from csms.gateway.gateway import Gateway
+from domain.commands import Command, CommandResult, Outcome
+from domain.errors import JournalFailed, Unavailable
+from domain.events import CommandFinished, CommandQueued, Entry, encode_entry
+from protocol.redact import redact
+
+
+async def order(gateway: Gateway, command: Command, *, wait: bool) -> CommandResult | None:
+    """Send a command after the commit that says so; None: its charger is not connected here.
+
+    With `wait` the result is the end of the command, else that it was queued.
+    """
+    line = gateway.line(command.charger)
+    if line is None or line.fenced or command.action not in line.version.outbound:
+        return await gateway.command(command, wait=wait)
+    payload = json.dumps(command.payload, separators=(",", ":")).encode()
+    queued = CommandQueued(
+        command.id,
+        command.action,
+        redact(command.payload, payload).decode(),
+        command.issued_by,
+        command.queued_us,
+        command.deadline_us,
+    )
+    kept: asyncio.Future[None] = gateway.loop.create_future()
+    entry = Entry(line.charger, line.generation, gateway.now_us(), (queued,))
+    try:
+        gateway.journal.append(encode_entry(entry), partial(_done, kept))
+    except (JournalFailed, Unavailable) as error:
+        return CommandResult(command.id, Outcome.REFUSED, error_text=str(error))
+    await kept
+    if line.noted is None:
+        line.noted = set()
+    line.noted.add(command.id)
+    result = await gateway.command(command, wait=wait)
+    if result is None:
+        ended = CommandFinished(
+            command.id,
+            command.action,
+            queued.payload,
+            Outcome.REFUSED,
+            error_text="the charger went before it was sent",
+            issued_by=command.issued_by,
+            queued_us=command.queued_us,
+            finished_us=gateway.now_us(),
+        )
+        gateway.keep(line.charger, line.generation, (ended,))
+    return result
+
+
+def _done(kept: "asyncio.Future[None]") -> None:
+    if not kept.done():
+        kept.set_result(None)

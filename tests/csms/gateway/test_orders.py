@@ -1,0 +1,44 @@
+import asyncio
+import json
+
+from csms.gateway.orders import order
+from domain.commands import Command
+from domain.events import CommandFinished, CommandQueued, CommandSent
+from tests.csms.gateway.harness import boot, gateway_running
+
+
+def command(node, name: str = "c1", **payload: object) -> Command:
+    now_us = node.gateway.now_us()
+    return Command(name, "CP1", "ChangeConfiguration", payload, now_us + 5_000_000, 2, "op", now_us)
+
+
+async def test_the_way_of_an_order_is_written_down_step_by_step(tmp_path) -> None:
+    async with gateway_running(tmp_path) as node, node.charger("CP1") as socket:
+        await boot(socket)
+        asked = command(node, key="AuthorizationKey", value="secret")
+        assert (await order(node.gateway, asked, wait=False)).outcome == "queued"
+        # It was acknowledged, so it is on disk.
+        (queued,) = node.events(CommandQueued)
+        assert (queued.command, queued.issued_by, queued.deadline_us) == (
+            "c1",
+            "op",
+            asked.deadline_us,
+        )
+        assert "secret" not in queued.payload
+        uid = json.loads(await asyncio.wait_for(socket.recv(), 5))[1]
+        await node.until(lambda: node.events(CommandSent))
+        await socket.send(json.dumps([3, uid, {"status": "Accepted"}]))
+        await node.until(lambda: node.events(CommandFinished))
+        order_of = [
+            type(event)
+            for entry in node.entries()
+            for event in entry.events
+            if type(event) in (CommandQueued, CommandSent, CommandFinished)
+        ]
+        assert order_of == [CommandQueued, CommandSent, CommandFinished]
+
+
+async def test_an_order_for_a_charger_that_is_not_here_is_not_written_down(tmp_path) -> None:
+    async with gateway_running(tmp_path) as node:
+        assert await order(node.gateway, command(node), wait=True) is None
+        assert node.events(CommandQueued) == []
