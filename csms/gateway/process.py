@@ -29,8 +29,8 @@ from csms.gateway.listeners import LISTENERS, Listener
 from csms.gateway.metrics import GatewayMetrics
 from csms.gateway.no_journal import NoJournal
 from csms.gateway.numbering import Numbering
-from csms.gateway.questions import Questions
 from csms.gateway.orders import order
+from csms.gateway.questions import Questions
 from csms.gateway.sites import SiteParts, Sites
 from csms.gateway.takeover import Takeover
 from csms.gateway.tls import Contexts
