@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from domain.answers import StatusAnswer
 from domain.events import (
     ChargerBooted,
     ConnectorStatusReported,
@@ -118,6 +119,8 @@ class QuestionAsked(msgspec.Struct, frozen=True, gc=False):
     """The answer that was found elsewhere; empty: none."""
     fields: dict[str, object] = {}
     """Further fields of that answer, as on the wire."""
+    denied: StatusAnswer = StatusAnswer("Rejected")
+    """The answer when nobody knows better."""
 
 
 class DataOffered(msgspec.Struct, frozen=True, gc=False):

@@ -13,6 +13,7 @@ raises for any JSON value. What had to be bent leaves a mark in `flags`:
 import json
 from collections.abc import Mapping
 from math import isfinite
+from typing import Any
 
 from domain.text import clean
 from protocol.reading import Reading
@@ -29,7 +30,7 @@ _NOTHING: Mapping[str, object] = {}
 class Fields:
     """The members of one JSON object. `payload` may be anything; no object means no members."""
 
-    __slots__ = ("_members", "_path", "flags", "reading")
+    __slots__ = ("_members", "flags", "path", "reading")
 
     def __init__(
         self,
@@ -40,7 +41,7 @@ class Fields:
     ) -> None:
         self.reading = reading
         self.flags = [] if flags is None else flags
-        self._path = path
+        self.path = path
         if isinstance(payload, dict):
             self._members: Mapping[str, object] = payload
         else:
@@ -49,7 +50,7 @@ class Fields:
 
     def mark(self, kind: str, name: str) -> None:
         """Add the flag `kind` for the member `name`, once."""
-        flag = f"{kind}:{self._path}{name}"
+        flag = f"{kind}:{self.path}{name}"
         if flag not in self.flags:
             self.flags.append(flag)
 
@@ -164,3 +165,20 @@ def json_text(value: object) -> str:
         return json.dumps(value, separators=(",", ":"))
     except (ValueError, TypeError, RecursionError):
         return ""
+
+
+def listed(value: object, path: str, flags: list[str]) -> list[Any]:
+    """Return a list: some chargers send a lone object instead of a list of one."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        mark(flags, f"coerced:{path}")
+        return [value]
+    mark(flags, f"{'missing' if value is None else 'unreadable'}:{path}")
+    return []
+
+
+def mark(flags: list[str], flag: str) -> None:
+    """Add a flag, once."""
+    if flag not in flags:
+        flags.append(flag)

@@ -11,6 +11,8 @@ STANDING_ID = 1
 SESSION_ID = 2
 CHARGER_ID = 3
 IDS_PER_EVSE = 10
+LONG_AGO = "2000-01-01T00:00:00Z"
+"""Where the clocks of many chargers begin after a loss of power."""
 
 
 class ChargerLimit(msgspec.Struct, frozen=True, gc=False):

@@ -4,6 +4,7 @@ What counts as a secret:
 
     configuration keys   the values of AuthorizationKey and of every key whose name says password,
                          secret, token ... (ChangeConfiguration.req, GetConfiguration.conf)
+    variables            the values of variables of such names (2.x: SetVariables, NotifyReport ...)
     members              of such names, anywhere, also inside DataTransfer's data when it is JSON
     URLs                 the password of user:password@host, and signatures in queries
 
@@ -18,7 +19,7 @@ HIDDEN = "***"
 
 _SECRET_NAME = re.compile(
     r"auth(?:orization)?[ ._-]?key|passw|pwd|passphrase|secret|credential|private[ ._-]?key"
-    r"|api[ ._-]?key|(?<!id)token$",
+    r"|api[ ._-]?key|vpn[ ._-]?key|sim[ ._-]?pin|(?<!id)token$",
     re.IGNORECASE,
 )
 _SECRET_PARAMETER = re.compile(_SECRET_NAME.pattern + r"|signature|^sig$|^key$", re.IGNORECASE)
@@ -84,18 +85,44 @@ def _hide(value: object, depth: int) -> object:
         return [_hide(item, depth + 1) for item in value]
     if not isinstance(value, dict):
         return value
-    # {"key": "AuthorizationKey", "value": "..."}, in whatever case the charger writes it.
+    # {"key": "AuthorizationKey", "value": "..."}, in whatever case the charger writes it; and a key
+    # beside a password is one (the `vpn` of SetNetworkProfile).
     secret_pair = any(
         name.casefold() == "key" and isinstance(item, str) and is_secret_name(item.strip())
         for name, item in value.items()
     )
+    beside_secret = not secret_pair and any(map(is_secret_name, value))
+    variable = value.get("variable")
+    if isinstance(variable, dict) and is_secret_name(str(variable.get("name"))):
+        return _without_values(value)
     return {
         name: HIDDEN
         if item not in (None, "")
-        and (is_secret_name(name) or (secret_pair and name.casefold() == "value"))
+        and (
+            is_secret_name(name)
+            or (secret_pair and name.casefold() == "value")
+            or (beside_secret and name.casefold() == "key")
+        )
         else _hide(item, depth + 1)
         for name, item in value.items()
     }
+
+
+_VALUES = frozenset({"attributevalue", "actualvalue", "value"})
+_VALUE_LISTS = "variableattribute"
+
+
+def _without_values(row: dict[str, object]) -> dict[str, object]:
+    """Return what is said of a secret variable, without its values."""
+    clean: dict[str, object] = {}
+    for name, item in row.items():
+        if name.casefold() in _VALUES:
+            clean[name] = HIDDEN if item not in (None, "") else item
+        elif name.casefold() == _VALUE_LISTS and isinstance(item, list):
+            clean[name] = [_without_values(e) if isinstance(e, dict) else HIDDEN for e in item]
+        else:
+            clean[name] = item
+    return clean
 
 
 def _hide_text(text: str, depth: int) -> str:

@@ -3,20 +3,33 @@
 Adding a message is adding a row (and a function to read it) in its chapter's module.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 from domain.answers import Answer
 from domain.commands import Priority
+from domain.events import Event
 from domain.reports import Report
 from protocol.dialect import Dialect
 from protocol.limits_on_chargers import ChargerLimit
 from protocol.reading import Reading, ReadingLimits
 from protocol.schemas import Schemas
 
-__all__ = ["Follow", "Inbound", "Outbound", "Read", "Reading", "ReadingLimits", "Version", "Write"]
+__all__ = [
+    "Expectation",
+    "Follow",
+    "Inbound",
+    "Learn",
+    "Outbound",
+    "Read",
+    "Reading",
+    "ReadingLimits",
+    "Version",
+    "Write",
+]
 
 Read: TypeAlias = Callable[[Mapping[str, Any], Reading], Report]
 """Payload of the charger's CALL -> what it says. Never raises for any JSON object."""
@@ -47,6 +60,14 @@ class Follow(StrEnum):
     METER_REPORTED = "meter_reported"
     HEARTBEAT_RECEIVED = "heartbeat_received"
     CERTIFICATE_ASKED = "certificate_asked"
+    TRANSACTION_REPORTED = "transaction_reported"
+    VARIABLES_REPORTED = "variables_reported"
+    # Reports that are kept as they were said are named by their action.
+    CUSTOMER_REPORTED = "NotifyCustomerInformation"
+    DISPLAY_REPORTED = "NotifyDisplayMessages"
+    MONITORS_REPORTED = "NotifyMonitoringReport"
+    PROFILES_REPORTED = "ReportChargingProfiles"
+    PUBLISHING_REPORTED = "PublishFirmwareStatusNotification"
     REQUESTED_MESSAGE = "requested_message"
     """Depends on the payload: ask `Outbound.followed_by`."""
 
@@ -66,6 +87,28 @@ class Inbound:
     """Reads and checks what is exactly as specified, faster; see v16/exact_metering.py."""
 
 
+Learn: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], Reading], Event | None]
+"""Payloads of our CALL and of its CALLRESULT, secrets hidden -> the fact that they make known.
+
+Never raises for any JSON objects.
+"""
+
+ACCEPTED_CANCELED = frozenset({"accepted", "acceptedcanceled"})
+"""Accepted; or accepted, and an earlier request of the same kind was given up."""
+
+
+class Expectation(NamedTuple):
+    """What should follow from a command.
+
+    `key`: what the report must speak of (a token, a transaction, a connector); empty: anything.
+    `once`: the next report of the kind ends it, whatever it says.
+    """
+
+    kind: str = ""
+    key: str = ""
+    once: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Outbound:
     """A message that we send."""
@@ -82,19 +125,45 @@ class Outbound:
     """For REQUESTED_MESSAGE: what each value of `requestedMessage` leads to."""
     secret_request: bool = False
     secret_response: bool = False
+    each: tuple[str, str] | None = None
+    """The list of results, and the status in each, where the response has not one but many."""
+    admin: bool = False
+    """True: trust and firmware of a charger; nothing for operators."""
+    locks_out: Callable[[Mapping[str, Any]], bool] | None = None
+    """Whether this payload could lock a charger out: then it is nothing for operators either."""
+    learn: Learn | None = None
+    """What an answer lets us know."""
 
     def accepted(self, response: Mapping[str, Any]) -> bool:
-        """Return whether the charger's answer means yes. Never raises."""
+        """Return whether the charger's answer means yes. Never raises.
+
+        Of many results each must.
+        """
         if not self.yes:
             return True
-        status = response.get("status")
+        if self.each is None:
+            return self._means_yes(response.get("status"))
+        results = response.get(self.each[0])
+        return isinstance(results, list) and all(
+            isinstance(result, dict) and self._means_yes(result.get(self.each[1]))
+            for result in results
+        )
+
+    def _means_yes(self, status: object) -> bool:
         return isinstance(status, str) and status.strip().casefold() in self.yes
+
+    def is_for_admins(self, payload: Mapping[str, Any]) -> bool:
+        """Return whether operators may not send this."""
+        return self.admin or (self.locks_out is not None and self.locks_out(payload))
 
     def followed_by(self, payload: Mapping[str, Any]) -> Follow:
         """Return which report ends this command with this payload."""
         if self.requested is None:
             return self.follow
         return self.requested.get(str(payload.get("requestedMessage")), Follow.NOTHING)
+
+
+Row = TypeVar("Row", Inbound, Outbound)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,5 +175,26 @@ class Version:
     inbound: Mapping[str, Inbound]
     outbound: Mapping[str, Outbound]
     schemas: Schemas
+    follow_names: Mapping[Follow, tuple[str, ...]] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    """Where in a command's payload the name of the thing is that a report must speak of."""
     write_limit: Callable[[ChargerLimit], dict[str, Any]] | None = None
     """The payload of SetChargingProfile; None: it cannot be told limits."""
+
+    def expectation(self, action: str, payload: Mapping[str, Any]) -> Expectation:
+        """Return what should follow from a command; an unknown action: nothing."""
+        row = self.outbound.get(action)
+        kind = Follow.NOTHING if row is None else row.followed_by(payload)
+        if row is None or not kind:
+            return Expectation()
+        value: object = payload
+        for name in self.follow_names.get(kind, ()):
+            value = value.get(name) if isinstance(value, dict) else None
+        key = str(value) if isinstance(value, str | int) else ""
+        return Expectation(kind, key, row.requested is not None)
+
+
+def table(*chapters: Sequence[Row]) -> Mapping[str, Row]:
+    """Return the rows of all chapters by action; a later one takes the place of an earlier one."""
+    return MappingProxyType({row.action: row for chapter in chapters for row in chapter})

@@ -45,13 +45,13 @@ class Disconnected(msgspec.Struct, gc=False):
 
 
 class Expected(msgspec.Struct, gc=False):
-    """An accepted command of an earlier connection, and the report that ends it."""
+    """An accepted command of an earlier connection, and the report that ends it (see Asked)."""
 
     command: str
-    action: str
-    payload: dict[str, object]
     follow: str
     accepted_us: int
+    key: str = ""
+    once: bool = False
 
 
 class Activated(msgspec.Struct, gc=False):
@@ -65,10 +65,16 @@ class Activated(msgspec.Struct, gc=False):
 
 
 class Asked(msgspec.Struct, gc=False):
-    """Somebody wants a command sent. `follow` names the report that ends it, or is empty."""
+    """Somebody wants a command sent. `follow` names the report that ends it, or is empty.
+
+    `key`: what the report must speak of (token, transaction, connector ...); empty: anything.
+    `once`: the next report of the kind ends it, whatever it says (a trigger).
+    """
 
     command: Command
     follow: str = ""
+    key: str = ""
+    once: bool = False
 
 
 class CommandAnswered(msgspec.Struct, gc=False):

@@ -1,6 +1,6 @@
 """What a charger tells about itself (OCPP 1.6 sections 4.3, 4.4, 4.5, 4.9; security extension)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from actors.charger import outbox, transactions
 from actors.charger.effects import Effect, Release, Reply
@@ -81,12 +81,24 @@ def followed(kind: str) -> Callable[[State, Said, int], list[Effect]]:
 
 def kept(state: State, message: Said, now_us: int) -> list[Effect]:
     """Keep what needs no other answer than that it is kept (a security event: A04.FR.02)."""
-    del state, now_us
+    del now_us
     report = message.report
     assert isinstance(
         report, SecurityEventReported | VariablesReported | DeviceNoticed | NoticeReported
     )
-    return [Reply(message.call, ACKNOWLEDGED, (report,))]
+    ends: tuple[Event, ...] = ()
+    if isinstance(report, NoticeReported):
+        ends = _asked_for(state, report.topic, report)
+    elif isinstance(report, VariablesReported):
+        ends = _asked_for(state, "variables_reported", report)
+    return [Reply(message.call, ACKNOWLEDGED, (report, *ends))]
+
+
+def _asked_for(
+    state: State, kind: str, report: NoticeReported | VariablesReported
+) -> tuple[Event, ...]:
+    """Return what the last part of a report ends: the command whose number it carries."""
+    return outbox.follow(state, kind, str(report.request), is_final=not report.more)
 
 
 def question(state: State, message: Said, now_us: int) -> list[Effect]:
@@ -94,25 +106,11 @@ def question(state: State, message: Said, now_us: int) -> list[Effect]:
     del state, now_us
     report = message.report
     assert isinstance(report, QuestionAsked)
-    status = report.status or NO.get(report.topic, "Rejected")
-    fields = report.fields if report.status else NO_FIELDS.get(report.topic, {})
+    found = StatusAnswer(report.status, dict(report.fields)) if report.status else report.denied
     event = NoticeReported(
-        report.topic, report.body, report.key, status, report.request, report.at_us
+        report.topic, report.body, report.key, found.status, report.request, report.at_us
     )
-    return [Reply(message.call, StatusAnswer(status, dict(fields)), (event,))]
-
-
-NO: Mapping[str, str] = {
-    "BatterySwap": "",
-    "Get15118EVCertificate": "Failed",
-    "GetCertificateChainStatus": "",
-    "GetCertificateStatus": "Failed",
-    "NotifySettlement": "",
-}
-"""The word that says no, where it is not Rejected; empty: the answer has no status."""
-
-NO_FIELDS: Mapping[str, Mapping[str, object]] = {"Get15118EVCertificate": {"exiResponse": ""}}
-"""Further fields that an answer must have."""
+    return [Reply(message.call, found, (event,))]
 
 
 def data_offered(state: State, message: Said, now_us: int) -> list[Effect]:

@@ -17,13 +17,6 @@ from domain.events import CommandFinished, CommandFollowed
 
 _encoder = msgspec.json.Encoder()
 
-FOLLOW_KEYS = {
-    "transaction_started": "idTag",
-    "transaction_stopped": "transactionId",
-    "status_reported": "connectorId",
-}
-"""Which field of a command's payload names the thing that should follow."""
-TRIGGERS = frozenset({"TriggerMessage", "ExtendedTriggerMessage"})
 WHOLE_CHARGER = "0"
 """As a connector: whichever connector reports."""
 
@@ -41,7 +34,7 @@ def asked(state: State, message: Asked, now_us: int) -> list[Effect]:
     if len(queue) >= state.settings.commands_max:
         text = f"{len(queue)} commands wait already (charger.commands_max)"
         return _end(message, Outcome.REFUSED, text, now_us)
-    entry = OpenCommand(command, message.follow, 0)
+    entry = OpenCommand(command, message.follow, 0, message.key, message.once)
     order = command.queued_us or now_us
     heapq.heappush(queue, (command.priority, command.deadline_us, order, command.id, entry))
     return pump(state, now_us)
@@ -165,8 +158,7 @@ def abandon(state: State, now_us: int) -> list[Effect]:
 
 
 def _watch(state: State, entry: OpenCommand, now_us: int) -> None:
-    command = entry.command
-    _expect(state, Expected(command.id, command.action, command.payload, entry.follow, now_us))
+    _expect(state, Expected(entry.command.id, entry.follow, now_us, entry.key, entry.once))
 
 
 def expect(state: State, expected: Iterable[Expected], now_us: int) -> None:
@@ -178,7 +170,7 @@ def expect(state: State, expected: Iterable[Expected], now_us: int) -> None:
 
 
 def _expect(state: State, expected: Expected) -> None:
-    key = str(expected.payload.get(FOLLOW_KEYS.get(expected.follow, ""), ""))
+    key = expected.key
     if state.follows is None:
         state.follows = []
     if len(state.follows) >= state.settings.follows_max:
@@ -186,8 +178,7 @@ def _expect(state: State, expected: Expected) -> None:
     until_us = expected.accepted_us + state.settings.follow_s * 1_000_000
     if expected.follow == "status_reported" and key == WHOLE_CHARGER:
         key = ""
-    once = expected.action in TRIGGERS
-    state.follows.append(Follow(expected.command, expected.follow, key, until_us, once))
+    state.follows.append(Follow(expected.command, expected.follow, key, until_us, expected.once))
 
 
 def follow(

@@ -90,6 +90,8 @@ class OpenCommand(msgspec.Struct, gc=False):
     command: Command
     follow: str
     sent_us: int
+    key: str = ""
+    once: bool = False
 
 
 class Follow(msgspec.Struct, gc=False):

@@ -15,6 +15,7 @@ import msgspec
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from csms.api.auth import Principal, Role, needs, principal_of, require
+from csms.api.backplane import Presence
 from csms.api.hub import Filter
 from csms.api.models import CommandStep, CommandView, Followed, NewCall
 from csms.api.problems import Problem
@@ -42,13 +43,6 @@ LOOK_S = 1.0
 """A waiting request looks so often even when nothing is told."""
 GRACE_S = 2.0
 """The gateway ends a command at its deadline; its word is waited for a little longer."""
-
-ADMIN_ACTIONS = frozenset(
-    {"CertificateSigned", "DeleteCertificate", "InstallCertificate", "SignedUpdateFirmware"}
-)
-"""Trust and firmware of a charger: not for operators."""
-ADMIN_KEYS = frozenset({"authorizationkey", "securityprofile", "cponame"})
-"""Configuration keys that could lock a charger out."""
 
 
 @router.post(
@@ -78,14 +72,15 @@ async def call(
     presence = await services.backplane.presence([record.id])
     connection = presence.chargers.get(record.id)
     subprotocol = connection["subprotocol"] if connection else record.subprotocol
-    version = VERSIONS.get(subprotocol) or next(iter(VERSIONS.values()))
+    version = VERSIONS.get(subprotocol)
+    if version is None:
+        # It has never said which version it speaks, so there is nothing to check against.
+        raise _offline(charger, presence)
     row = action_of(version, body.action)
-    check_rights(principal, body.action, body.payload)
+    check_rights(principal, row, body.payload)
     warnings = violations(version, body.action, body.payload, force=body.force)
     if connection is None:
-        if not presence.complete:
-            raise Problem(503, "presence_unknown", "a gateway does not say who is connected")
-        raise Problem(409, "charger_offline", f"charger {charger!r} is not connected")
+        raise _offline(charger, presence)
     now_us = services.clock.now_us()
     end_us = now_us + int(wait * 1e6)
     command = Command(
@@ -211,6 +206,12 @@ async def _view(services: Services, command: str) -> CommandView:
     )
 
 
+def _offline(charger: str, presence: Presence) -> Problem:
+    if not presence.complete:
+        return Problem(503, "presence_unknown", "a gateway does not say who is connected")
+    return Problem(409, "charger_offline", f"charger {charger!r} is not connected")
+
+
 def _check_wait(services: Services, wait: float) -> None:
     longest = services.settings.call_wait_s_max
     if wait > longest:
@@ -239,10 +240,9 @@ def action_of(version: Version, action: str) -> Outbound:
     return row
 
 
-def check_rights(principal: Principal, action: str, payload: Mapping[str, Any]) -> None:
+def check_rights(principal: Principal, row: Outbound, payload: Mapping[str, Any]) -> None:
     """Raise Problem 403 for what could lock a charger out, unless an admin asks."""
-    key = str(payload.get("key", "")).lower()
-    if action in ADMIN_ACTIONS or (action == "ChangeConfiguration" and key in ADMIN_KEYS):
+    if row.is_for_admins(payload):
         require(principal, Role.admin)
 
 

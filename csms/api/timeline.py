@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from domain.commands import Outcome
-from protocol.versions import VERSIONS
+from protocol.versions import row_of
 
 GRACE_US: Final = 10_000_000
 """After its deadline a command's end is on its way for so long; then nobody knows it any more."""
@@ -54,8 +54,7 @@ class Scene:
 
 def follow_of(row: Mapping[str, Any], subprotocol: str) -> str:
     """Return which report should follow from a command; empty: its answer is its end."""
-    version = VERSIONS.get(subprotocol) or next(iter(VERSIONS.values()))
-    known = version.outbound.get(row["action"])
+    known = row_of(row["action"], subprotocol)
     return str(known.followed_by(payload_of(row))) if known is not None else ""
 
 

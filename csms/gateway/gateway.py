@@ -27,6 +27,7 @@ from csms.gateway.admission import (
 from csms.gateway.attempts import Attempts, Quota
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
+from csms.gateway.last_resort import last_resort
 from csms.gateway.line import ChargerLine
 from csms.gateway.meters import Meters
 from csms.gateway.no_journal import NoJournal
@@ -37,22 +38,12 @@ from csms.gateway.sites import Sites
 from csms.gateway.takeover import Takeover
 from csms.pki.client_certificate import Trust, fault
 from domain import security_upgrade
-from domain.answers import (
-    ACKNOWLEDGED,
-    Answer,
-    AuthorizationAnswer,
-    BootDecision,
-    CertificateAnswer,
-    DataAnswer,
-    HeartbeatAnswer,
-    StartAnswer,
-    StopAnswer,
-    TokenDecision,
-)
+from domain.answers import Answer, BootDecision
 from domain.commands import Command, CommandResult, Outcome
 from domain.errors import JournalFailed, Unavailable
 from domain.events import ConnectionRefused, Entry, Event, SecurityRaised, encode_entry
 from domain.records import ChargerRecord, Credential
+from domain.reports import Report
 from protocol.limits import SessionLimits
 from protocol.reading import ReadingLimits
 from protocol.version import Version
@@ -497,21 +488,11 @@ class Gateway:
         if len(self._poison) > POISON_KEPT_MAX:
             self._poison.popitem(last=False)
 
-    def last_resort(self, action: str, record: ChargerRecord) -> Answer:
-        """Return an answer for a message that no actor survives (dead letter)."""
-        accepted = TokenDecision("Accepted")
+    def last_resort(self, report: Report, record: ChargerRecord) -> Answer:
+        """Return an answer to a report that no actor survives (dead letter)."""
         heartbeat_s = record.heartbeat_s or self.charger_settings.heartbeat_s
-        answers: Mapping[str, Answer] = {
-            "BootNotification": BootDecision(record.registration, heartbeat_s, self.now_us()),
-            "Heartbeat": HeartbeatAnswer(self.now_us()),
-            "Authorize": AuthorizationAnswer(TokenDecision("Invalid")),
-            "StopTransaction": StopAnswer(None),
-            "DataTransfer": DataAnswer("Rejected"),
-            "SignCertificate": CertificateAnswer("Rejected"),
-        }
-        if action == "StartTransaction":
-            return StartAnswer(self.directory.next_transaction(), accepted)
-        return answers.get(action, ACKNOWLEDGED)
+        boot = BootDecision(record.registration, heartbeat_s, self.now_us())
+        return last_resort(report, boot, self.directory.next_transaction)
 
     # commands, presence, liveness
 
@@ -531,7 +512,7 @@ class Gateway:
         if row is None:
             text = f"{line.version.subprotocol} has no action {command.action} for chargers"
             return CommandResult(command.id, Outcome.REFUSED, error_text=text)
-        asked = Asked(command, row.followed_by(command.payload))
+        asked = Asked(command, *line.version.expectation(command.action, command.payload))
         if not wait:
             self.base.tell(line.address, asked)
             return CommandResult(command.id, "queued")

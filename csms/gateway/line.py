@@ -68,7 +68,7 @@ from protocol.events import (
 from protocol.limits import SessionLimits
 from protocol.redact import redact, redact_unreadable
 from protocol.session import Role, Session
-from protocol.version import Reading, ReadingLimits, Version
+from protocol.version import Outbound, Reading, ReadingLimits, Version
 from supervisor.asyncio_base import AsyncioBase
 
 _to_json = msgspec.json.Encoder().encode
@@ -126,8 +126,8 @@ class House(Protocol):
     def note_poison(self, charger: str, action: str, text: bytes) -> None:
         """Count a crash on a message."""
 
-    def last_resort(self, action: str, record: ChargerRecord) -> Answer:
-        """Return an answer for a message that no actor survives."""
+    def last_resort(self, report: Report, record: ChargerRecord) -> Answer:
+        """Return an answer to a report that no actor survives."""
 
 
 class ChargerLine:
@@ -242,12 +242,10 @@ class ChargerLine:
         """Return those of earlier connections' commands that something should follow from."""
         found = []
         for known in commands:
-            row = self.version.outbound.get(known.action)
             payload = msgspec.json.decode(known.payload or "{}")
-            follow = row.followed_by(payload) if row is not None else ""
+            follow, key, once = self.version.expectation(known.action, payload)
             if follow:
-                at_us = known.finished_us
-                found.append(Expected(known.command, known.action, payload, follow, at_us))
+                found.append(Expected(known.command, follow, known.finished_us, key, once))
         return tuple(found)
 
     # from the connection
@@ -306,7 +304,7 @@ class ChargerLine:
         if type(report) is ConnectorStatusReported:
             self._learn_offset(report, call.received_us)
         if self._gateway.is_poison(self.charger, call.action, call.text):
-            self._bury(call)
+            self._bury(report, call)
         elif asked_elsewhere(report):
             self._gateway.questions.put(report, call, self._tell_completed)
         else:
@@ -351,10 +349,10 @@ class ChargerLine:
             )
         )
 
-    def _bury(self, call: Call) -> None:
+    def _bury(self, report: Report, call: Call) -> None:
         """Keep and answer a message that crashed the actor each time, without the actor."""
         call.flags = (*call.flags, "dead_letter")
-        answer = self._gateway.last_resort(call.action, self.record)
+        answer = self._gateway.last_resort(report, self.record)
         self.reply(Reply(call, answer, ()))
 
     def _duplicate(self, event: DuplicateCall, now_us: int) -> None:
@@ -398,14 +396,27 @@ class ChargerLine:
         if flags:
             self._gateway.flagged(event.action, flags)
         accepted = row.accepted(event.payload)
+        response = redact(event.payload, event.text)
         self._ended(
             now_us,
             CommandAnswered(
                 event.uid, Outcome.ACCEPTED if accepted else Outcome.REJECTED, event.payload
             ),
-            response=redact(event.payload, event.text).decode(),
+            response=response.decode(),
             flags=flags,
+            learned=self._learned(row, response, now_us),
         )
+
+    def _learned(self, row: Outbound, response: bytes, now_us: int) -> tuple[Event, ...]:
+        """Return what an answer lets us know: from what is left of it without its secrets."""
+        if row.learn is None or self._sent is None:
+            return ()
+        request, payload = (msgspec.json.decode(text) for text in (self._sent[1], response))
+        reading = Reading(
+            now_us, self.record.time_zone, self.offset_us, self._gateway.reading_limits
+        )
+        fact = row.learn(request, payload, reading)
+        return () if fact is None else (fact,)
 
     def _error(self, event: ErrorReceived, now_us: int) -> None:
         self._ended(
@@ -442,6 +453,7 @@ class ChargerLine:
         answered: CommandAnswered,
         response: str = "",
         flags: tuple[str, ...] = (),
+        learned: tuple[Event, ...] = (),
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
@@ -463,6 +475,7 @@ class ChargerLine:
                     latency_us=now_us - sent_us,
                     flags=flags,
                 ),
+                *learned,
             )
         )
         self._gateway.base.tell(self.address, answered)

@@ -30,33 +30,31 @@ from protocol.v16 import (
     security,
     smart_charging,
 )
-from protocol.version import Inbound, Outbound, Version
+from protocol.version import Follow, Inbound, Outbound, Version, table
 
-INBOUND: Mapping[str, Inbound] = MappingProxyType(
-    {
-        row.action: row
-        for chapter in (core.INBOUND, metering.INBOUND, firmware.INBOUND, security.INBOUND)
-        for row in chapter
-    }
+INBOUND: Mapping[str, Inbound] = table(
+    core.INBOUND, metering.INBOUND, firmware.INBOUND, security.INBOUND
 )
 """What chargers send, by action."""
 
-OUTBOUND: Mapping[str, Outbound] = MappingProxyType(
-    {
-        row.action: row
-        for chapter in (
-            core.OUTBOUND,
-            firmware.OUTBOUND,
-            local_list.OUTBOUND,
-            reservation.OUTBOUND,
-            smart_charging.OUTBOUND,
-            remote_trigger.OUTBOUND,
-            security.OUTBOUND,
-        )
-        for row in chapter
-    }
+OUTBOUND: Mapping[str, Outbound] = table(
+    core.OUTBOUND,
+    firmware.OUTBOUND,
+    local_list.OUTBOUND,
+    reservation.OUTBOUND,
+    smart_charging.OUTBOUND,
+    remote_trigger.OUTBOUND,
+    security.OUTBOUND,
 )
 """What we send, by action."""
+
+FOLLOW_NAMES: Mapping[Follow, tuple[str, ...]] = MappingProxyType(
+    {
+        Follow.TRANSACTION_STARTED: ("idTag",),
+        Follow.TRANSACTION_STOPPED: ("transactionId",),
+        Follow.STATUS_REPORTED: ("connectorId",),
+    }
+)
 
 V16 = Version(
     subprotocol=OCPP_16.subprotocol,
@@ -64,5 +62,6 @@ V16 = Version(
     inbound=INBOUND,
     outbound=OUTBOUND,
     schemas=load_schemas("v16"),
+    follow_names=FOLLOW_NAMES,
     write_limit=smart_charging.write_limit,
 )

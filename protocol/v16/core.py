@@ -3,25 +3,31 @@
 from collections.abc import Mapping
 from typing import Any
 
-from domain.answers import (
-    Answer,
-    AuthorizationAnswer,
-    BootDecision,
-    DataAnswer,
-    HeartbeatAnswer,
-    StartAnswer,
-    StopAnswer,
-)
+from domain.answers import Answer, AuthorizationAnswer, StartAnswer, StopAnswer
 from domain.commands import Priority
-from domain.events import ChargerBooted, ConnectorStatusReported, HeartbeatReceived
-from domain.reports import AuthorizationAsked, DataOffered, StartReported, StopReported
+from domain.events import (
+    ChargerBooted,
+    ConnectorStatusReported,
+    Variable,
+    VariablesReported,
+)
+from domain.reports import AuthorizationAsked, StartReported, StopReported
+from protocol.common import (
+    expect,
+    nothing,
+    read_data_transfer,
+    read_heartbeat,
+    write_boot_notification,
+    write_data_transfer,
+    write_heartbeat,
+)
 from protocol.fields import INT32_MIN, INT53_MAX, Fields
 from protocol.reading import Reading
-from protocol.time import write_time
 from protocol.v16.metering import read_samples
-from protocol.v16.vocabulary import FOLDED_REASONS, FOLDED_STATUSES, REASONS, STATUSES, spelled
-from protocol.v16.writing import expect, id_tag_info, nothing
+from protocol.v16.vocabulary import FOLDED_REASONS, FOLDED_STATUSES, REASONS, STATUSES
+from protocol.v16.writing import id_tag_info
 from protocol.version import Follow, Inbound, Outbound
+from protocol.words import spelled
 
 UNKNOWN_STATUS = "Unknown"
 """A StatusNotification without a status: no word of the specification is made up for it."""
@@ -51,46 +57,6 @@ def read_boot_notification(payload: Mapping[str, Any], reading: Reading) -> Char
         meter_serial=fields.text("meterSerialNumber"),
         box_serial=fields.text("chargeBoxSerialNumber"),
     )
-
-
-def write_boot_notification(answer: Answer) -> dict[str, Any]:
-    """Write BootNotification.conf (section 6.4)."""
-    decision = expect(answer, BootDecision)
-    return {
-        "status": decision.status,
-        "currentTime": write_time(decision.now_us),
-        "interval": decision.interval_s,
-    }
-
-
-def read_data_transfer(payload: Mapping[str, Any], reading: Reading) -> DataOffered:
-    """Read DataTransfer.req (section 6.15). `data` that is no text becomes its JSON text."""
-    fields = Fields(payload, reading)
-    return DataOffered(
-        vendor=fields.text("vendorId", None),
-        message=fields.text("messageId"),
-        data=fields.text("data", "", reading.limits.text_length_max),
-    )
-
-
-def write_data_transfer(answer: Answer) -> dict[str, Any]:
-    """Write DataTransfer.conf (section 6.16)."""
-    decision = expect(answer, DataAnswer)
-    payload: dict[str, Any] = {"status": decision.status}
-    if decision.data:
-        payload["data"] = decision.data
-    return payload
-
-
-def read_heartbeat(payload: Mapping[str, Any], reading: Reading) -> HeartbeatReceived:
-    """Read Heartbeat.req (section 6.29): nothing, and whatever comes along is ignored."""
-    del payload, reading
-    return HeartbeatReceived()
-
-
-def write_heartbeat(answer: Answer) -> dict[str, Any]:
-    """Write Heartbeat.conf (section 6.30)."""
-    return {"currentTime": write_time(expect(answer, HeartbeatAnswer).now_us)}
 
 
 def read_start_transaction(payload: Mapping[str, Any], reading: Reading) -> StartReported:
@@ -165,6 +131,53 @@ def _token(fields: Fields) -> str:
     return fields.text("idTag", None, fields.reading.limits.token_length_max)
 
 
+LOCKS_OUT = frozenset({"authorizationkey", "securityprofile", "cponame"})
+"""Configuration keys that could lock a charger out, in lower case."""
+
+
+def locks_out(payload: Mapping[str, Any]) -> bool:
+    """Return whether ChangeConfiguration touches one of them."""
+    return str(payload.get("key", "")).casefold() in LOCKS_OUT
+
+
+def learn_configuration(
+    _request: Mapping[str, Any], response: Mapping[str, Any], reading: Reading
+) -> VariablesReported | None:
+    """Read GetConfiguration.conf (section 6.24): the keys, then those that the charger lacks."""
+    keys, unknown = response.get("configurationKey"), response.get("unknownKey")
+    found = []
+    for row in keys if isinstance(keys, list) else ():
+        fields = Fields(row, reading)
+        found.append(
+            Variable(
+                "",
+                fields.text("key"),
+                fields.text("value", "", reading.limits.text_length_max),
+                mutability="ReadOnly" if fields.get("readonly") is True else "ReadWrite",
+                status="Accepted",
+            )
+        )
+    for key in unknown if isinstance(unknown, list) else ():
+        name = Fields({"key": key}, reading).text("key")
+        found.append(Variable("", name, "", status="UnknownVariable"))
+    variables = tuple(found[:KEYS_MAX])
+    return VariablesReported(variables, at_us=reading.received_us) if variables else None
+
+
+KEYS_MAX = 5_000
+"""Of one answer; what is beyond is not read."""
+
+
+def learn_changed(
+    request: Mapping[str, Any], response: Mapping[str, Any], reading: Reading
+) -> VariablesReported | None:
+    """Read ChangeConfiguration.conf (section 6.8), with the value that was asked for."""
+    wanted, status = Fields(request, reading), Fields(response, reading).text("status")
+    value = wanted.text("value", "", reading.limits.text_length_max)
+    variable = Variable("", wanted.text("key"), value, status=status)
+    return VariablesReported((variable,), at_us=reading.received_us)
+
+
 INBOUND = (
     Inbound("Authorize", read_authorize, write_authorize, "4.1"),
     Inbound("BootNotification", read_boot_notification, write_boot_notification, "4.2"),
@@ -192,6 +205,8 @@ OUTBOUND = (
         section="5.3",
         yes=frozenset({"accepted", "rebootrequired"}),
         secret_request=True,
+        locks_out=locks_out,
+        learn=learn_changed,
     ),
     Outbound("ClearCache", idempotent=True, priority=Priority.OPERATOR, section="5.4"),
     Outbound(
@@ -209,6 +224,7 @@ OUTBOUND = (
         section="5.8",
         yes=frozenset(),
         secret_response=True,
+        learn=learn_configuration,
     ),
     Outbound(
         "RemoteStartTransaction",

@@ -13,8 +13,9 @@ import msgspec
 
 from domain.events import EnergyMeasured, Sample, TimeQuality
 from protocol.reading import Reading
+from protocol.sampling import DEFAULT_MEASURAND
 from protocol.time import read_time
-from protocol.v16.vocabulary import DEFAULT_MEASURAND, MEASURANDS
+from protocol.v16.vocabulary import MEASURANDS
 
 # The enumerations of sections 7.31, 7.32, 7.37, 7.43 and 7.45, without the spellings (Celcius,
 # Hertz) that we keep under another name.

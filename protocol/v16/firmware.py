@@ -5,9 +5,9 @@ from typing import Any
 
 from domain.commands import Priority
 from domain.events import DiagnosticsStatusReported, FirmwareStatusReported
+from protocol.common import nothing
 from protocol.fields import Fields
 from protocol.reading import Reading
-from protocol.v16.writing import nothing
 from protocol.version import Follow, Inbound, Outbound
 
 

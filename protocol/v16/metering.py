@@ -11,26 +11,24 @@ from typing import Any
 from domain.answers import Answer
 from domain.events import EnergyMeasured, Sample
 from domain.text import clean
-from protocol.fields import INT32_MIN, Fields, as_number, json_text
+from protocol.common import nothing
+from protocol.fields import INT32_MIN, Fields, as_number, json_text, listed, mark
 from protocol.reading import Reading
-from protocol.time import read_time
-from protocol.v16.exact_metering import read_exact_meter_values
-from protocol.v16.vocabulary import (
+from protocol.sampling import (
     CONTEXTS,
     DEFAULT_MEASURAND,
     FOLDED_CONTEXTS,
     FOLDED_LOCATIONS,
-    FOLDED_MEASURANDS,
     FOLDED_PHASES,
-    FOLDED_UNITS,
     LOCATIONS,
-    MEASURANDS,
     PHASES,
-    UNITS,
-    fold,
+    read_measurand,
 )
-from protocol.v16.writing import nothing
+from protocol.time import read_time
+from protocol.v16.exact_metering import read_exact_meter_values
+from protocol.v16.vocabulary import FOLDED_MEASURANDS, FOLDED_UNITS, MEASURANDS, UNITS
 from protocol.version import Inbound
+from protocol.words import fold, read_word
 
 SAMPLE_PATH = "/*/sampledValue/*/"
 
@@ -57,12 +55,12 @@ def read_samples(
     neither sorted nor compared: they may be out of order, repeated, or after the stop.
     """
     samples: list[Sample] = []
-    for group in _listed(meter_values, path, flags):
+    for group in listed(meter_values, path, flags):
         if not isinstance(group, dict):
-            _mark(flags, f"unreadable:{path}/*")
+            mark(flags, f"unreadable:{path}/*")
             continue
         at_us, quality = read_time(group.get("timestamp"), reading)
-        for sampled in _listed(group.get("sampledValue"), f"{path}/*/sampledValue", flags):
+        for sampled in listed(group.get("sampledValue"), f"{path}/*/sampledValue", flags):
             try:
                 text = sampled["value"]
                 value = float(text)
@@ -91,7 +89,7 @@ def read_samples(
             if isinstance(sampled, dict):
                 samples.append(_bent_sample(sampled, at_us, quality, reading, path, flags))
             else:
-                _mark(flags, f"unreadable:{path}/*/sampledValue/*")
+                mark(flags, f"unreadable:{path}/*/sampledValue/*")
     return tuple(samples)
 
 
@@ -100,16 +98,16 @@ def _bent_sample(
 ) -> Sample:
     fields = Fields(sampled, reading, flags, path + SAMPLE_PATH)
     value, text = _value(fields, reading)
-    measurand, phase_of_measurand = _measurand(fields)
-    phase = _word(fields, "phase", "", PHASES, FOLDED_PHASES) or phase_of_measurand
+    measurand, phase_of_measurand = read_measurand(fields, MEASURANDS, FOLDED_MEASURANDS)
+    phase = read_word(fields, "phase", "", PHASES, FOLDED_PHASES) or phase_of_measurand
     return Sample(
         at_us,
         measurand,
         value,
         _unit(fields, measurand),
         phase,
-        _word(fields, "location", "Outlet", LOCATIONS, FOLDED_LOCATIONS),
-        _word(fields, "context", "Sample.Periodic", CONTEXTS, FOLDED_CONTEXTS),
+        read_word(fields, "location", "Outlet", LOCATIONS, FOLDED_LOCATIONS),
+        read_word(fields, "context", "Sample.Periodic", CONTEXTS, FOLDED_CONTEXTS),
         text,
         quality,
     )
@@ -139,23 +137,6 @@ FLOAT_INTEGER_MAX = 10**300
 """Integers of JSON have no limit, floats have; no meter is near either."""
 
 
-def _measurand(fields: Fields) -> tuple[str, str]:
-    """Return the measurand and the phase that some chargers append to it (Voltage.L1)."""
-    written = fields.text("measurand").strip()
-    if not written:
-        return DEFAULT_MEASURAND, ""
-    if written in MEASURANDS:
-        return written, ""
-    fields.mark("coerced", "measurand")
-    known = FOLDED_MEASURANDS.get(fold(written))
-    if known:
-        return known, ""
-    head, dot, tail = written.rpartition(".")
-    known = FOLDED_MEASURANDS.get(fold(head)) if dot else None
-    phase = FOLDED_PHASES.get(fold(tail)) if dot else None
-    return (known, phase) if known and phase else (written, "")
-
-
 def _unit(fields: Fields, measurand: str) -> str:
     written = fields.text("unit").strip()
     if not written:
@@ -165,34 +146,6 @@ def _unit(fields: Fields, measurand: str) -> str:
         fields.mark("coerced", "unit")
         known = FOLDED_UNITS.get(fold(written), written)
     return known
-
-
-def _word(
-    fields: Fields, name: str, default: str, exact: frozenset[str], tolerant: Mapping[str, str]
-) -> str:
-    written = fields.text(name).strip()
-    if not written:
-        return default
-    if written in exact:
-        return written
-    fields.mark("coerced", name)
-    return tolerant.get(fold(written), written)
-
-
-def _listed(value: object, path: str, flags: list[str]) -> list[Any]:
-    """Return a list: some chargers send a lone object instead of a list of one."""
-    if isinstance(value, list):
-        return value
-    if isinstance(value, dict):
-        _mark(flags, f"coerced:{path}")
-        return [value]
-    _mark(flags, f"{'missing' if value is None else 'unreadable'}:{path}")
-    return []
-
-
-def _mark(flags: list[str], flag: str) -> None:
-    if flag not in flags:
-        flags.append(flag)
 
 
 def write_meter_values(answer: Answer) -> dict[str, Any]:

@@ -4,34 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from domain.answers import Answer, CertificateAnswer
 from domain.commands import Priority
-from domain.events import FirmwareStatusReported, LogStatusReported, SecurityEventReported
+from domain.events import FirmwareStatusReported
 from domain.reports import CertificateAsked
+from protocol.common import nothing, read_log_status, read_security_event, write_sign_certificate
 from protocol.fields import INT32_MIN, Fields
 from protocol.reading import Reading
-from protocol.v16.writing import expect, nothing
-from protocol.version import Follow, Inbound, Outbound
-
-
-def read_log_status(payload: Mapping[str, Any], reading: Reading) -> LogStatusReported:
-    """Read LogStatusNotification.req (section 5.13)."""
-    fields = Fields(payload, reading)
-    return LogStatusReported(
-        status=fields.text("status", None), request=fields.integer("requestId", 0, INT32_MIN)
-    )
-
-
-def read_security_event(payload: Mapping[str, Any], reading: Reading) -> SecurityEventReported:
-    """Read SecurityEventNotification.req (section 5.15). `info` is the charger's own text."""
-    fields = Fields(payload, reading)
-    at_us, quality = fields.time("timestamp")
-    return SecurityEventReported(
-        kind=fields.text("type", None),
-        at_us=at_us,
-        info=fields.text("techInfo", "", reading.limits.text_length_max),
-        quality=quality,
-    )
+from protocol.version import ACCEPTED_CANCELED, Follow, Inbound, Outbound
 
 
 def read_sign_certificate(payload: Mapping[str, Any], reading: Reading) -> CertificateAsked:
@@ -39,11 +18,6 @@ def read_sign_certificate(payload: Mapping[str, Any], reading: Reading) -> Certi
     return CertificateAsked(
         Fields(payload, reading).text("csr", None, reading.limits.text_length_max)
     )
-
-
-def write_sign_certificate(answer: Answer) -> dict[str, Any]:
-    """Write SignCertificate.conf (section 5.18)."""
-    return {"status": expect(answer, CertificateAnswer).status}
 
 
 def read_signed_firmware_status(
@@ -89,21 +63,20 @@ INBOUND = (
     ),
 )
 
-# AcceptedCanceled: accepted, and an earlier request of the same kind was given up.
-_ACCEPTED = frozenset({"accepted", "acceptedcanceled"})
-
 OUTBOUND = (
     Outbound(
         "CertificateSigned",
         idempotent=True,
         priority=Priority.OPERATOR,
         section="security 5.1",
+        admin=True,
     ),
     Outbound(
         "DeleteCertificate",
         idempotent=True,
         priority=Priority.OPERATOR,
         section="security 5.3",
+        admin=True,
     ),
     Outbound(
         "ExtendedTriggerMessage",
@@ -127,7 +100,7 @@ OUTBOUND = (
         priority=Priority.BACKGROUND,
         section="security 5.9",
         follow=Follow.LOG_REPORTED,
-        yes=_ACCEPTED,
+        yes=ACCEPTED_CANCELED,
         secret_request=True,
     ),
     Outbound(
@@ -135,6 +108,7 @@ OUTBOUND = (
         idempotent=True,
         priority=Priority.OPERATOR,
         section="security 5.11",
+        admin=True,
     ),
     Outbound(
         "SignedUpdateFirmware",
@@ -142,7 +116,8 @@ OUTBOUND = (
         priority=Priority.BACKGROUND,
         section="security 5.21",
         follow=Follow.FIRMWARE_REPORTED,
-        yes=_ACCEPTED,
+        yes=ACCEPTED_CANCELED,
         secret_request=True,
+        admin=True,
     ),
 )

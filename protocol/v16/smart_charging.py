@@ -6,11 +6,8 @@ Limits protect fuses, so they go before everything else.
 from typing import Any
 
 from domain.commands import Priority
-from protocol.limits_on_chargers import ChargerLimit
+from protocol.limits_on_chargers import LONG_AGO, ChargerLimit
 from protocol.version import Outbound
-
-LONG_AGO = "2000-01-01T00:00:00Z"
-"""Where the clocks of many chargers begin after a loss of power."""
 
 
 def write_limit(limit: ChargerLimit) -> dict[str, Any]:

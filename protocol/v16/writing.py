@@ -1,35 +1,12 @@
 """What the payloads of answers have in common."""
 
-from typing import Any, TypeVar
+from typing import Any
 
-from domain.answers import Acknowledged, Answer, TokenDecision
+from domain.answers import TokenDecision
 from protocol.time import write_time
 
 PARENT_LENGTH_MAX = 20
 """idTag is a CiString20 (section 7.28); a longer parent is left out rather than sent wrong."""
-
-T = TypeVar("T")
-
-
-def expect(answer: Answer, kind: type[T]) -> T:
-    """Return `answer`, which must be a `kind`.
-
-    Raises:
-        TypeError: it is another answer; our bug.
-    """
-    if not isinstance(answer, kind):
-        raise TypeError(f"expected {kind.__name__}, got {type(answer).__name__}")
-    return answer
-
-
-def nothing(answer: Answer) -> dict[str, Any]:
-    """Return the empty payload.
-
-    Raises:
-        TypeError: `answer` says something; our bug.
-    """
-    expect(answer, Acknowledged)
-    return {}
 
 
 def id_tag_info(token: TokenDecision) -> dict[str, Any]:

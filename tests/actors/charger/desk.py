@@ -95,10 +95,11 @@ def command(
     priority: int = 2,
     follow: str = "",
     queued_us: int = T0,
+    key: str = "",
+    once: bool = False,
 ) -> Asked:
-    return Asked(
-        Command(name, "CP1", action, payload or {}, deadline_us, priority, "", queued_us), follow
-    )
+    asked = Command(name, "CP1", action, payload or {}, deadline_us, priority, "", queued_us)
+    return Asked(asked, follow, key, once)
 
 
 def only(effects: list[Effect], kind: type) -> list[Effect]:

@@ -70,7 +70,7 @@ def test_a_triggered_status_is_followed_by_the_next_one_whatever_it_says(
     kind, follow, going_on, final
 ) -> None:
     state = new_state()
-    accept(state, command(action="TriggerMessage", follow=follow))
+    accept(state, command(action="TriggerMessage", follow=follow, once=True))
     assert run(state, said(kind("Idle")))[0].events[1:] == (
         CommandFollowed("c1", follow, 0, "Idle"),
     )
@@ -97,7 +97,7 @@ def test_vendor_messages_are_answered_by_the_table(vendor, message, answer) -> N
 
 def test_a_signing_request_is_kept_and_rejected_for_want_of_an_authority() -> None:
     state = new_state()
-    accept(state, command(action="ExtendedTriggerMessage", follow="certificate_asked"))
+    accept(state, command(action="ExtendedTriggerMessage", follow="certificate_asked", once=True))
     assert run(state, said(CertificateAsked("-----BEGIN"))) == [
         Reply(
             call(),
