@@ -14,6 +14,7 @@ from csms.gateway.tls import Contexts
 from csms.pki.contract_desk import ContractDesk
 from csms.pki.local import LocalAuthority, renew_server
 from csms.prepare import make_folders, prepare_data
+from csms.quirks.catalogue import load_catalogue
 from csms.secret import installation_secret
 from csms.tree import node_tree
 from domain.errors import ConfigError, Unavailable
@@ -108,6 +109,7 @@ def prepare_certificates(config: Config) -> None:
     """
     now_us = Clock().now_us()
     ContractDesk(config.contracts, Clock().now_us)
+    load_catalogue(config.gateway.quirks_file)
     if config.pki.authority == "local":
         LocalAuthority.open(config.paths.pki, config.pki, now_us)
     if not config.listen.encrypted:

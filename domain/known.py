@@ -50,3 +50,6 @@ class KnownCharger(msgspec.Struct, frozen=True, array_like=True, gc=False):
     booted: bool = False
     commands: tuple[KnownCommand, ...] = ()
     """Lately accepted ones, oldest first."""
+    vendor: str = ""
+    model: str = ""
+    """What it said at its last boot."""

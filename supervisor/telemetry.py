@@ -121,7 +121,12 @@ METRICS: tuple[Row, ...] = (
         "Looks of the planner at a site: planned, nothing_to_plan or failed.",
     ),
     Row("csms_plan_seconds", Kind.HISTOGRAM, (), "Making and solving one plan.", LATENCY_S),
-    Row("csms_quirks_total", Kind.COUNTER, ("quirk",), "Known oddities that were put right."),
+    Row(
+        "csms_quirks_total",
+        Kind.COUNTER,
+        ("quirk",),
+        "Known oddities of chargers that were seen, by their number.",
+    ),
     Row(
         "csms_unmatched_answers_total",
         Kind.COUNTER,

@@ -114,11 +114,15 @@ def connected(state: State, message: Connected, now_us: int) -> list[Effect]:
     state.spread = message.spread
     state.wait_until_us = now_us + state.settings.activation_wait_ms * 1_000
     state.boot_backstop_us = now_us + state.settings.boot_backstop_s * 1_000_000
+    if message.boots_first:
+        state.boot_backstop_us = outbox.NEVER_US
     return []
 
 
 def activated(state: State, message: Activated, now_us: int) -> list[Effect]:
     """Take over what the ledger knows, then handle what waited for it."""
+    if message.boots_first:
+        state.boot_backstop_us = outbox.NEVER_US
     if message.known is not None:
         transactions.remember(state, message.known)
         outbox.expect(state, message.expected, now_us)

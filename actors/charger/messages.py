@@ -34,6 +34,8 @@ class Connected(msgspec.Struct, gc=False):
     registration: str
     spread: float
     """This charger's own share in [0, 1) for jitter."""
+    boots_first: bool = False
+    """True: nothing is sent before its boot was answered, however long that takes."""
 
 
 class BootAnswered(msgspec.Struct, gc=False):
@@ -62,6 +64,8 @@ class Activated(msgspec.Struct, gc=False):
 
     known: KnownCharger | None
     expected: tuple[Expected, ...] = ()
+    boots_first: bool = False
+    """As in Connected, when that is known only now."""
 
 
 class Asked(msgspec.Struct, gc=False):

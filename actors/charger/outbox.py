@@ -17,6 +17,8 @@ from domain.events import CommandFinished, CommandFollowed
 
 _encoder = msgspec.json.Encoder()
 
+NEVER_US = 1 << 62
+"""As a backstop: time alone lets nothing go."""
 WHOLE_CHARGER = "0"
 """As a connector: whichever connector reports."""
 
@@ -232,6 +234,7 @@ def _waits_for_backstop(state: State) -> bool:
     """Return whether time alone will let the next command go."""
     return (
         state.open_command is None
+        and state.boot_backstop_us != NEVER_US
         and not state.boot_unanswered
         and state.registration != "Rejected"
     )

@@ -7,7 +7,7 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import msgspec
@@ -30,6 +30,7 @@ from csms.gateway.directory import Directory
 from csms.gateway.last_resort import last_resort
 from csms.gateway.line import ChargerLine
 from csms.gateway.meters import Meters
+from csms.gateway.models import Models
 from csms.gateway.no_journal import NoJournal
 from csms.gateway.questions import Questions
 from csms.gateway.refusals import REFUSALS, Refusal
@@ -37,6 +38,7 @@ from csms.gateway.settings import GatewaySettings
 from csms.gateway.sites import Sites
 from csms.gateway.takeover import Takeover
 from csms.pki.client_certificate import Trust, fault
+from csms.quirks.catalogue import load_catalogue
 from domain import security_upgrade
 from domain.answers import Answer, BootDecision
 from domain.commands import Command, CommandResult, Outcome
@@ -58,6 +60,8 @@ LINES_CLOSED_AT_ONCE = 50
 """About 5 ms of work."""
 POISON_KEPT_MAX = 1_000
 VERIFIED_KEPT_MAX = 50_000
+HEARTBEATS_MISSED = 3
+"""By a charger that sends no pong; then it is taken for dead."""
 UNKNOWN_ACTION = "other"
 
 
@@ -78,6 +82,7 @@ class Parts:
     journal: JournalWriter | NoJournal
     directory: Directory
     meters: Meters
+    models: Models = field(default_factory=lambda: Models(load_catalogue(), 1))
 
 
 class Gateway:
@@ -95,6 +100,7 @@ class Gateway:
         self.journal = parts.journal
         self.directory = parts.directory
         self.meters = parts.meters
+        self.models = parts.models
         self.websockets_logger = logging.getLogger("websockets.server")
         # It writes a line a connection, without the charger's name; ours are in the journal.
         self.websockets_logger.setLevel(logging.WARNING)
@@ -471,6 +477,10 @@ class Gateway:
         """Count violations."""
         self.meters.flagged(action, flags)
 
+    def saw(self, number: int) -> None:
+        """Count a known oddity of chargers."""
+        self.meters.saw(number)
+
     def actor_failed(self, charger: str, error: BaseException) -> None:
         """Note a crash; the actor's base has restarted it."""
         log.error("the actor of charger %r failed", charger, exc_info=error)
@@ -512,6 +522,10 @@ class Gateway:
         if row is None:
             text = f"{line.version.subprotocol} has no action {command.action} for chargers"
             return CommandResult(command.id, Outcome.REFUSED, error_text=text)
+        model = line.model
+        if model is not None and command.action in model.never_send:
+            text = f"chargers of the model {model.name} are not sent {command.action}: {model.why}"
+            return CommandResult(command.id, Outcome.REFUSED, error_text=text)
         asked = Asked(command, *line.version.expectation(command.action, command.payload))
         if not wait:
             self.base.tell(line.address, asked)
@@ -542,6 +556,8 @@ class Gateway:
                 "last_seen_us": line.connection.last_seen_us,
                 "frames_in": line.connection.frames_in,
                 "frames_out": line.connection.frames_out,
+                "model": line.model.name if line.model is not None else "",
+                "quirks": {f"Q{n}": count for n, count in sorted((line.sightings or {}).items())},
             }
             for line in wanted
             if not line.fenced  # another connection owns the charger; this one is being closed
@@ -560,6 +576,11 @@ class Gateway:
         if line.connection.line is line:
             if message.known is not None and message.known.commands:
                 message = Activated(message.known, line.expected(message.known.commands))
+            if message.known is not None and message.known.vendor and line.model is None:
+                known = message.known
+                line.model = self.models.learn(line.record, known.vendor, known.model)
+                if line.model is not None and line.model.boots_first:
+                    message.boots_first = True
             self.base.tell(line.address, message)
             if line.member is not None:
                 line.member.known(message.known)
@@ -576,6 +597,12 @@ class Gateway:
             if line.generation % slices != turn:
                 continue
             silent_us = now_us - connection.last_seen_us
+            if line.model is not None and not line.model.pongs:
+                heartbeat_s = line.record.heartbeat_s or self.charger_settings.heartbeat_s
+                if silent_us > dead_us + HEARTBEATS_MISSED * heartbeat_s * 1e6:
+                    connection.close_reason = "silent"
+                    connection.abort()
+                continue
             if silent_us > dead_us and connection.pinged_us > connection.last_seen_us:
                 connection.close_reason = "silent"
                 connection.abort()

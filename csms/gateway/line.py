@@ -31,13 +31,17 @@ from csms.gateway.activation import Activation
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
 from csms.gateway.member import Member
+from csms.gateway.models import Models
 from csms.gateway.offset import ClockOffset
 from csms.gateway.questions import Questions, asked_elsewhere
 from csms.gateway.sites import Sites
+from csms.quirks import sightings
+from csms.quirks.catalogue import Model
 from domain.answers import Answer
 from domain.commands import CommandResult, Outcome
 from domain.errors import JournalFailed, Unavailable
 from domain.events import (
+    ChargerBooted,
     ChargerConnected,
     ChargerDisconnected,
     ChargerEnrolled,
@@ -72,6 +76,8 @@ from protocol.version import Outbound, Reading, ReadingLimits, Version
 from supervisor.asyncio_base import AsyncioBase
 
 _to_json = msgspec.json.Encoder().encode
+PIPELINED, REPEATED, UNMATCHED, BROKEN_ANSWER, DEAF = 21, 22, 20, 16, 9
+"""Numbers of oddities that show in how a charger converses, not in a message."""
 _CLOCK_QUALITIES = frozenset({TimeQuality.OK, TimeQuality.SKEWED})
 """Of times that tell how a charger's clock stands."""
 
@@ -97,6 +103,10 @@ class House(Protocol):
     activation: "Activation[ChargerLine]"
     sites: Sites
     questions: Questions
+    models: Models
+
+    def saw(self, number: int) -> None:
+        """Count a known oddity of chargers."""
 
     @property
     def journal(self) -> Journal:
@@ -147,9 +157,11 @@ class ChargerLine:
         "generation",
         "member",
         "noted",
+        "model",
         "offset_us",
         "record",
         "session",
+        "sightings",
         "version",
         "waiting",
     )
@@ -181,6 +193,10 @@ class ChargerLine:
         self._offset: ClockOffset | None = None
         self.noted: set[str] | None = None
         """Commands of operators whose way is written down."""
+        self.model: Model | None = gateway.models.of_record(record)
+        """How chargers of its kind are treated; None: like all others."""
+        self.sightings: dict[int, int] | None = None
+        """Number of a known oddity -> how often this connection has shown it."""
         self.waiting: dict[str, asyncio.Future[CommandResult]] | None = None
         self._sent: tuple[str, str, int] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -202,7 +218,13 @@ class ChargerLine:
         gateway, record = self._gateway, self.record
         gateway.base.tell(
             self.address,
-            Connected(self.generation, record.heartbeat_s, record.registration, spread),
+            Connected(
+                self.generation,
+                record.heartbeat_s,
+                record.registration,
+                spread,
+                boots_first=self.model is not None and self.model.boots_first,
+            ),
         )
         connected = ChargerConnected(
             self.connection.remote,
@@ -260,6 +282,16 @@ class ChargerLine:
         session = self.session
         session.receive(text, now_us)
         self._handle_events(now_us)
+        if session.unanswered > 1:
+            self.saw((PIPELINED,))
+
+    def saw(self, numbers: Iterable[int]) -> None:
+        """Count known oddities (Q1 to Q54)."""
+        for number in numbers:
+            if self.sightings is None:
+                self.sightings = {}
+            self.sightings[number] = self.sightings.get(number, 0) + 1
+            self._gateway.saw(number)
 
     def _handle_events(self, now_us: int) -> None:
         for event in self.session.take_events():
@@ -275,6 +307,12 @@ class ChargerLine:
                 event, now_us, ErrorCode.NOT_IMPLEMENTED, f"unknown action {event.action}"[:255]
             )
             return
+        if event.flags:
+            self.saw(sightings.of_flags(event.flags))
+            unmendable = self._unmendable(event.flags)
+            if unmendable:
+                self._refuse(event, now_us, ErrorCode.FORMATION, unmendable)
+                return
         reading = Reading(
             now_us, self.record.time_zone, self.offset_us, self._gateway.reading_limits
         )
@@ -287,6 +325,7 @@ class ChargerLine:
         flags = schema.flags(event.payload)
         if flags:
             self._gateway.flagged(event.action, flags)
+            self.saw(sightings.of_flags(flags))
             if self.record.strict:
                 error = schema.error(event.payload)
                 if error is not None:
@@ -300,7 +339,18 @@ class ChargerLine:
         report = row.read(payload, reading)
         self._tell(report, Call(event.uid, event.action, text, now_us, event.flags + flags))
 
+    def _unmendable(self, flags: tuple[str, ...]) -> str:
+        """Return which repair of broken JSON is not made for this model, or nothing."""
+        if self.model is None or self.model.repairs is None:
+            return ""
+        made = (flag.partition(":")[2] for flag in flags if flag.startswith("repaired:"))
+        wrong = next((name for name in made if name not in self.model.repairs), "")
+        return f"the text is not JSON (RFC 8259): {wrong}" if wrong else ""
+
     def _tell(self, report: Report, call: Call) -> None:
+        self.saw(sightings.of_report(report))
+        if type(report) is ChargerBooted:
+            self.model = self._gateway.models.learn(self.record, report.vendor, report.model)
         if type(report) is ConnectorStatusReported:
             self._learn_offset(report, call.received_us)
         if self._gateway.is_poison(self.charger, call.action, call.text):
@@ -358,6 +408,7 @@ class ChargerLine:
     def _duplicate(self, event: DuplicateCall, now_us: int) -> None:
         del now_us
         self._gateway.flagged(event.action, ("duplicate_call",))
+        self.saw((REPEATED,))
 
     def _rejected(self, event: FrameRejected, now_us: int) -> None:
         self._gateway.flagged("", (f"frame:{event.reason}",))
@@ -368,10 +419,12 @@ class ChargerLine:
 
     def _unmatched(self, event: UnmatchedAnswer, now_us: int) -> None:
         self._gateway.unmatched()
+        self.saw((UNMATCHED,))
         self._keep((self._odd(event.uid, "", event.text, "unmatched", now_us),))
 
     def _late(self, event: LateAnswer, now_us: int) -> None:
         self._gateway.unmatched()
+        self.saw((UNMATCHED,))
         self._keep((self._odd(event.uid, event.action, event.text, "late", now_us),))
 
     def _odd(
@@ -419,6 +472,8 @@ class ChargerLine:
         return () if fact is None else (fact,)
 
     def _error(self, event: ErrorReceived, now_us: int) -> None:
+        if event.flags and event.flags[0].startswith("unreadable:"):
+            self.saw((BROKEN_ANSWER,))
         self._ended(
             now_us,
             CommandAnswered(
@@ -518,11 +573,15 @@ class ChargerLine:
             self.fence(1013, "the journal is behind")
         except JournalFailed:
             self.fenced = True  # never answered; the gateway closes every connection
+        if effect.events:
+            found = sightings.of_events(effect.events)
+            if found:
+                self.saw(found)
         if self.member is not None:
             self.member.heard(effect.events)
 
     def _answer(self, call: Call, answer: bytes) -> None:
-        delay_ms = self.record.reply_delay_ms
+        delay_ms = self.record.reply_delay_ms or (self.model.reply_delay_ms if self.model else 0)
         if delay_ms:
             self._gateway.loop.call_later(delay_ms / 1e3, self._answer_now, call, answer)
         else:
@@ -620,7 +679,8 @@ class ChargerLine:
         )
 
     def close_line(self, effect: Close) -> None:
-        """Close the connection."""
+        """Close the connection: the charger talks, but does not answer commands."""
+        self.saw((DEAF,))
         self.connection.close(effect.code, effect.reason)
 
     def failed(self, message: object, error: BaseException) -> None:

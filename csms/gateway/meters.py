@@ -20,3 +20,6 @@ class Meters(Protocol):
 
     def unmatched(self) -> None:
         """Count an answer to no open call."""
+
+    def saw(self, number: int) -> None:
+        """Count a known oddity of chargers (Q1 to Q54)."""

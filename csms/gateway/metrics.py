@@ -39,8 +39,10 @@ class GatewayMetrics:
         del action
         for flag in flags:
             self.telemetry.counter("csms_flags_total", flag.partition(":")[0]).add()
-            if flag.startswith("repaired:"):
-                self.telemetry.counter("csms_quirks_total", flag).add()
+
+    def saw(self, number: int) -> None:
+        """Count a known oddity of chargers."""
+        self.telemetry.counter("csms_quirks_total", f"Q{number}").add()
 
     def unmatched(self) -> None:
         """Count an answer to no open call."""

@@ -27,6 +27,7 @@ from csms.gateway.gateway import Gateway, Parts, decode_command
 from csms.gateway.line import ChargerLine
 from csms.gateway.listeners import LISTENERS, Listener
 from csms.gateway.metrics import GatewayMetrics
+from csms.gateway.models import Models
 from csms.gateway.no_journal import NoJournal
 from csms.gateway.numbering import Numbering
 from csms.gateway.orders import order
@@ -35,6 +36,7 @@ from csms.gateway.sites import SiteParts, Sites
 from csms.gateway.takeover import Takeover
 from csms.gateway.tls import Contexts
 from csms.gateway.tls_transport import TlsTransport
+from csms.quirks.catalogue import load_catalogue
 from csms.settings import ProcessSettings
 from domain.errors import CsmsError, JournalFailed, Unavailable
 from domain.records import Changes
@@ -159,6 +161,9 @@ class GatewayProcess:
                 journal=journal,
                 directory=self._directory,
                 meters=self._meters,
+                models=Models(
+                    load_catalogue(config.gateway.quirks_file), config.gateway.models_kept_max
+                ),
             )
         )
         gateway.activation = Activation(
@@ -347,6 +352,8 @@ class GatewayProcess:
             elif charger.security_profile > line.record.security_profile:
                 line.fence(1008, "has to sign in by its new security profile")
             else:
+                if charger.quirks != line.record.quirks:
+                    line.model = self._gateway.models.of_record(charger)
                 line.record = charger
                 self._belong(line)
         return {"revision": self._directory.revision}

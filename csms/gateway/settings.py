@@ -1,5 +1,7 @@
 """Every limit of a gateway."""
 
+from pathlib import Path
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -158,4 +160,15 @@ class GatewaySettings(BaseModel):
     )
     number_permutation_rounds: int = Field(
         4, ge=2, le=10, description="Rounds that scatter transaction numbers."
+    )
+    quirks_file: Path | None = Field(
+        None,
+        description="TOML file of models of chargers of your own, as csms/quirks/catalogue.toml; "
+        "they come before the shipped ones.",
+    )
+    models_kept_max: int = Field(
+        100_000,
+        ge=1,
+        description="Chargers whose model is remembered between connections; beyond it the oldest "
+        "are forgotten until their next boot.",
     )

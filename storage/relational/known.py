@@ -33,7 +33,7 @@ async def known(
     started: dict[str, list[OpenTransaction]] = defaultdict(list)
     plugs: dict[str, list[KnownConnector]] = defaultdict(list)
     accepted: dict[str, list[KnownCommand]] = defaultdict(list)
-    booted: set[str] = set()
+    booted: dict[str, tuple[str, str]] = {}
     async with reading(engine) as connection:
         for names in chunks(sorted(set(chargers))):
             t = transactions.c
@@ -101,15 +101,12 @@ async def known(
                     KnownCommand(row.id, row.action, row.payload, row.finished_us)
                 )
             states = charger_states.c
-            booted.update(
-                (
-                    await connection.execute(
-                        select(states.charger).where(
-                            states.charger.in_(names), states.booted_us > 0
-                        )
-                    )
-                ).scalars()
+            said = await connection.execute(
+                select(states.charger, states.vendor, states.model).where(
+                    states.charger.in_(names), states.booted_us > 0
+                )
             )
+            booted |= {row.charger: (row.vendor, row.model) for row in said}
     return [
         KnownCharger(
             name,
@@ -117,6 +114,7 @@ async def known(
             tuple(plugs[name]),
             name in booted,
             tuple(accepted[name][-COMMANDS_MAX:]),
+            *booted.get(name, ("", "")),
         )
         for name in chargers
     ]

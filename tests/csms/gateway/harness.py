@@ -19,12 +19,14 @@ from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
 from csms.gateway.gateway import Gateway, Parts
 from csms.gateway.listeners import MUTUAL_TLS, PLAIN, TLS, Listener
+from csms.gateway.models import Models
 from csms.gateway.numbers import Numbers
 from csms.gateway.settings import GatewaySettings
 from csms.gateway.sites import Peer, SiteParts, Sites
 from csms.gateway.takeover import Takeover
 from csms.gateway.tls import Contexts
 from csms.gateway.tls_transport import TlsTransport
+from csms.quirks.catalogue import load_catalogue
 from domain.errors import Unavailable
 from domain.events import Entry, Event, decode_entry
 from domain.records import Changes, ChargerRecord, TokenRecord
@@ -56,6 +58,9 @@ class CountingMeters:
     def flagged(self, action: str, flags: tuple[str, ...]) -> None:
         for flag in flags:
             self.counts[f"flag:{flag}"] += 1
+
+    def saw(self, number: int) -> None:
+        self.counts[f"quirk:{number}"] += 1
 
     def unmatched(self) -> None:
         self.counts["unmatched"] += 1
@@ -148,6 +153,7 @@ async def gateway_running(
     peers: Mapping[str, Peer] | None = None,
     site_control: ControlSettings | None = None,
     remember: Callable[[str], Awaitable[bytes]] | None = None,
+    models: Models | None = None,
 ) -> AsyncIterator[Harness]:
     loop = asyncio.get_running_loop()
     base = AsyncioBase()
@@ -176,6 +182,7 @@ async def gateway_running(
             journal=journal,
             directory=directory,
             meters=meters,
+            models=models or Models(load_catalogue(), 1_000),
         )
     )
 
