@@ -49,7 +49,7 @@ class ChargerRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     candidate_until_us: int = 0
     serial_number: str = ""
     """What the CN of its certificate may be besides its identity (A00.FR.405)."""
-    quirks: str = ""
+    treat_as: str = ""
     """Name of the model in the catalogue; empty: by what it says at its boot; none: no model."""
 
 

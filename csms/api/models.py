@@ -42,6 +42,16 @@ class ChargerFields(Input):
     reply_delay_ms: int = Field(
         default=0, ge=0, le=10_000, description="Hold every answer for so long."
     )
+    serial_number: str = Field(
+        default="",
+        max_length=64,
+        description="May be the CN of its certificate, besides its identity (profile 3).",
+    )
+    treat_as: str = Field(
+        default="",
+        description="Name of a model in the catalogue of quirks; empty: by what it says at its "
+        "boot; none: like all others.",
+    )
     password: SecretStr | None = Field(
         default=None,
         min_length=PASSWORD_BYTES_MIN,
@@ -101,6 +111,8 @@ class ChargerView(BaseModel):
     subprotocol: str
     time_zone: str
     reply_delay_ms: int
+    serial_number: str = ""
+    treat_as: str = ""
     revision: int
     url: str = Field(description="What to enter at the charger.")
     password_set: bool

@@ -25,8 +25,8 @@ class Models:
 
     def of_record(self, record: ChargerRecord) -> Model | None:
         """Return how a charger that has said nothing yet is treated."""
-        if record.quirks:
-            return self.catalogue.named(record.quirks)
+        if record.treat_as:
+            return self.catalogue.named(record.treat_as)
         return self._kept.get(record.id.casefold())
 
     def learn(self, record: ChargerRecord, vendor: str, model: str) -> Model | None:

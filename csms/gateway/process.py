@@ -352,7 +352,7 @@ class GatewayProcess:
             elif charger.security_profile > line.record.security_profile:
                 line.fence(1008, "has to sign in by its new security profile")
             else:
-                if charger.quirks != line.record.quirks:
+                if charger.treat_as != line.record.treat_as:
                     line.model = self._gateway.models.of_record(charger)
                 line.record = charger
                 self._belong(line)

@@ -87,6 +87,7 @@ def charger_row(record: ChargerRecord) -> dict[str, Any]:
         "candidate_digest": candidate.digest if candidate else None,
         "candidate_until_us": record.candidate_until_us,
         "serial_number": record.serial_number,
+        "treat_as": record.treat_as,
         "deleted": False,
     }
 
@@ -121,6 +122,7 @@ def charger_record(row: Row[Any]) -> ChargerRecord:
         candidate=candidate,
         candidate_until_us=row.candidate_until_us,
         serial_number=row.serial_number,
+        treat_as=row.treat_as,
     )
 
 

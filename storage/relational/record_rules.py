@@ -49,6 +49,11 @@ def check_charger(record: ChargerRecord) -> None:
     check(
         len(record.serial_number) <= SERIAL_LENGTH_MAX, "serial_number", "has 64 characters at most"
     )
+    check(
+        record.treat_as == "" or NAME.fullmatch(record.treat_as),
+        "treat_as",
+        f"must match {NAME.pattern}",
+    )
     for network in record.networks:
         try:
             ipaddress.ip_network(network)

@@ -62,6 +62,7 @@ chargers = Table(
     Column("candidate_digest", LargeBinary),
     whole("candidate_until_us"),
     text("serial_number"),  # may be the CN of its certificate
+    text("treat_as"),  # name of a model of the catalogue; empty: by its boot
     whole("created_us"),
     whole("revision", index=True),
     flag("deleted"),

@@ -37,6 +37,8 @@ async def test_everything_of_a_charger_comes_and_of_no_other(store: AsyncEngine)
         (OpenTransaction(7, 1, "T", 100, T0, "t0", 150, open=True),),
         (KnownConnector(0, "Faulted", T0, "OverVoltage"), KnownConnector(1, "Charging", T0)),
         booted=True,
+        vendor="V",
+        model="M",
     )
 
 
