@@ -26,11 +26,34 @@ from supervisor.child import Child
 from supervisor.clock import Clock
 
 SITES = (
-    ("harbour", "Harbour car park", 120_000),
-    ("station", "Central station", 90_000),
-    ("depot", "Bus depot", 250_000),
+    SiteRow(
+        "harbour",
+        name="Harbour car park",
+        address="Am Sandtorkai 1, Hamburg",
+        time_zone="Europe/Berlin",
+        power_w_max=120_000,
+        latitude=53.5436,
+        longitude=9.9886,
+    ),
+    SiteRow(
+        "station",
+        name="Central station",
+        address="Europaplatz 1, Berlin",
+        time_zone="Europe/Berlin",
+        power_w_max=90_000,
+        latitude=52.5251,
+        longitude=13.3694,
+    ),
+    SiteRow(
+        "depot",
+        name="Bus depot",
+        address="Zürichstrasse 1, Zürich",
+        time_zone="Europe/Zurich",
+        power_w_max=250_000,
+        latitude=47.3769,
+        longitude=8.5417,
+    ),
 )
-"""Id, name, watts for all chargers."""
 MODELS = (("Csms", "Wallbox 22"), ("Csms", "Duo 22"), ("Csms", "Column 22"))
 ROWS = ("row-a", "row-b")
 EVSE_A, VOLTS = 32.0, 230.0
@@ -64,23 +87,23 @@ async def prepare_demo(config: Config, count: int) -> Demo:
     try:
         registry = Registry(engine, Clock().now_us)
         known = {site.id for site in await registry.list_sites()}
-        for identity, name, power_w_max in SITES:
-            if identity not in known:
-                await registry.create_site(SiteRow(identity, name=name, power_w_max=power_w_max))
+        for one in SITES:
+            if one.id not in known:
+                await registry.create_site(one)
         passwords = {}
         records = []
         for number in range(count):
-            site = SITES[number % len(SITES)][0]
+            site = SITES[number % len(SITES)].id
             identity = f"{site.upper()}-{number // len(SITES) + 1:02d}"
             passwords[identity] = credentials.generate_key()
             kept = credentials.keep_generated(passwords[identity])
             records.append(ChargerRecord(identity, site=site, credential=kept))
         await registry.import_chargers(records)
-        for identity, _, power_w_max in SITES:
-            here = [record.id for record in records if record.site == identity]
-            model = site_model(identity, power_w_max, here, config.simulator.connectors)
+        for one in SITES:
+            here = [record.id for record in records if record.site == one.id]
+            model = site_model(one.id, one.power_w_max, here, config.simulator.connectors)
             text = msgspec.json.encode(model).decode()
-            await registry.site_models.put_model(identity, DEFAULT_TENANT, text)
+            await registry.site_models.put_model(one.id, DEFAULT_TENANT, text)
         tokens = tuple(f"DEMO{number:04d}" for number in range(TOKENS))
         await registry.import_tokens([TokenRecord(token, max_active=0) for token in tokens])
         _, key = await registry.create_api_key("demo", "admin")

@@ -3,6 +3,7 @@
 from collections import Counter
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Annotated
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -38,6 +39,13 @@ def _networks(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(str(network) for network in counts for _ in range(counts[network]))
 
 
+def _public_url(text: str) -> str:
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"ws", "wss"} or not parts.hostname or parts.query):
+        raise ValueError("must be a URL of the scheme ws or wss, without a query")
+    return text
+
+
 class ListenSettings(BaseModel):
     """Where chargers connect."""
 
@@ -59,6 +67,11 @@ class ListenSettings(BaseModel):
     )
     mtls_port: int | None = Field(
         default=None, ge=0, le=65535, description="Its TCP port; not set: there is none."
+    )
+    public_url: Annotated[str, AfterValidator(_public_url)] = Field(
+        default="",
+        description="What chargers are to enter before their identity when it differs from host "
+        "and port, such as wss://charge.example.com/ocpp: pages and QR codes show it.",
     )
     backlog: int = Field(
         default=4_096,

@@ -75,7 +75,9 @@ async def export(
     services = services_of(request)
     tenant = tenant_filter(principal_of(request)) or ""
     records = await export_records(services.registry, tenant, site)
-    text = write((record, services.url_of(record.id)) for record in records)
+    text = write(
+        (record, services.url_of(record.id, record.security_profile)) for record in records
+    )
     headers = {"Content-Disposition": 'attachment; filename="chargers.csv"'}
     return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 

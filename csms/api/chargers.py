@@ -142,7 +142,7 @@ def with_presence(
     """Return a charger's row with where it is connected now, and its URL."""
     away = "offline" if complete else "unknown"
     return row | {
-        "url": services.url_of(row["id"]),
+        "url": services.url_of(row["id"], row["security_profile"]),
         "presence": away if connection is None else "connected",
         "connection": connection,
     }

@@ -89,7 +89,11 @@ async def _inbox(ask: Ask) -> reads.Page:
     asked = dict(ask.filters)
     oldest_us = ask.services.clock.now_us() - INBOX_DAYS * US_PER_DAY
     asked.setdefault("since_us", oldest_us)
-    return await inbox.page(ask.services.engine, **asked, cursor=ask.cursor, limit=ask.limit)
+    page = await inbox.page(ask.services.engine, **asked, cursor=ask.cursor, limit=ask.limit)
+    for item in page.items:
+        profile = 2 if item["tls"] else 1
+        item["url"] = ask.services.url_of(item["charger"], profile) if item["charger"] else ""
+    return page
 
 
 async def _commands(ask: Ask) -> reads.Page:

@@ -23,7 +23,37 @@ class Overview(BaseModel):
     transactions_open: int
     sessions_today: int = Field(description="Transactions that began today.")
     energy_today_wh: int = Field(description="Of transactions that ended today.")
+    charger_url: str = Field(
+        description="What chargers are to enter; their identity comes behind it."
+    )
     refusals_today: int = Field(description="0 for keys of a tenant: nobody's connections.")
+
+
+class SiteState(BaseModel):
+    """Where a site is and how its chargers are."""
+
+    id: str
+    name: str
+    latitude: float | None
+    longitude: float | None
+    chargers: int
+    connected: int
+    charging: int = Field(description="Connectors.")
+    faulted: int = Field(description="Connectors.")
+
+
+class SiteStates(BaseModel):
+    """Every site."""
+
+    items: list[SiteState]
+
+
+@router.get("/overview/sites", responses=problems(), summary="Where sites are and how they do")
+async def get_sites(request: Request) -> SiteStates:
+    """Return all sites, those without coordinates too, by id."""
+    tenant = tenant_filter(principal_of(request))
+    found = await reads.sites_overview(services_of(request).engine, tenant)
+    return SiteStates(items=[SiteState.model_validate(site) for site in found])
 
 
 @router.get("/overview", responses=problems(), summary="How it goes, in numbers")
@@ -33,4 +63,4 @@ async def get_overview(request: Request) -> Overview:
     now_us = services.clock.now_us()
     tenant = tenant_filter(principal_of(request))
     found = await reads.overview(services.engine, now_us - now_us % US_PER_DAY, tenant)
-    return Overview.model_validate(found)
+    return Overview.model_validate(found | {"charger_url": services.url_of("")})

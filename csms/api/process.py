@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import logging
 import secrets
+import socket
 
 import uvicorn
 
@@ -15,14 +16,43 @@ from csms.api.app import build_app
 from csms.api.backplane import Backplane
 from csms.api.hub import Hub
 from csms.api.services import Services
+from csms.listen import ListenSettings
 from csms.settings import ProcessSettings
 from storage.relational.engine import open_engine
 from storage.relational.registry import Registry
 from supervisor.process import ProcessContext
 
 LOG = logging.getLogger(__name__)
+ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened to
+"""All addresses of this machine: nothing that a charger can be told."""
+PROFILES = (0, 1, 2, 3)
 LOOK_S = 0.1
 """How often the server looks whether it shall stop."""
+
+
+def charger_urls(listen: ListenSettings, host: str, port: int) -> dict[int, str]:
+    """Return what comes before a charger's identity in its URL, by security profile.
+
+    Args:
+        listen: of the node; its `public_url` goes before everything.
+        host: where the listener without TLS listens.
+        port: the same.
+    """
+    if listen.public_url:
+        return dict.fromkeys(PROFILES, listen.public_url.rstrip("/") + "/")
+    plain = _base("ws", host, port)
+    urls = dict.fromkeys(PROFILES, plain)
+    if listen.tls_port:
+        urls[2] = _base("wss", listen.tls_host, listen.tls_port)
+    if listen.mtls_port:
+        urls[3] = _base("wss", listen.mtls_host, listen.mtls_port)
+    return urls
+
+
+def _base(scheme: str, host: str, port: int) -> str:
+    if host in ANY:
+        host = socket.gethostname()
+    return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}/ocpp/"
 
 
 async def run(ctx: ProcessContext) -> None:
@@ -47,7 +77,7 @@ async def run(ctx: ProcessContext) -> None:
                 run_dir=ctx.run_dir,
                 hub=hub,
                 follow_s=config.charger.follow_s,
-                charger_urls=f"ws://{f'[{host}]' if ':' in host else host}:{port}/ocpp/",
+                charger_urls=charger_urls(config.listen, host, port),
                 security=config.security,
                 pki=config.paths.pki,
             )

@@ -1,5 +1,6 @@
 """What the routes work with."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
@@ -28,8 +29,8 @@ class Services:
     registry: Registry
     backplane: Backplane
     run_dir: Path
-    charger_urls: str
-    """What comes before a charger's identity in its URL."""
+    charger_urls: Mapping[int, str]
+    """Security profile -> what comes before a charger's identity in its URL."""
     hub: Hub
     follow_s: int
     """How long an accepted command is watched for what follows from it."""
@@ -38,9 +39,10 @@ class Services:
     pki: Path | None = None
     """Folder of the built-in authority."""
 
-    def url_of(self, charger: str) -> str:
-        """Return the URL that a charger connects to."""
-        return self.charger_urls + quote(charger, safe="")
+    def url_of(self, charger: str, profile: int = 1) -> str:
+        """Return the URL that a charger of a security profile connects to."""
+        base = self.charger_urls.get(profile, self.charger_urls[1])
+        return base + quote(charger, safe="")
 
     def builtin_root(self) -> str:
         """Return the root of the built-in authority, PEM.

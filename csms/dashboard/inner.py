@@ -50,6 +50,11 @@ class Refused(Exception):
         return self.answer.status
 
     @property
+    def is_document(self) -> bool:
+        """Whether it says in JSON what is wrong."""
+        return isinstance(self.answer.body, dict)
+
+    @property
     def detail(self) -> str:
         """The sentence of the problem document."""
         body = self.answer.body
@@ -112,16 +117,20 @@ class InnerApi:
     async def ask(
         self, method: str, path: str, *, body: object = None, query: Mapping[str, object] = {}
     ) -> Answer:
-        """Return the answer, whatever it is."""
+        """Return the answer, whatever it is. A body of bytes goes as it is, as CSV."""
         wanted = {
             name.rstrip("_"): _shown(value)
             for name, value in query.items()
             if value is not None and value != ""
         }
-        payload = b"" if body is None else msgspec.json.encode(body)
+        kind = b"application/json"
+        if isinstance(body, bytes):
+            payload, kind = body, b"text/csv"
+        else:
+            payload = b"" if body is None else msgspec.json.encode(body)
         headers = [*self._headers, (b"accept", b"application/json")]
         if body is not None:
-            headers.append((b"content-type", b"application/json"))
+            headers.append((b"content-type", kind))
             headers.append((b"content-length", str(len(payload)).encode()))
         scope = {
             "type": "http",

@@ -15,7 +15,9 @@ from starlette.responses import HTMLResponse, Response
 from csms.api.auth import Principal, Role
 from csms.api.services import services_of
 from csms.dashboard import formats
+from csms.dashboard.cells import csv_cell
 from csms.dashboard.inner import InnerApi
+from csms.dashboard.qr import qr
 from csms.dashboard.texts import LANGUAGES, Texts, choose, texts_of
 
 FOLDER = Path(__file__).parent
@@ -42,13 +44,22 @@ NAVIGATION: Sequence[Entry] = (
     Entry("overview", "/"),
     Entry("chargers", "/chargers"),
     Entry("sites", "/sites"),
+    Entry("map", "/map"),
     Entry("transactions", "/transactions"),
     Entry("messages", "/messages"),
-    Entry("refusals", "/refusals"),
+    Entry("inbox", "/inbox"),
     Entry("tokens", "/tokens"),
     Entry("commands", "/commands"),
     Entry("system", "/system"),
 )
+
+
+BELOW: Mapping[str, Sequence[str]] = {
+    "/chargers": ("/onboard", "/import"),
+    "/inbox": ("/refusals",),
+    "/map": ("/new-site",),
+}
+"""Entry of the navigation -> pages that belong to it though their paths do not say so."""
 
 
 @cache
@@ -67,8 +78,15 @@ def environment() -> Environment:
             "amperes", "clock", "duration", "energy", "iso", "latency", "power", "pretty",
         )
     }  # fmt: skip
+    made.filters["cell"] = csv_cell
     made.filters["part"] = lambda text: quote(str(text), safe="")
-    made.globals |= {"base": BASE, "languages": LANGUAGES, "themes": THEMES, "query": _query}
+    made.globals |= {
+        "base": BASE,
+        "languages": LANGUAGES,
+        "themes": THEMES,
+        "query": _query,
+        "qr": qr,
+    }
     return made
 
 
@@ -144,6 +162,7 @@ class View:
                 "name": entry.name,
                 "href": BASE + entry.path,
                 "current": path == entry.path
+                or path in BELOW.get(entry.path, ())
                 or (entry.path != "/" and path.startswith(entry.path + "/")),
             }
             for entry in NAVIGATION

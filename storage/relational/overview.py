@@ -2,11 +2,18 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, true
+from sqlalchemy import ColumnElement, Select, case, func, select, true
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from storage.relational.engine import reading
-from storage.relational.tables import charger_states, chargers, connectors, refusals, transactions
+from storage.relational.tables import (
+    charger_states,
+    chargers,
+    connectors,
+    refusals,
+    sites,
+    transactions,
+)
 
 
 async def overview(engine: AsyncEngine, day_us: int, tenant: str | None = None) -> dict[str, Any]:
@@ -66,5 +73,53 @@ async def overview(engine: AsyncEngine, day_us: int, tenant: str | None = None) 
     return found
 
 
+async def sites_overview(engine: AsyncEngine, tenant: str | None = None) -> list[dict[str, Any]]:
+    """Return every site with where it is and how its chargers are, in the order of ids.
+
+    Each has `id`, `name`, `latitude`, `longitude`, `chargers`, `connected`, and how many of its
+    connectors are `charging` and `faulted`.
+
+    Args:
+        engine: the relational store.
+        tenant: whose; None: all.
+
+    Raises:
+        Unavailable: the store is away.
+    """
+    living: ColumnElement[bool] = ~chargers.c.deleted
+    theirs: ColumnElement[bool] = ~sites.c.deleted
+    if tenant is not None:
+        theirs &= sites.c.tenant == tenant
+    of_site = select(sites.c.id, sites.c.name, sites.c.latitude, sites.c.longitude).where(theirs)
+    connected = func.sum(case((charger_states.c.connected, 1), else_=0))
+    counted = (
+        select(chargers.c.site, func.count(), connected)
+        .select_from(chargers.outerjoin(charger_states, charger_states.c.charger == chargers.c.id))
+        .where(living, chargers.c.site != "")
+        .group_by(chargers.c.site)
+    )
+    statuses = (
+        select(chargers.c.site, connectors.c.status, func.count())
+        .join(chargers, chargers.c.id == connectors.c.charger)
+        .where(living, connectors.c.connector > 0, connectors.c.status.in_(SHOWN))
+        .group_by(chargers.c.site, connectors.c.status)
+    )
+    async with reading(engine) as connection:
+        found = {
+            row.id: dict(row._mapping)  # noqa: SLF001 public in spite of its name
+            | {"chargers": 0, "connected": 0, "charging": 0, "faulted": 0}
+            for row in await connection.execute(of_site.order_by(sites.c.id))
+        }
+        for site, count, up in await connection.execute(counted):
+            if site in found:
+                found[site] |= {"chargers": count, "connected": int(up or 0)}
+        for site, status, count in await connection.execute(statuses):
+            if site in found:
+                found[site][SHOWN[status]] += count
+    return list(found.values())
+
+
+SHOWN = {"Charging": "charging", "Faulted": "faulted"}
+"""Status of a connector -> what it counts as."""
 DAY_US = 86_400_000_000
 """Transactions are looked up by their begin: longer ones than a day are not in today's energy."""

@@ -6,6 +6,8 @@ from csms.dashboard.pages import (
     charger,
     chargers,
     commands,
+    imports,
+    inbox,
     messages,
     onboarding,
     overview,
@@ -15,6 +17,7 @@ from csms.dashboard.pages import (
     system,
     tokens,
     transactions,
+    world,
 )
 from csms.dashboard.pages.page import Page
 
@@ -23,9 +26,12 @@ PAGES: Sequence[Page] = (
     *chargers.PAGES,
     *charger.PAGES,
     *onboarding.PAGES,
+    *inbox.PAGES,
+    *imports.PAGES,
     *commands.PAGES,
     *messages.PAGES,
     *series.PAGES,
+    *world.PAGES,
     *sites.PAGES,
     *transactions.PAGES,
     *refusals.PAGES,

@@ -2,13 +2,24 @@
 
 from typing import Any
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
-from csms.dashboard.inner import path_of
+from csms.dashboard.inner import Refused, path_of
 from csms.dashboard.pages.page import Page
-from csms.dashboard.view import View
+from csms.dashboard.view import BASE, View, form_of
 
 ITEMS = 1_000
+SEE_OTHER = 303
+INVALID = 422
+EMPTY: dict[str, Any] = {
+    "id": "",
+    "name": "",
+    "address": "",
+    "time_zone": "",
+    "power_w_max": "",
+    "latitude": None,
+    "longitude": None,
+}
 
 
 async def listed(view: View) -> Response:
@@ -55,6 +66,61 @@ async def shown(view: View) -> Response:
     )
 
 
+async def new(view: View) -> Response:
+    """Show the form for a site to add."""
+    return _form(view, {}, is_new=True)
+
+
+async def settings(view: View) -> Response:
+    """Show what is kept of a site."""
+    path = "/api/v1" + path_of("sites", view.request.path_params["site"])
+    return _form(view, await view.api.get(path))
+
+
+def _form(
+    view: View,
+    values: dict[str, Any],
+    status: int = 200,
+    wrong: str = "",
+    *,
+    is_new: bool = False,
+) -> Response:
+    return view.render(
+        "site_settings.html", status, site=EMPTY | values, wrong=wrong, is_new=is_new
+    )
+
+
+async def put(view: View) -> Response:
+    """Add a site or change one."""
+    form = await form_of(view.request)
+    known = view.request.path_params.get("site")
+    name = known or form.get("id", "").strip()
+    texts = {field: form.get(field, "").strip() for field in EMPTY}
+    if known is None and await view.api.look("/api/v1" + path_of("sites", name)):
+        wrong = view.texts("site.exists", id=name)
+        return _form(view, texts, INVALID, wrong, is_new=True)
+    body: dict[str, object] = {f: texts[f] for f in ("name", "address", "time_zone")}
+    body |= {field: _number(texts[field]) for field in ("latitude", "longitude")}
+    body["power_w_max"] = _number(texts["power_w_max"]) or 0
+    try:
+        await view.api.send("PUT", "/api/v1" + path_of("sites", name), body)
+    except Refused as refused:
+        texts |= {"id": name}
+        return _form(view, texts, refused.status, refused.detail, is_new=known is None)
+    return RedirectResponse(BASE + path_of("sites", name), SEE_OTHER)
+
+
+def _number(text: str) -> object:
+    """Return the number, or the text itself for REST to say what is wrong with it."""
+    if not text:
+        return None
+    try:
+        number = float(text.replace(",", "."))
+    except ValueError:
+        return text
+    return int(number) if number.is_integer() else number
+
+
 def circuit_tree(
     model: dict[str, Any], limits: dict[str, Any], drawn: dict[tuple[str, int], float]
 ) -> dict[str, Any] | None:
@@ -99,4 +165,11 @@ def circuit_tree(
     return root
 
 
-PAGES = (Page("/sites", listed), Page("/sites/{site}", shown))
+PAGES = (
+    Page("/sites", listed),
+    Page("/new-site", new),
+    Page("/new-site", put, ("POST",)),
+    Page("/sites/{site}", shown),
+    Page("/sites/{site}/settings", settings),
+    Page("/sites/{site}/settings", put, ("POST",)),
+)

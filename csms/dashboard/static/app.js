@@ -1,6 +1,7 @@
 // What every page needs. All of it is comfort: without scripts links and forms work as they are.
 import "./live.js";
 import "./charts.js";
+import "./map.js";
 
 document.documentElement.classList.add("scripted");
 
@@ -55,8 +56,21 @@ document.addEventListener("click", async (event) => {
   }
 });
 
-document.addEventListener("change", (event) => {
+document.addEventListener("click", (event) => {
+  const save = event.target.closest("[data-save]");
+  if (!save) return;
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([document.getElementById(save.dataset.save).value], { type: "text/csv" }));
+  link.download = save.dataset.name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+});
+
+document.addEventListener("change", async (event) => {
   const field = event.target;
+  if (field.matches("[data-file]") && field.files.length) {
+    document.getElementById(field.dataset.file).value = await field.files[0].text();
+  }
   if (field.matches("[data-submit]")) field.form.requestSubmit();
   if (field.matches("[data-fill]") && field.value) {
     const chosen = field.selectedOptions[0];

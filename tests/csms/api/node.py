@@ -198,7 +198,7 @@ async def _linked(api: Api, peers: tuple[str, ...]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def project(api: Api, *entries: Entry) -> None:
+async def project(api: Api, *entries: Entry, journal: str = "journal") -> None:
     """Put entries where the ledger would put them."""
     rows = [Row(n, n, encode_entry(entry)) for n, entry in enumerate(entries, 1)]
-    await Projector(api.engine, Clock().now_us).apply("journal", rows)
+    await Projector(api.engine, Clock().now_us).apply(journal, rows)

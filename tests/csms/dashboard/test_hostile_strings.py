@@ -262,6 +262,9 @@ def test_no_page_runs_or_is_broken_by_any_of_them(demo: Demo, browser: Browser):
             "/ui/sites",
             "/ui/transactions",
             "/ui/refusals",
+            "/ui/inbox",
+            "/ui/map",
+            "/ui/import",
             "/ui/tokens",
             "/ui/commands",
             "/ui/system",
@@ -307,6 +310,7 @@ def test_filters_with_them_find_or_refuse_but_never_fail(demo: Demo, browser: Br
                 "/ui/chargers?search=",
                 "/ui/transactions?token=",
                 "/ui/refusals?charger=",
+                "/ui/inbox?search=",
                 "/ui/messages?from=",
             ):
                 status = cookies.get(demo.url + path + quote(word)).status

@@ -93,5 +93,8 @@ def test_vendored_files_say_their_version_and_licence():
         "uplot-1.6.32.min.css",
         "uplot-1.6.32.min.js",
         "uplot-LICENSE.txt",
+        "world-atlas-2.0.2-countries-110m.json",
+        "world-atlas-2.0.2-countries-50m.json",
+        "world-atlas-LICENSE.txt",
     ]
     assert Path(FOLDER.parent / "static" / "app.css").stat().st_size < 100_000
