@@ -30,6 +30,7 @@ from csms.api.settings import ApiSettings
 from csms.gateway.settings import GatewaySettings
 from csms.gateway.tls_settings import TlsSettings
 from csms.listen import ListenSettings
+from csms.operations.settings import OperationsSettings
 from csms.paths import LONGEST_SOCKET_NAME, SOCKET_PATH_BYTES_MAX, DataPaths
 from csms.pki.contract_settings import ContractSettings
 from csms.pki.settings import PkiSettings
@@ -93,6 +94,7 @@ class Config(BaseModel):
     relational: RelationalSettings = _section(RelationalSettings)
     ledger: LedgerSettings = _section(LedgerSettings)
     warehouse: WarehouseSettings = _section(WarehouseSettings)
+    operations: OperationsSettings = _section(OperationsSettings)
     links: LinkSettings = _section(LinkSettings)
     supervisor: SupervisorSettings = _section(SupervisorSettings)
     simulator: SimulatorSettings = _section(SimulatorSettings)

@@ -79,6 +79,14 @@ def node_tree(config: Config, secret: bytes) -> Sequence[Child]:
             else []
         ),
         Child(
+            "operations",
+            "csms.operations.process:run",
+            stage=1,
+            shutdown_s=15.0,
+            hang_s=10.0,
+            settings=settings,
+        ),
+        Child(
             "api", "csms.api.process:run", stage=2, shutdown_s=10.0, hang_s=10.0, settings=settings
         ),
     )

@@ -200,6 +200,16 @@ class LiveWindow:
                     if read is not None:
                         self._put(kind, read[0], read[1], entry)
 
+    def put(self, change: LiveChange) -> None:
+        """Take over a change that is no fact of a journal."""
+        if change.kind not in self.kinds:
+            return
+        key = (change.kind, change.key)
+        if key not in self._changes and len(self._changes) >= self._max:
+            self._gap = True
+        else:
+            self._changes[key] = change
+
     def _put(self, kind: str, part: str, data: dict[str, Any], entry: Entry) -> None:
         key = (kind, f"{entry.charger}/{part}" if part else entry.charger)
         before = self._changes.pop(key, None)

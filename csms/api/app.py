@@ -16,6 +16,7 @@ from csms.api import (
     health,
     hot,
     inbox,
+    jobs,
     metrics,
     overview,
     security,
@@ -62,6 +63,7 @@ def build_app(services: Services) -> FastAPI:
         sites.router,
         transactions.router,
         overview.router,
+        jobs.router,
         inbox.router,
     ):
         app.include_router(router)

@@ -145,6 +145,12 @@ class Backplane:
             return False
         return True
 
+    def look(self) -> None:
+        """Let jobs and alerts be looked at now, not only when their time comes."""
+        operations = self._links.get("operations")
+        if operations is not None and operations.is_up:
+            operations.tell("look", {})
+
     async def caught_up(self, charger: str) -> bool:
         """Let the ledger read what the journals have now; return whether it has."""
         try:

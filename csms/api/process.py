@@ -60,7 +60,7 @@ async def run(ctx: ProcessContext) -> None:
     node: ProcessSettings = ctx.settings
     config = node.config
     engine = open_engine(config.database_url, config.relational)
-    others = ("planner",) if config.planner.enabled else ()
+    others = ("operations", *(("planner",) if config.planner.enabled else ()))
     backplane = Backplane(ctx.run_dir, node.gateways, config.api, config.links, others)
     listen = ctx.sockets["chargers"].getsockname() if "chargers" in ctx.sockets else None
     host, port = listen[:2] if listen else (config.listen.host, config.listen.port)
@@ -76,6 +76,7 @@ async def run(ctx: ProcessContext) -> None:
                 backplane=backplane,
                 run_dir=ctx.run_dir,
                 hub=hub,
+                job_chargers_max=config.operations.job_chargers_max,
                 follow_s=config.charger.follow_s,
                 charger_urls=charger_urls(config.listen, host, port),
                 security=config.security,

@@ -32,6 +32,7 @@ class Services:
     charger_urls: Mapping[int, str]
     """Security profile -> what comes before a charger's identity in its URL."""
     hub: Hub
+    job_chargers_max: int
     follow_s: int
     """How long an accepted command is watched for what follows from it."""
     recent: RecentCommands = field(default_factory=RecentCommands)

@@ -50,6 +50,7 @@ NAVIGATION: Sequence[Entry] = (
     Entry("inbox", "/inbox"),
     Entry("tokens", "/tokens"),
     Entry("commands", "/commands"),
+    Entry("jobs", "/jobs"),
     Entry("system", "/system"),
 )
 

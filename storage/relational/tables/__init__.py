@@ -16,6 +16,17 @@ from storage.relational.tables.logs import (
     refusals,
     security_events,
 )
+from storage.relational.tables.operations import (
+    alert_channels,
+    alert_rules,
+    alert_silences,
+    alerts,
+    charger_tags,
+    deliveries,
+    job_items,
+    jobs,
+    outage_exclusions,
+)
 from storage.relational.tables.records import (
     api_keys,
     chargers,
@@ -35,20 +46,29 @@ from storage.relational.tables.reported import (
 from storage.relational.tables.sessions import transaction_aliases, transaction_stops, transactions
 
 __all__ = [
+    "alert_channels",
+    "alert_rules",
+    "alert_silences",
+    "alerts",
     "api_keys",
     "certificate_requests",
     "charger_certificates",
     "charger_states",
+    "charger_tags",
     "chargers",
     "commands",
     "connectors",
     "counters",
     "data_transfers",
+    "deliveries",
     "dismissals",
     "evse_limits",
+    "job_items",
+    "jobs",
     "journal_positions",
     "leases",
     "metadata",
+    "outage_exclusions",
     "progress_reports",
     "quarantine",
     "refusals",

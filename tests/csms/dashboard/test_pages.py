@@ -31,6 +31,8 @@ PAGES = (
     "/ui/sites/harbour/settings",
     "/ui/tokens",
     "/ui/commands",
+    "/ui/jobs",
+    "/ui/jobs/new",
     "/ui/system",
     "/ui/onboard",
     "/ui/chargers/HARBOUR-01/settings",
