@@ -164,7 +164,9 @@ async def create_job(
     `dry_run`: only say what it would be.
     """
     services = services_of(request)
-    check_rights(principal, body.action, body.payload)
+    for version in VERSIONS.values():
+        if body.action in version.outbound:
+            check_rights(principal, version.outbound[body.action], body.payload)
     most = services.job_chargers_max
     chosen = await store.choose(
         services.engine, body.where.model_dump(), tenant_filter(principal), most
