@@ -19,6 +19,16 @@ class CallReceived(msgspec.Struct, frozen=True, gc=False):
     payload: dict[str, Any]
     text: bytes
     flags: tuple[str, ...] = ()
+    exact: object = None
+    """The payload as the session's decoder for this action made it. `payload` is empty then: see
+    `whole()`."""
+
+    def whole(self) -> dict[str, Any]:
+        """Return the payload as an object, also when a decoder of its own has read it."""
+        return self.payload if self.exact is None else _decode_object(self.text)
+
+
+_decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
 class ResultReceived(msgspec.Struct, frozen=True, gc=False):

@@ -25,7 +25,14 @@ from typing import Final
 
 import msgspec
 
-from protocol.codec import decode, encode_call, encode_error, encode_result
+from protocol.codec import (
+    NO_DECODERS,
+    PayloadDecoder,
+    decode,
+    encode_call,
+    encode_error,
+    encode_result,
+)
 from protocol.dialect import Dialect
 from protocol.errors import ErrorCode, Fault, LocalProtocolError, RemoteProtocolError
 from protocol.events import (
@@ -59,6 +66,8 @@ __all__ = [
     "UnmatchedAnswer",
 ]
 
+DECODERS_DEPTH: Final = 8
+"""Where the depth of JSON is limited below this, payloads have no decoders of their own."""
 _NO_DETAILS: Final[Mapping[str, object]] = {}
 
 
@@ -96,6 +105,7 @@ class Session:
 
     __slots__ = (
         "_closed",
+        "_decoders",
         "_dialect",
         "_events",
         "_frames",
@@ -107,8 +117,16 @@ class Session:
         "role",
     )
 
-    def __init__(self, *, role: Role, dialect: Dialect, limits: SessionLimits) -> None:
+    def __init__(
+        self,
+        *,
+        role: Role,
+        dialect: Dialect,
+        limits: SessionLimits,
+        decoders: Mapping[str, PayloadDecoder] = NO_DECODERS,
+    ) -> None:
         self.role = role
+        self._decoders = decoders if limits.depth_max >= DECODERS_DEPTH else NO_DECODERS
         self._dialect = dialect
         self._limits = limits
         self._events: list[SessionEvent] = []
@@ -141,11 +159,11 @@ class Session:
         # A lone surrogate in a str passes here and is rejected as no UTF-8.
         raw = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
         try:
-            frame = decode(raw, self._limits)
+            frame = decode(raw, self._limits, self._decoders)
         except RemoteProtocolError as problem:
             self._reject(problem, raw, now_us)
             return
-        if isinstance(frame, CallReceived):
+        if type(frame) is CallReceived:
             self._take_call(frame, raw)
         else:
             self._take_answer(frame, raw, now_us)

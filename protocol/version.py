@@ -13,12 +13,14 @@ from domain.answers import Answer
 from domain.commands import Priority
 from domain.events import Event
 from domain.reports import Report
+from protocol.codec import PayloadDecoder
 from protocol.dialect import Dialect
 from protocol.limits_on_chargers import ChargerLimit
 from protocol.reading import Reading, ReadingLimits
 from protocol.schemas import Schemas
 
 __all__ = [
+    "Exact",
     "Expectation",
     "Follow",
     "Inbound",
@@ -34,8 +36,15 @@ __all__ = [
 Read: TypeAlias = Callable[[Mapping[str, Any], Reading], Report]
 """Payload of the charger's CALL -> what it says. Never raises for any JSON object."""
 
-ReadExact: TypeAlias = Callable[[bytes, Reading], Report | None]
-"""Payload as text -> what it says, or None when schema and `Read` have to look at it."""
+
+@dataclass(frozen=True, slots=True)
+class Exact:
+    """A faster way to read what is exactly as specified; see v16/exact_metering.py."""
+
+    decode: PayloadDecoder
+    read: Callable[[Any, Reading], Report | None]
+    """What `decode` made -> what it says, or None when schema and `Read` have to look at it."""
+
 
 Write: TypeAlias = Callable[[Answer], dict[str, Any]]
 """What we say -> payload of the CALLRESULT.
@@ -83,8 +92,7 @@ class Inbound:
     """Where the specification has it."""
     secret_request: bool = False
     """True: the payload may hold secrets, redact it before it is logged."""
-    read_exact: ReadExact | None = None
-    """Reads and checks what is exactly as specified, faster; see v16/exact_metering.py."""
+    exact: Exact | None = None
 
 
 Learn: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], Reading], Event | None]
@@ -181,6 +189,12 @@ class Version:
     """Where in a command's payload the name of the thing is that a report must speak of."""
     write_limit: Callable[[ChargerLimit], dict[str, Any]] | None = None
     """The payload of SetChargingProfile; None: it cannot be told limits."""
+    decoders: Mapping[str, PayloadDecoder] = field(init=False)
+    """Of the inbound actions that have an exact reader."""
+
+    def __post_init__(self) -> None:
+        exact = {name: row.exact.decode for name, row in self.inbound.items() if row.exact}
+        object.__setattr__(self, "decoders", MappingProxyType(exact))
 
     def expectation(self, action: str, payload: Mapping[str, Any]) -> Expectation:
         """Return what should follow from a command; an unknown action: nothing."""

@@ -178,8 +178,9 @@ def stages() -> dict[str, float]:
     payload = meter_values(4)
     text = b'[2,"4711","MeterValues",' + payload + b"]"
     row = version.inbound["MeterValues"]
-    assert row.read_exact is not None
-    report = row.read_exact(payload, reading)
+    exact = row.exact
+    assert exact is not None
+    report = exact.read(exact.decode(payload), reading)
     assert report is not None
     call = Call("4711", "MeterValues", payload, clock.now_us(), ())
     state = State("BENCH000001", ChargerSettings(), Directory(lambda: 1))
@@ -195,7 +196,9 @@ def stages() -> dict[str, float]:
         started_us=call.received_us,
     )
     entry = Entry("BENCH000001", 1, call.received_us, (*reply.events, exchange))
-    session = Session(role=Role.CSMS, dialect=version.dialect, limits=limits)
+    session = Session(
+        role=Role.CSMS, dialect=version.dialect, limits=limits, decoders=version.decoders
+    )
     texts = iter([b'[2,"%d","MeterValues",' % n + payload + b"]" for n in range(CALLS * ROUNDS)])
 
     def through_session() -> None:
@@ -204,11 +207,10 @@ def stages() -> dict[str, float]:
             session.answer(event.uid, b"{}")
         session.take_frames()
 
-    read_exact = row.read_exact
     return {
-        "decode the frame": _us(lambda: decode(text, limits)),
+        "decode the frame": _us(lambda: decode(text, limits, version.decoders)),
         "session, with decode and answer": _us(through_session),
-        "read and check the payload": _us(lambda: read_exact(payload, reading)),
+        "read and check the payload": _us(lambda: exact.read(exact.decode(payload), reading)),
         "the actor's machine": _us(lambda: handle(state, Said(report, call), 0)),
         "encode the entry": _us(lambda: encode_entry(entry)),
         "read a clock": _us(clock.now_us),

@@ -182,7 +182,10 @@ class ChargerLine:
         self.generation = generation
         self.connected_us = gateway.now_us()
         self.session = Session(
-            role=Role.CSMS, dialect=version.dialect, limits=gateway.session_limits
+            role=Role.CSMS,
+            dialect=version.dialect,
+            limits=gateway.session_limits,
+            decoders=version.decoders,
         )
         self.member: Member | None = None
         """What its site hears of it."""
@@ -316,22 +319,22 @@ class ChargerLine:
         reading = Reading(
             now_us, self.record.time_zone, self.offset_us, self._gateway.reading_limits
         )
-        if row.read_exact is not None:
-            exact = row.read_exact(event.text, reading)
+        if event.exact is not None and row.exact is not None:
+            exact = row.exact.read(event.exact, reading)
             if exact is not None:
                 self._tell(exact, Call(event.uid, event.action, event.text, now_us, event.flags))
                 return
         schema = self.version.schemas.request(event.action)
-        flags = schema.flags(event.payload)
+        payload, text = event.whole(), event.text
+        flags = schema.flags(payload)
         if flags:
             self._gateway.flagged(event.action, flags)
             self.saw(sightings.of_flags(flags))
             if self.record.strict:
-                error = schema.error(event.payload)
+                error = schema.error(payload)
                 if error is not None:
                     self._refuse(event, now_us, error[0], error[1], flags)
                     return
-        payload, text = event.payload, event.text
         if row.secret_request:
             text = redact(payload, text)
             if text is not event.text:
@@ -388,7 +391,7 @@ class ChargerLine:
                     incoming=True,
                     uid=event.uid,
                     action=event.action,
-                    request=redact(event.payload, event.text).decode(),
+                    request=redact(event.whole(), event.text).decode(),
                     response="",
                     outcome="error",
                     error_code=self.version.dialect.spell(code),

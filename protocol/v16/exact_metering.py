@@ -1,9 +1,9 @@
 """MeterValues.req that is exactly as the specification has it, read in one pass.
 
 Meter values are most of what a fleet sends. A typed decoder checks and reads a payload at once, at
-half the cost of schema and tolerant reader. It takes only what the schema takes and the tolerant
-reader reads without a flag (a property test compares them); for anything else it returns None and
-the others do their work.
+half the cost of schema and tolerant reader, and nobody need make an object of it before. It takes
+only what the schema takes and the tolerant reader reads without a flag (a property test compares
+them); for anything else it returns None and the others do their work.
 """
 
 from math import isfinite
@@ -90,13 +90,14 @@ class _MeterValue(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     sampledValue: Annotated[list[_SampledValue], msgspec.Meta(min_length=1)]  # noqa: N815 - wire name
 
 
-class _MeterValues(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+class MeterValues(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     connectorId: int  # noqa: N815 - wire name
     meterValue: Annotated[list[_MeterValue], msgspec.Meta(min_length=1)]  # noqa: N815 - wire name
     transactionId: int = 0  # noqa: N815 - wire name
 
 
-_decode = msgspec.json.Decoder(_MeterValues).decode
+decode_meter_values = msgspec.json.Decoder(MeterValues).decode
+"""Text of a payload -> MeterValues. Raises msgspec.DecodeError: not exactly as specified."""
 INT32_MAX = 2**31 - 1
 UNREADABLE = (TimeQuality.ABSURD, TimeQuality.MISSING)
 
@@ -104,9 +105,14 @@ UNREADABLE = (TimeQuality.ABSURD, TimeQuality.MISSING)
 def read_exact_meter_values(text: bytes, reading: Reading) -> EnergyMeasured | None:
     """Return what `text`, a payload, says; None when it has to be read with tolerance."""
     try:
-        payload = _decode(text)
+        payload = decode_meter_values(text)
     except (msgspec.DecodeError, RecursionError):
         return None
+    return read_decoded_meter_values(payload, reading)
+
+
+def read_decoded_meter_values(payload: MeterValues, reading: Reading) -> EnergyMeasured | None:
+    """Return what a payload says; None when it has to be read with tolerance."""
     samples: list[Sample] = []
     append = samples.append
     for group in payload.meterValue:

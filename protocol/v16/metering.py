@@ -25,9 +25,9 @@ from protocol.sampling import (
     read_measurand,
 )
 from protocol.time import read_time
-from protocol.v16.exact_metering import read_exact_meter_values
+from protocol.v16.exact_metering import decode_meter_values, read_decoded_meter_values
 from protocol.v16.vocabulary import FOLDED_MEASURANDS, FOLDED_UNITS, MEASURANDS, UNITS
-from protocol.version import Inbound
+from protocol.version import Exact, Inbound
 from protocol.words import fold, read_word
 
 SAMPLE_PATH = "/*/sampledValue/*/"
@@ -159,6 +159,6 @@ INBOUND = (
         read_meter_values,
         write_meter_values,
         "4.7",
-        read_exact=read_exact_meter_values,
+        exact=Exact(decode_meter_values, read_decoded_meter_values),
     ),
 )
