@@ -75,6 +75,28 @@ class JournalReader:
             self._follow_file()
             return 0 if self._db is None else self._last_lsn(self._db)
 
+    def waiting(self, after_lsn: int) -> tuple[int, int]:
+        """Return how many rows there are after `after_lsn`, and when the first was committed.
+
+        Without reading them. Rows have no gaps but pruned ones, which nobody waits for.
+
+        Raises:
+            Unavailable: there is a file, and it cannot be read now.
+        """
+        with self._turn:
+            if self._follow_file() or self._db is None:
+                return 0, 0
+            try:
+                first = self._db.execute(
+                    "SELECT lsn, committed_us FROM entries WHERE lsn > ? ORDER BY lsn LIMIT 1",
+                    (after_lsn,),
+                ).fetchone()
+                last = self._db.execute("SELECT max(lsn) FROM entries").fetchone()
+            except sqlite3.Error as error:
+                self.close()
+                raise Unavailable(f"{self.path}: {error}") from error
+            return (last[0] - first[0] + 1, first[1]) if first and last else (0, 0)
+
     def close(self) -> None:
         """Release the file. The next call opens it again."""
         with self._turn:

@@ -183,8 +183,10 @@ class Follower:
         again = plan is not None
         if plan is None:
             after = self._plans.position(uuid)
+            if not self._is_worth_it(*reader.waiting(after), hurry=hurry):
+                return Position(name, uuid, after), False
             rows = reader.read(after, settings.block_entries_max, settings.block_bytes_max)
-            if not self._is_worth_it(rows, hurry=hurry):
+            if not rows:
                 return Position(name, uuid, after), False
             plan = self._plans.plan(uuid, name, rows[-1].lsn)
         else:
@@ -215,14 +217,12 @@ class Follower:
             self._plans.rewind(uuid)
         self._checked.add(uuid)
 
-    def _is_worth_it(self, rows: list[Row], *, hurry: bool) -> bool:
-        if not rows:
+    def _is_worth_it(self, count: int, committed_us: int, *, hurry: bool) -> bool:
+        if not count:
             return False
-        if hurry or len(rows) >= self._settings.batch_entries_min:
+        if hurry or count >= self._settings.batch_entries_min:
             return True
-        if sum(len(row.blob) for row in rows) >= self._settings.block_bytes_max:
-            return True
-        age_us = self._clock.now_us() - rows[0].committed_us
+        age_us = self._clock.now_us() - committed_us
         # A clock that went back must not hold rows for ever.
         return not 0 <= age_us < self._settings.batch_age_ms_max * 1_000
 

@@ -16,6 +16,10 @@ from domain.known import KnownCharger
 
 ROUNDS_MAX = 2
 """One is answered while the next is on its way."""
+CROWD = 16
+"""So many in one question are a crowd."""
+CROWD_PAUSES = 10
+"""How many times as long a crowd is collected. Neither handshake nor boot waits for the answer."""
 
 _decoder = msgspec.msgpack.Decoder(list[KnownCharger])
 
@@ -33,7 +37,8 @@ class Activation(Generic[A]):
     """Collects chargers, asks once for many of them, tells each actor.
 
     While questions are open, those who come are collected: the slower the ledger, the more chargers
-    in one question, and never more than ROUNDS_MAX questions at once.
+    in one question, and never more than ROUNDS_MAX questions at once. When many come, they are
+    collected for longer: a question costs the ledger much the same for one as for a hundred.
 
     Args:
         ask: asks the ledger; returns encoded list[KnownCharger].
@@ -57,17 +62,23 @@ class Activation(Generic[A]):
         self._waiting: list[A] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._armed = False
+        self._crowded = False
         self.failures = 0
 
     def ask(self, line: A) -> None:
         """Ask for one charger; its actor is told, sooner or later."""
         self._waiting.append(line)
-        if not self._armed:
+        self._arm()
+
+    def _arm(self) -> None:
+        if not self._armed and len(self._tasks) < ROUNDS_MAX:
             self._armed = True
-            self._loop.call_later(self._pause_s, self._send)
+            times = CROWD_PAUSES if self._crowded else 1
+            self._loop.call_later(self._pause_s * times, self._send)
 
     def _send(self) -> None:
         self._armed = False
+        self._crowded = len(self._waiting) >= CROWD
         while self._waiting and len(self._tasks) < ROUNDS_MAX:
             batch = self._waiting[: self._batch_max]
             del self._waiting[: self._batch_max]
@@ -77,7 +88,10 @@ class Activation(Generic[A]):
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        self._send()
+        if len(self._waiting) >= self._batch_max:
+            self._send()
+        elif self._waiting:
+            self._arm()
 
     async def _round(self, lines: list[A]) -> None:
         known: dict[str, KnownCharger] = {}

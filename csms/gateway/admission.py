@@ -7,6 +7,7 @@ upgrade, so a charger that is not let in never costs an actor or a row.
 import base64
 import binascii
 from collections.abc import Callable, Collection, Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import NamedTuple, TypeAlias
 
@@ -103,7 +104,7 @@ def examine(
     profile = _profile(record, entrance.listener, authorization)
     if profile is None:
         return Denied("security_profile", name, f"it is set to profile {record.security_profile}")
-    networks = tuple(ip_network(text, strict=False) for text in record.networks)
+    networks = tuple(map(_network, record.networks))
     if (networks or profile == 0) and _covering(remote, networks) is None:
         return Denied("network_not_allowed", name, f"{remote} is in none of its networks")
     chosen = choose(offered, spoken)
@@ -153,8 +154,20 @@ def choose(offered: Collection[str], spoken: Sequence[str]) -> str:
     return next((ours for ours in spoken if ours in offered), "")
 
 
+@lru_cache(maxsize=1_024)
+def _network(text: str) -> IPv4Network | IPv6Network:
+    return ip_network(text, strict=False)  # 20 us, and fleets share a few networks
+
+
 def _covering(
     remote: str, networks: Collection[IPv4Network | IPv6Network]
+) -> IPv4Network | IPv6Network | None:
+    return _first_covering(remote, tuple(networks))
+
+
+@lru_cache(maxsize=1_024)
+def _first_covering(
+    remote: str, networks: tuple[IPv4Network | IPv6Network, ...]
 ) -> IPv4Network | IPv6Network | None:
     address: IPv4Address | IPv6Address = ip_address(remote)
     if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:

@@ -14,16 +14,19 @@ meanwhile waits in a bounded backlog.
 
 import asyncio
 import logging
+import re
 from collections import deque
 from collections.abc import Callable
 from typing import Protocol, cast
 
+from websockets.datastructures import MultipleValuesError
 from websockets.exceptions import ConnectionClosed, InvalidState
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
+from websockets.utils import accept_key
 
 try:
     from websockets.speedups import apply_mask
@@ -43,6 +46,10 @@ DEFLATE = (
     ),
 )
 SWITCHING_PROTOCOLS = 101
+SWITCHED = (
+    b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Accept: %b\r\n%b\r\n"
+)
 HEADERS = tuple(bytes((0x81, size)) for size in range(126))
 """Of an unmasked text frame (RFC 6455 section 5.2), by the length of its payload."""
 WHOLE_TEXT = 0x81
@@ -90,6 +97,33 @@ class Host(Protocol):
 
     def closed(self, connection: "Connection") -> None:
         """A socket is gone."""
+
+
+PLAIN_UPGRADE = (
+    ("Upgrade", re.compile(r"websocket", re.IGNORECASE)),
+    ("Connection", re.compile(r"upgrade", re.IGNORECASE)),
+    ("Sec-WebSocket-Version", re.compile(r"13")),
+)
+PLAIN_KEY = re.compile(r"[A-Za-z0-9+/]{21}[AQgw]==")
+"""Sixteen bytes in base64 (RFC 6455 section 4.1)."""
+
+
+def plain_key(request: Request) -> str | None:
+    """Return the key of a handshake to which the answer is plain.
+
+    None: something is missing, said twice, unusual or to be negotiated, so websockets decides.
+    """
+    headers = request.headers
+    try:
+        if "Sec-WebSocket-Extensions" in headers or request.protocol != "HTTP/1.1":
+            return None
+        for name, value in PLAIN_UPGRADE:
+            if value.fullmatch(headers[name]) is None:
+                return None
+        key = headers["Sec-WebSocket-Key"]
+    except (KeyError, MultipleValuesError):
+        return None
+    return key if request.method == "GET" and PLAIN_KEY.fullmatch(key) else None
 
 
 class Connection(asyncio.Protocol):
@@ -378,6 +412,16 @@ class Connection(asyncio.Protocol):
 
     def accept(self, request: Request, subprotocol: str) -> bool:
         """Answer 101, or what websockets makes of a bad request; return whether it is open."""
+        key = plain_key(request)
+        if key is not None:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._timer = None
+            chosen = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
+            self._ws.writes.append(SWITCHED % (accept_key(key).encode(), chosen.encode()))
+            self._ws.state = OPEN
+            self.flush()
+            return True
         response = self._ws.accept(request)
         if response.status_code == SWITCHING_PROTOCOLS:
             if subprotocol:

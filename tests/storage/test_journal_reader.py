@@ -54,6 +54,19 @@ def test_pages_are_bounded_in_rows_and_bytes_but_never_empty(tmp_path: Path) -> 
     kit.writer.close()
 
 
+def test_what_waits_is_counted_without_reading_it(tmp_path: Path) -> None:
+    reader = JournalReader(tmp_path / "gw0.db")
+    assert reader.waiting(0) == (0, 0)
+    kit = Kit(tmp_path / "gw0.db")
+    assert reader.waiting(0) == (0, 0)
+    kit.append_and_wait(*[b"x"] * 5)
+    committed_us = reader.read(0)[0].committed_us
+    assert [reader.waiting(lsn) for lsn in (0, 3)] == [(5, committed_us), (2, committed_us)]
+    assert reader.waiting(5) == (0, 0)
+    kit.writer.close()
+    reader.close()
+
+
 def test_it_sees_what_is_written_after_it_was_opened(tmp_path: Path) -> None:
     kit = Kit(tmp_path / "gw0.db")
     reader = JournalReader(kit.path)
