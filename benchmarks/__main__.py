@@ -22,7 +22,21 @@ from typing import Any, TypeAlias
 from benchmarks.effort import FULL, QUICK, Effort
 from benchmarks.goals import Figures
 from benchmarks.machine import machine, now
-from benchmarks.macro import capacity, gateway, peer, recovery, scale, sites, warehouse
+from benchmarks.macro import (
+    capacity,
+    crowd,
+    gateway,
+    neighbours,
+    outages,
+    parts,
+    peer,
+    recovery,
+    scale,
+    sites,
+    soak,
+    storm,
+    warehouse,
+)
 from benchmarks.report import Result, compared, markdown, put_between_marks, read, write
 
 ROOT = Path(__file__).parents[1]
@@ -30,17 +44,24 @@ Benchmark: TypeAlias = Callable[[Effort], tuple[Figures, dict[str, Any]]]
 
 SUITE: dict[str, Benchmark] = {
     "recovery": recovery.measure,
+    "parts": parts.measure,
     "gateway": gateway.measure,
     "warehouse": warehouse.measure,
     "peer": peer.measure,
     "sites": sites.measure,
     "capacity": capacity.measure,
+    "outages": outages.measure,
+    "neighbours": neighbours.measure,
+    "soak": soak.measure,
     "scale": scale.measure,
+    "storm": storm.measure,
+    "crowd": crowd.measure,
 }
 """In the order in which they run.
 
-`scale` leaves tens of thousands of closed connections to the kernel for a minute (TIME_WAIT), among
-which it searches for free ports: whoever dials after it pays for that, `recovery` with two seconds.
+The last three leave tens of thousands of closed connections to the kernel for a minute
+(TIME_WAIT), among which it searches for free ports: whoever dials after them from the same address
+pays for that, `recovery` with two seconds.
 """
 PARTS = ("actors", "codec", "journal", "links", "projector")
 """Single parts of the product: programs of their own, with their own options and tables."""

@@ -25,6 +25,17 @@ class Effort:
     settle_s: float = 2.0
     capacity_sites: int = 50
     capacity_s: float = 60.0
+    part_rounds: int = 5
+    crowd_chargers: int = 100_000
+    crowd_s: float = 45.0
+    storm_returning: int = 20_000
+    storm_live_s: float = 25.0
+    neighbour_rounds: int = 3
+    neighbour_s: float = 6.0
+    outage_s: float = 20.0
+    outage_per_s: float = 500.0
+    soak_s: float = 90.0
+    soak_step_s: float = 5.0
 
 
 FULL = Effort()
@@ -47,4 +58,15 @@ QUICK = Effort(
     settle_s=0.5,
     capacity_sites=3,
     capacity_s=12.0,
+    part_rounds=1,
+    crowd_chargers=1_000,
+    crowd_s=4.0,
+    storm_returning=400,
+    storm_live_s=4.0,
+    neighbour_rounds=1,
+    neighbour_s=2.0,
+    outage_s=3.0,
+    outage_per_s=200.0,
+    soak_s=4.0,
+    soak_step_s=0.4,
 )

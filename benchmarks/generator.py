@@ -16,12 +16,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Self
 
 import uvloop
 
+from benchmarks.habits import alive, flood, half_open, starts
 from benchmarks.load import (
+    RETURN_S_MAX,
     LoadCharger,
     Payloads,
     Returning,
@@ -48,12 +51,19 @@ class Generator:
         host: of the server under load.
         port: of the server under load.
         prefix: of the chargers' identities.
+        sources: loopback addresses that they come from, by turns; each has 28,000 ports.
     """
 
     module = "benchmarks.generator"
 
-    def __init__(self, port: int, host: str = "127.0.0.1", prefix: str = "BENCH") -> None:
-        command = [sys.executable, "-m", self.module, host, str(port), prefix]
+    def __init__(
+        self,
+        port: int,
+        host: str = "127.0.0.1",
+        prefix: str = "BENCH",
+        sources: Sequence[str] = SOURCES,
+    ) -> None:
+        command = [sys.executable, "-m", self.module, host, str(port), prefix, *sources]
         self._process = subprocess.Popen(
             command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
@@ -81,6 +91,11 @@ class Generator:
             raise GeneratorFailed(f"{command}: {answer['failed']}")
         return answer
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._process.pid
+
     def close(self) -> None:
         """End the process; its connections are reset."""
         if self._process.stdin is not None:
@@ -89,6 +104,12 @@ class Generator:
         self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+
+
+def together(*work: Callable[[], Any]) -> list[Any]:
+    """Run commands of several generators at the same time; return what each says, in order."""
+    with ThreadPoolExecutor(len(work)) as threads:
+        return [running.result() for running in [threads.submit(one) for one in work]]
 
 
 def quantiles_ms(sorted_s: Sequence[float]) -> dict[str, float]:
@@ -105,8 +126,9 @@ def quantiles_ms(sorted_s: Sequence[float]) -> dict[str, float]:
 class Fleet:
     """The commands: one method each."""
 
-    def __init__(self, host: str, port: int, prefix: str) -> None:
+    def __init__(self, host: str, port: int, prefix: str, sources: Sequence[str] = SOURCES) -> None:
         self._host, self._port, self._prefix = host, port, prefix
+        self._sources = sources
         self._tally = Tally()
         self._chargers: list[LoadCharger] = []
         self._payloads = Payloads(SAMPLES)
@@ -121,6 +143,10 @@ class Fleet:
             "each": self.each,
             "returning": self.returning,
             "served": self.served,
+            "storm": self.storm,
+            "alive": self.alive,
+            "flood": self.flood,
+            "half_open": self.half_open,
         }
         before = (self._tally.answered, self._tally.errors, self._tally.lost)
         cpu_s, wall_s = time.process_time(), time.monotonic()
@@ -144,7 +170,7 @@ class Fleet:
             self._tally,
             self._prefix,
             at_once,
-            SOURCES,
+            self._sources,
             have,
         )
         self._chargers += fresh
@@ -168,9 +194,12 @@ class Fleet:
         rate = await closed_loop(self._chargers, self._payloads, seconds)
         return {"per_s": rate} | quantiles_ms(sorted(self._tally.latencies_s))
 
-    async def paced(self, per_s: float, seconds: float) -> dict[str, Any]:
-        """So many MeterValues a second, spread over all chargers."""
-        latencies = await paced(self._chargers, self._payloads, per_s, seconds)
+    async def paced(
+        self, per_s: float, seconds: float, action: str = "MeterValues"
+    ) -> dict[str, Any]:
+        """So many messages a second, spread over all chargers."""
+        payloads = self._payloads if action == "MeterValues" else starts()
+        latencies = await paced(self._chargers, payloads, per_s, seconds, action.encode())
         late = quantiles_ms(sorted(self._tally.late_s))
         return quantiles_ms(latencies) | {"late_p99_ms": late["p99_ms"]}
 
@@ -179,10 +208,37 @@ class Fleet:
         await paced(self._chargers, self._payloads, per_s, messages * len(self._chargers) / per_s)
         return {}
 
-    async def returning(self) -> dict[str, Any]:
+    async def storm(self, since_s: float, patience_s: float) -> dict[str, Any]:
+        """Reset all connections at once and wait until all are served again, see `served`."""
+        for charger in self._chargers:
+            if charger.transport is not None:
+                charger.transport.abort()
+        return await self.served(since_s, patience_s)
+
+    async def alive(
+        self, seconds: float, heartbeat_s: float, sample_s: float, every: int
+    ) -> dict[str, Any]:
+        """All send heartbeats, every so-manieth charges and sends MeterValues."""
+        latencies = await alive(
+            self._chargers, self._payloads, seconds, heartbeat_s, sample_s, every
+        )
+        late = quantiles_ms(sorted(self._tally.late_s))
+        return quantiles_ms(latencies) | {"late_p99_ms": late["p99_ms"]}
+
+    async def flood(self, seconds: float) -> dict[str, Any]:
+        """All send as fast as their sockets take it, and wait for nothing."""
+        return {"sent": await flood(self._chargers, self._payloads, seconds)}
+
+    async def half_open(self, count: int, seconds: float) -> dict[str, Any]:
+        """Hold so many connections that never finish their handshake."""
+        held = await half_open(self._host, self._port, count, seconds, self._sources)
+        return {"held": held}
+
+    async def returning(self, within_s: float = RETURN_S_MAX) -> dict[str, Any]:
         """From now on whoever loses its connection comes back; count who is served again."""
         if self._returning is None:
-            self._returning = Returning(self._chargers, self._host, self._port, self._payloads)
+            place = (self._host, self._port)
+            self._returning = Returning(self._chargers, *place, self._payloads, within_s)
         self._returning.expect()
         return {}
 
@@ -217,10 +273,11 @@ def main() -> None:
     parser.add_argument("host")
     parser.add_argument("port", type=int)
     parser.add_argument("prefix")
+    parser.add_argument("sources", nargs="*")
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    uvloop.run(obey(Fleet(options.host, options.port, options.prefix)))
+    uvloop.run(obey(Fleet(options.host, options.port, options.prefix, options.sources or SOURCES)))
 
 
 if __name__ == "__main__":

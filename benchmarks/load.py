@@ -341,6 +341,7 @@ async def paced(
     payload: bytes | Callable[[], bytes],
     per_s: float,
     seconds: float,
+    action: bytes = b"MeterValues",
 ) -> list[float]:
     """Send at a fixed rate, by turns, whether answers come or not; return the latencies, sorted."""
     make = _maker(payload)
@@ -355,7 +356,7 @@ async def paced(
             await asyncio.sleep(due - now)
             now = time.monotonic()
         tally.late_s.append(now - due)
-        chargers[index % len(chargers)].call(b"MeterValues", make())
+        chargers[index % len(chargers)].call(action, make())
     await settled(chargers)
     return sorted(tally.latencies_s)
 
@@ -363,14 +364,27 @@ async def paced(
 class Returning:
     """Chargers that come back by themselves; each sends a MeterValues once it is booted again.
 
+    Args:
+        chargers: all of them, connected.
+        host: of the server.
+        port: of the server.
+        make: the payload of a MeterValues.
+        within_s: a charger waits for a random time up to this, then dials.
+
     Attributes:
         served_s: charger -> when (monotonic) its MeterValues was answered after its last return.
     """
 
     def __init__(
-        self, chargers: Sequence[LoadCharger], host: str, port: int, make: Callable[[], bytes]
+        self,
+        chargers: Sequence[LoadCharger],
+        host: str,
+        port: int,
+        make: Callable[[], bytes],
+        within_s: float = RETURN_S_MAX,
     ) -> None:
         self._place = (host, port)
+        self._within_s = within_s
         self._make = make
         self._chargers = chargers
         self._dials: set[asyncio.Task[None]] = set()
@@ -385,7 +399,7 @@ class Returning:
     def _lost(self, charger: LoadCharger) -> None:
         self.served_s.pop(charger, None)
         asyncio.get_running_loop().call_later(
-            self._chance.uniform(0, RETURN_S_MAX), self._dial, charger
+            self._chance.uniform(0, self._within_s), self._dial, charger
         )
 
     def _dial(self, charger: LoadCharger) -> None:

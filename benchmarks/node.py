@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from benchmarks.processes import Meter, total_pss
 from supervisor.child import State, TreeStatus
@@ -23,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 UP_S_MAX = 60.0
 STOP_S_MAX = 60.0
 CAUGHT_UP_S_MAX = 60.0
+SQL_S_MAX = 60.0
 PROBE_S = 0.02
 READERS = ("ledger", "warehouse")
 ENVIRONMENT = {"CSMS_SUPERVISOR__RESTARTS_MAX": "1000"}
@@ -36,7 +39,8 @@ class NodeFailed(RuntimeError):
 class Node:
     """One data directory and the main process on it. Use `running_node()`."""
 
-    def __init__(self, gateways: int = 1) -> None:
+    def __init__(self, gateways: int = 1, environment: Mapping[str, str] | None = None) -> None:
+        self._environment = {**os.environ, **ENVIRONMENT, **(environment or {})}
         # A short path: unix sockets have 107 bytes.
         self.data = Path(tempfile.mkdtemp(prefix="csms-bench-"))
         self._output = (self.data / "output").open("wb")
@@ -46,7 +50,7 @@ class Node:
         self._main = subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**os.environ, **ENVIRONMENT},
+            env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=self._output,
             stderr=self._output,
@@ -91,6 +95,24 @@ class Node:
 
     def last_words(self) -> str:
         return (self.data / "output").read_text()[-2_000:]
+
+    def gateways(self) -> tuple[str, ...]:
+        """Names of the gateway processes."""
+        return tuple(sorted(name for name in self.pids() if name.startswith("gw")))
+
+    def sql(self, statement: str) -> list[dict[str, Any]]:
+        """Run an analyst's statement, as `csms sql` does. subprocess.CalledProcessError."""
+        command = [sys.executable, "-m", "csms", "sql", "--data", str(self.data), statement]
+        done = subprocess.run(
+            [*command, "--format", "json"],
+            cwd=ROOT,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            check=True,
+            timeout=SQL_S_MAX,
+        )
+        rows: list[dict[str, Any]] = json.loads(done.stdout)
+        return rows
 
     def meter(self) -> Meter:
         return Meter(self.pids())
@@ -172,9 +194,9 @@ class Node:
 
 
 @contextlib.contextmanager
-def running_node(gateways: int = 1) -> Iterator[Node]:
+def running_node(gateways: int = 1, environment: Mapping[str, str] | None = None) -> Iterator[Node]:
     """A node that is up; drained and removed afterwards."""
-    node = Node(gateways)
+    node = Node(gateways, environment)
     try:
         node.wait_until_up()
         yield node

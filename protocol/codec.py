@@ -66,7 +66,9 @@ def encode_result(uid: str, payload: Mapping[str, object] | bytes) -> bytes:
         LocalProtocolError: the payload is no JSON object.
     """
     if type(payload) is bytes and payload.startswith(b"{"):
-        return b"[3," + _encode_json(uid) + b"," + payload + b"]"  # thrice as fast: our every answer
+        return (
+            b"[3," + _encode_json(uid) + b"," + payload + b"]"
+        )  # thrice as fast: our every answer
     return _encode((CALLRESULT, uid), payload)
 
 
@@ -120,10 +122,11 @@ _ESCAPED_NUL: Final = rb"\u0000"
 
 
 _PLAIN_HEAD: Final = re.compile(
-    rb'\[2, ?"([ !#-\[\]-~]{1,%d})", ?"([A-Za-z]{1,%d})", ?(?=\{)' % (NAME_CHARS_MAX, NAME_CHARS_MAX)
+    rb'\[2, ?"([ !#-\[\]-~]{1,%d})", ?"([A-Za-z]{1,%d})", ?(?=\{)'
+    % (NAME_CHARS_MAX, NAME_CHARS_MAX)
 ).match
-"""The head of a CALL whose id needs no unescaping. What follows it, without the last bracket, is its
-payload, if that is one JSON object."""
+"""The head of a CALL whose id needs no unescaping. What follows it, without the last bracket, is
+its payload, if that is one JSON object."""
 
 PayloadDecoder: TypeAlias = Callable[[bytes], object]
 """JSON text -> a typed payload. Nests less than SessionLimits.depth_max allows.
@@ -156,29 +159,16 @@ def decode(
             text.decode()
         except UnicodeDecodeError:
             _give_up(Fault.NOT_UTF8, text)
-    escaped_nul = _BACKSLASH in text and _ESCAPED_NUL in text
-    head = _PLAIN_HEAD(text) if text.endswith(b"}]") and not escaped_nul else None
-    if head is not None:
-        name, action = head.groups()
-        uid, action = name.decode(), action.decode()
-        decoder = decoders.get(action)
-        body = text[head.end() : -1]
-        if decoder is not None:
-            try:
-                return CallReceived(uid, action, {}, body, (), decoder(body))
-            except (msgspec.DecodeError, RecursionError):
-                pass  # others read it
-    # A frame with few brackets cannot be deep. Only the others are measured.
-    depth_max = limits.depth_max
-    if text.count(_SQUARE) + text.count(_CURLY) > depth_max and _is_deeper(text, depth_max):
-        _give_up(Fault.TOO_DEEP, text)
-    if escaped_nul:
+    if _BACKSLASH in text and _ESCAPED_NUL in text:
+        _check_depth(text, limits)
         return _decode_slowly(text, limits)
+    head = _PLAIN_HEAD(text) if text.endswith(b"}]") else None
     if head is not None:
         try:
-            return CallReceived(uid, action, _decode_object(body), body)
+            return _decode_plain(text, head, limits, decoders)
         except (msgspec.DecodeError, RecursionError):
             return _decode_slowly(text, limits)
+    _check_depth(text, limits)
     try:
         wire = _decode_wire(text)
         body = bytes(wire.payload)
@@ -188,6 +178,31 @@ def decode(
     if isinstance(wire, _WireCall):
         return CallReceived(wire.uid, wire.action, payload, body)
     return Result(wire.uid, payload, body)
+
+
+def _decode_plain(
+    text: bytes,
+    head: re.Match[bytes],
+    limits: SessionLimits,
+    decoders: Mapping[str, PayloadDecoder],
+) -> CallReceived:
+    """Return a CALL whose head is plain. msgspec.DecodeError: its payload is no JSON object."""
+    uid, action, body = head[1].decode(), head[2].decode(), text[head.end() : -1]
+    decoder = decoders.get(action)
+    if decoder is not None:
+        try:
+            return CallReceived(uid, action, {}, body, (), decoder(body))
+        except (msgspec.DecodeError, RecursionError):
+            pass  # not exactly as specified: whoever looks at the object says what it is
+    _check_depth(text, limits)
+    return CallReceived(uid, action, _decode_object(body), body)
+
+
+def _check_depth(text: bytes, limits: SessionLimits) -> None:
+    # A frame with few brackets cannot be deep. Only the others are measured.
+    depth_max = limits.depth_max
+    if text.count(_SQUARE) + text.count(_CURLY) > depth_max and _is_deeper(text, depth_max):
+        _give_up(Fault.TOO_DEEP, text)
 
 
 _TO_SQUARE: Final = bytes.maketrans(b"{}", b"[]")

@@ -163,7 +163,7 @@ class Session:
         except RemoteProtocolError as problem:
             self._reject(problem, raw, now_us)
             return
-        if type(frame) is CallReceived:
+        if isinstance(frame, CallReceived):
             self._take_call(frame, raw)
         else:
             self._take_answer(frame, raw, now_us)

@@ -1,9 +1,12 @@
-"""The same load against the central system that the `ocpp` package itself offers, in the same run.
+"""The same load against central systems of other packages, in the same run.
 
-Its central system as in its own example: `websockets.serve`, one task a charger, handlers by
-decorator, payloads checked against the schemas (its default). It keeps nothing; ours has committed
-before it answers and has its ledger and warehouse beside it. Windows go by turns, ours and theirs,
-so that both see the same machine.
+The one of the Python package `ocpp`, as in its own example: `websockets.serve`, one task a
+charger, handlers by decorator, payloads checked against the schemas (its default). The one of the
+npm package `ocpp-rpc` (`benchmarks/peers/rpc.js`), strict, so payloads are checked as well; it is
+left out where Node.js or the package is missing (`make tools` installs them).
+
+Both keep nothing; ours has committed before it answers and has its ledger and warehouse beside it.
+Windows go by turns, so that all see the same machine.
 
     python -m benchmarks.macro.peer     is that central system: it says its port and serves until
                                         its standard input ends
@@ -11,11 +14,13 @@ so that both see the same machine.
 
 import asyncio
 import logging
+import os
+import shutil
 import statistics
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,31 +40,46 @@ from benchmarks.processes import cpu_s
 from supervisor.clock import Clock
 
 ROOT = Path(__file__).parents[2]
+NODE_MODULES = ROOT / "tests" / "interop" / "node" / "node_modules"
 
 
 def measure(effort: Effort) -> tuple[Figures, dict[str, Any]]:
     """Return the medians of both, and all windows."""
     ours: list[dict[str, float]] = []
-    theirs: list[dict[str, float]] = []
-    with (
-        running_node() as node,
-        peer() as (pid, port),
-        Generator(node.port) as to_us,
-        Generator(port) as to_them,
-    ):
-        for generator in (to_us, to_them):
+    windows: dict[str, list[dict[str, float]]] = {}
+    with ExitStack() as stack:
+        node = stack.enter_context(running_node())
+        to_us = stack.enter_context(Generator(node.port))
+        peers = {}
+        for name, command in commands().items():
+            pid, port = stack.enter_context(peer(command))
+            peers[name] = (pid, stack.enter_context(Generator(port)))
+            windows[name] = []
+        for generator in (to_us, *(generator for _, generator in peers.values())):
             generator.do("grow", to=CLOSED_CHARGERS)
             generator.do("closed", seconds=effort.warm_up_s)
         for _ in range(effort.windows):
             ours.append(closed_window(node, to_us, effort))
             node.catch_up()  # what is ours to do afterwards must not run in their window
-            theirs.append(peer_window(pid, to_them, effort))
-    figures = {key: statistics.median(w[key] for w in ours) for key in ("cpu_us", "per_s")}
-    figures |= {
-        f"peer_{key}": statistics.median(w[key] for w in theirs) for key in ("cpu_us", "per_s")
-    }
+            for name, (pid, generator) in peers.items():
+                windows[name].append(peer_window(pid, generator, effort))
+    keys = ("cpu_us", "per_s")
+    figures = {key: statistics.median(w[key] for w in ours) for key in keys}
+    for name, theirs in windows.items():
+        figures |= {f"{name}_{key}": statistics.median(w[key] for w in theirs) for key in keys}
     figures["ratio"] = figures["peer_cpu_us"] / figures["cpu_us"]
-    return figures, {"ours": ours, "theirs": theirs}
+    return figures, {"ours": ours, **windows}
+
+
+def commands() -> dict[str, list[str]]:
+    """How to start each peer that is installed, by the name of its figures."""
+    found = {"peer": [sys.executable, "-m", "benchmarks.macro.peer"]}
+    node = shutil.which("node")
+    if node is not None and (NODE_MODULES / "ocpp-rpc").is_dir():
+        found["rpc"] = [node, str(ROOT / "benchmarks" / "peers" / "rpc.js")]
+    else:
+        print("peer: no ocpp-rpc here; `make tools` installs it", flush=True)
+    return found
 
 
 def peer_window(pid: int, generator: Generator, effort: Effort) -> dict[str, float]:
@@ -77,11 +97,12 @@ def peer_window(pid: int, generator: Generator, effort: Effort) -> dict[str, flo
 
 
 @contextmanager
-def peer() -> Iterator[tuple[int, int]]:
-    """The other central system, running; its pid and port."""
+def peer(command: list[str]) -> Iterator[tuple[int, int]]:
+    """Another central system, running; its pid and port."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.macro.peer"],
+        command,
         cwd=ROOT,
+        env={**os.environ, "NODE_PATH": str(NODE_MODULES)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

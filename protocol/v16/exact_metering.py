@@ -91,6 +91,8 @@ class _MeterValue(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 class MeterValues(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    """MeterValues.req (section 6.31), as far as it is exact."""
+
     connectorId: int  # noqa: N815 - wire name
     meterValue: Annotated[list[_MeterValue], msgspec.Meta(min_length=1)]  # noqa: N815 - wire name
     transactionId: int = 0  # noqa: N815 - wire name

@@ -1,6 +1,6 @@
 """ClickHouse's HTTP interface over an embedded engine, with faults: a server for wire tests.
 
-    python clickhouse_http.py FOLDER        prints the port on loopback, then serves until stdin ends
+    python clickhouse_http.py FOLDER [PORT]        prints the port on loopback, then serves until stdin ends
 
 The unmodified clickhouse_connect client works against it: queries, inserts in any format, settings,
 parameters, compressed bodies. Not there: users, sessions, external data.
@@ -244,10 +244,10 @@ class Server:
         )
 
 
-async def main(folder: str) -> None:
+async def main(folder: str, port: int) -> None:
     runner = web.AppRunner(Server(folder).app(), access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
+    site = web.TCPSite(runner, "127.0.0.1", port, reuse_address=True)
     await site.start()
     print(runner.addresses[0][1], flush=True)
     # The parent's end closes our stdin: nothing is left behind when pytest is killed.
@@ -257,4 +257,4 @@ async def main(folder: str) -> None:
 
 if __name__ == "__main__":
     Path(sys.argv[1]).mkdir(parents=True, exist_ok=True)
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main(sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 0))
