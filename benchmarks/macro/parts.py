@@ -22,7 +22,8 @@ from benchmarks.macro.warehouse import entries, write_journal
 from benchmarks.micro.actors import OnAsyncioBase, Plain
 from benchmarks.micro.gateway import stages
 from domain.events import encode_entry
-from storage.analytical.rows import Window, build, to_arrow
+from storage.analytical.blocks import Window, to_arrow
+from storage.analytical.rows import build
 from storage.analytical.settings import WarehouseSettings
 from storage.journal_reader import Row
 
