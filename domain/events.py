@@ -141,7 +141,7 @@ class TransactionEndedProvisionally(Fact, frozen=True, array_like=True, tag=True
     connector: int
     at_us: int
     because: str
-    """next_start, available or boot."""
+    """next_start, available, boot, or status (it says that it does not run)."""
 
 
 class TransactionProgressed(Fact, frozen=True, array_like=True, tag=True, gc=False):
@@ -181,6 +181,22 @@ class TransactionProgressed(Fact, frozen=True, array_like=True, tag=True, gc=Fal
     """timeSpentCharging; -1: not said."""
     detail: str = ""
     """JSON text of what has no field here (tariffId, costDetails, limits ... of 2.1)."""
+    cost: float = -1.0
+    """What the driver was told that it costs so far; -1: nothing."""
+
+
+class TransactionStatusTold(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """The answer to GetTransactionStatus of 2.x (use case E14)."""
+
+    said: str
+    transaction: int
+    """Our number; 0: not known here."""
+    at_us: int
+    """When it was answered, by our clock."""
+    ongoing: bool | None = None
+    """None: not said."""
+    queued: bool = False
+    """True: the charger has events of it that it has not sent yet."""
 
 
 class Variable(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -509,6 +525,7 @@ Event: TypeAlias = (
     | SecurityRaised
     | LimitDecided
     | TransactionProgressed
+    | TransactionStatusTold
     | VariablesReported
     | DeviceNoticed
     | NoticeReported

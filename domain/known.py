@@ -18,6 +18,10 @@ class OpenTransaction(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """2.x: the charger's own id of it. 1.6: empty."""
     seq: int = -1
     """2.x: the greatest sequence number that was seen; -1: none."""
+    seqs: tuple[tuple[int, int], ...] = ()
+    """2.x: the sequence numbers that were seen; see domain.sequences."""
+    ended: bool = False
+    """True: its end was told; else it only cannot be running any more, when it is not open."""
 
 
 class KnownConnector(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -68,6 +68,8 @@ class TokenRecord(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """Concurrent transactions; 0: no limit."""
     revision: int = 0
     deleted: bool = False
+    kind: str = ""
+    """2.x: the type that it must be shown as (ISO14443, eMAID, KeyCode ...); empty: any."""
 
 
 class ActiveTransaction(msgspec.Struct, frozen=True, array_like=True, gc=False):

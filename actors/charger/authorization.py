@@ -10,10 +10,17 @@ from domain.events import TokenChecked
 from domain.reports import AuthorizationAsked
 
 
-def decide(state: State, token: str, now_us: int) -> TokenDecision:
-    """Return what is known of `token`, without a look at running transactions."""
-    record = state.desk.token(token)
+def decide(state: State, token: str, now_us: int, kind: str = "") -> TokenDecision:
+    """Return what is known of `token`, without a look at running transactions.
+
+    `kind` is its type as shown (2.x); a record of another type is another token's.
+    """
+    record = state.desk.token(token) if token else None
+    if record is not None and record.kind and kind and record.kind != kind:
+        record = None
     if record is None:
+        if kind in state.settings.open_token_kinds:
+            return TokenDecision("Accepted")
         return TokenDecision("Accepted" if state.settings.accept_unknown_tokens else "Invalid")
     if record.status == "Accepted" and record.expires_us and record.expires_us <= now_us:
         return TokenDecision("Expired", record.expires_us, record.parent)
@@ -23,6 +30,21 @@ def decide(state: State, token: str, now_us: int) -> TokenDecision:
 def is_same(token: str, other: str) -> bool:
     """Return whether two tokens are one: 1.6 compares without regard to case (CiString20)."""
     return token == other or token.casefold() == other.casefold()
+
+
+def may_stop(state: State, token: str, started: str) -> bool:
+    """Return whether `token` may end what `started` began: the same, or one of its group.
+
+    The token of the group itself may end what any of its members began (C16).
+    """
+    if not started or is_same(token, started):
+        return True
+    record = state.desk.token(token)
+    other = state.desk.token(started)
+    group = other.parent if other is not None else ""
+    if not group:
+        return False
+    return is_same(token, group) or (record is not None and is_same(record.parent, group))
 
 
 def is_concurrent(state: State, token: str, here: int) -> bool:
@@ -43,7 +65,7 @@ def asked(state: State, message: Said, now_us: int) -> list[Effect]:
     """
     report = message.report
     assert isinstance(report, AuthorizationAsked)
-    decision = decide(state, report.token, now_us)
+    decision = decide(state, report.token, now_us, report.kind)
     if decision.status == "Accepted" and is_concurrent(state, report.token, 0):
         decision = TokenDecision("ConcurrentTx", decision.expires_us, decision.parent)
     decision = _with_contract(decision, report)
@@ -51,7 +73,7 @@ def asked(state: State, message: Said, now_us: int) -> list[Effect]:
         Reply(
             message.call,
             AuthorizationAnswer(decision),
-            (TokenChecked(report.token, decision.status),),
+            (TokenChecked(report.token, decision.status, report.kind),),
             durable=False,
         )
     ]

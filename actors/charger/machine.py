@@ -6,8 +6,8 @@ Laws:
        flagged and kept (OCPP 1.6 sections 4.7, 4.8, 4.10).
     3. Every look-up of a transaction is in this charger's own state: no other charger's can be met.
     4. A command (by its id) ends in exactly one Finish.
-    5. Starts and stops wait for what the ledger knows, but never longer than `activation_wait_ms`,
-       and are handled in the order in which they came.
+    5. Starts, stops and events of transactions wait for what the ledger knows, but never longer
+       than `activation_wait_ms`, and are handled in the order in which they came.
 
 PHASES (state.py) is the table of a connection's life.
 """
@@ -112,6 +112,7 @@ def connected(state: State, message: Connected, now_us: int) -> list[Effect]:
     state.registration = message.registration
     state.heartbeat_s = message.heartbeat_s or state.settings.heartbeat_s
     state.spread = message.spread
+    state.actions = message.actions
     state.wait_until_us = now_us + state.settings.activation_wait_ms * 1_000
     state.boot_backstop_us = now_us + state.settings.boot_backstop_s * 1_000_000
     if message.boots_first:
@@ -121,13 +122,15 @@ def connected(state: State, message: Connected, now_us: int) -> list[Effect]:
 
 def activated(state: State, message: Activated, now_us: int) -> list[Effect]:
     """Take over what the ledger knows, then handle what waited for it."""
+    effects: list[Effect] = []
     if message.boots_first:
         state.boot_backstop_us = outbox.NEVER_US
     if message.known is not None:
-        transactions.remember(state, message.known)
+        effects = transactions.remember(state, message.known)
         outbox.expect(state, message.expected, now_us)
         state.known = True
-    return _release(state, now_us)
+        progress.resume(state, now_us)
+    return effects + _release(state, now_us)
 
 
 def disconnected(state: State, message: Disconnected, now_us: int) -> list[Effect]:
@@ -144,7 +147,13 @@ def tick(state: State, message: Tick, now_us: int) -> list[Effect]:
     effects: list[Effect] = []
     if state.deferred and now_us >= state.wait_until_us:
         effects += _release(state, now_us)
-    return effects + outbox.due(state, now_us)
+    return effects + progress.due(state, now_us) + outbox.due(state, now_us)
+
+
+def answered(state: State, message: CommandAnswered, now_us: int) -> list[Effect]:
+    """End the open command; learn from some answers."""
+    effects = progress.status_told(state, message, now_us)
+    return effects + outbox.answered(state, message, now_us)
 
 
 HANDLERS: Mapping[type, Callable[..., list[Effect]]] = {
@@ -154,7 +163,7 @@ HANDLERS: Mapping[type, Callable[..., list[Effect]]] = {
     Disconnected: disconnected,
     Activated: activated,
     Asked: outbox.asked,
-    CommandAnswered: outbox.answered,
+    CommandAnswered: answered,
     Tick: tick,
 }
 
@@ -165,7 +174,7 @@ def handle(state: State, message: Message, now_us: int) -> list[Effect]:
     `now_us` is microseconds since 1970 UTC. Never raises for anything that a charger can send.
     """
     effects = HANDLERS[type(message)](state, message, now_us)
-    if state.deferred or state.queue or state.follows:
+    if state.deferred or state.queue or state.follows or state.looks:
         outbox.wake(state, effects)
     return effects
 

@@ -1,5 +1,6 @@
 """What the mailbox of a charger's actor takes."""
 
+from collections.abc import Container
 from typing import TypeAlias
 
 import msgspec
@@ -36,6 +37,8 @@ class Connected(msgspec.Struct, gc=False):
     """This charger's own share in [0, 1) for jitter."""
     boots_first: bool = False
     """True: nothing is sent before its boot was answered, however long that takes."""
+    actions: Container[str] = ()
+    """What this version of OCPP lets us ask."""
 
 
 class BootAnswered(msgspec.Struct, gc=False):

@@ -48,10 +48,11 @@ def status(state: State, message: Said, now_us: int) -> list[Effect]:
     report = message.report
     assert isinstance(report, ConnectorStatusReported)
     connector = report.connector
-    before = state.connectors.get(connector)
+    key = (connector, report.plug)
+    before = state.connectors.get(key)
     is_newest = before is None or report.at_us >= before.at_us
     if is_newest and (before or len(state.connectors) < state.settings.connectors_max):
-        state.connectors[connector] = Connector(report.status, report.at_us)
+        state.connectors[key] = Connector(report.status, report.at_us)
     events: list[Event] = [report]
     effects: list[Effect] = []
     if is_newest and report.status == "Available":

@@ -248,6 +248,8 @@ def wake(state: State, effects: list[Effect]) -> None:
         times.append(state.boot_backstop_us)
     if state.deferred:
         times.append(state.wait_until_us)
+    if state.looks:
+        times.append(min(state.looks.values()))
     if times:
         earliest_us = min(times)
         if not state.wake_us or earliest_us < state.wake_us:

@@ -83,6 +83,31 @@ class ChargerSettings(BaseModel):
         description="Answer SignCertificate with Accepted. A node sets it when `pki.authority` is "
         "set; without one nobody signs.",
     )
+    open_token_kinds: tuple[str, ...] = Field(
+        default=("NoAuthorization",),
+        description="Types of token (2.x) that may charge without a record.",
+    )
+    doubt_s: int = Field(
+        15,
+        ge=1,
+        description="How long a gap in the numbered events of a transaction (2.x), or an open "
+        "transaction of which nothing is heard after a reconnect, may last before the charger is "
+        "asked for its status.",
+    )
+    doubt_again_s: int = Field(
+        300,
+        ge=1,
+        description="How long until it is asked again when it says that events still wait.",
+    )
+    doubts_max: int = Field(
+        5, ge=1, description="How often a charger is asked for the status of one transaction."
+    )
+    cost_updated_s: int = Field(
+        60,
+        ge=0,
+        description="How often the cost of a running transaction (2.x) is told with CostUpdated "
+        "when it has changed and no event was answered meanwhile; 0: in answers only.",
+    )
     accept_unknown_tokens: bool = Field(
         default=False, description="Answer Accepted, not Invalid, for a token without a record."
     )

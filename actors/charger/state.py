@@ -1,6 +1,6 @@
 """What a charger's actor remembers. Small: there are tens of thousands of them in a process."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from enum import StrEnum
 from typing import Protocol
 
@@ -10,7 +10,9 @@ from actors.charger.messages import Said
 from actors.charger.settings import ChargerSettings
 from domain.answers import TokenDecision
 from domain.commands import Command
+from domain.pricing import RunningSession, Shown
 from domain.records import ChargerRecord, TokenRecord
+from domain.sequences import Ranges
 
 
 class Phase(StrEnum):
@@ -62,6 +64,14 @@ class Desk(Protocol):
         """Return a transaction number that was never given out before."""
         ...
 
+    def next_command(self) -> str:
+        """Return an id for a command of our own, never given out before."""
+        ...
+
+    def shown(self, session: RunningSession) -> Shown | None:
+        """Return what the driver is shown of a session; None: nothing."""
+        ...
+
 
 class Transaction(msgspec.Struct, gc=False):
     """One transaction, open or lately ended."""
@@ -75,6 +85,19 @@ class Transaction(msgspec.Struct, gc=False):
     open: bool = True
     said: str = ""
     """2.x: the charger's own id of it. 1.6: empty."""
+    ended: bool = False
+    """2.x: its end was told; else, when not open, it is only taken to have ended."""
+    meter_start_wh: float = -1.0
+    seqs: Ranges = ()
+    """2.x: the sequence numbers that have come."""
+    decisions: dict[str, TokenDecision] | None = None
+    """2.x: what was answered for its tokens on this connection."""
+    doubts: int = 0
+    """2.x: how often the charger was asked for its status."""
+    doubted: bool = False
+    """2.x: it is to be asked at `State.looks`."""
+    cost: float = -1.0
+    """What the driver was told last."""
 
 
 class Connector(msgspec.Struct, gc=False):
@@ -110,6 +133,7 @@ class State:
     """Everything about one connection of one charger."""
 
     __slots__ = (
+        "actions",
         "boot_backstop_us",
         "boot_unanswered",
         "charger",
@@ -119,11 +143,13 @@ class State:
         "follows",
         "heartbeat_s",
         "known",
+        "looks",
         "open_command",
         "phase",
         "queue",
         "recent",
         "registration",
+        "said",
         "settings",
         "spread",
         "timeouts",
@@ -151,7 +177,14 @@ class State:
         self.wait_until_us = 0
         self.wake_us = 0
         self.timeouts = 0
-        self.connectors: dict[int, Connector] = {}
+        self.actions: Container[str] = ()
+        """What this version lets us ask."""
+        self.connectors: dict[tuple[int, int], Connector] = {}
+        """By connector (2.x: EVSE) and plug (1.6: 0)."""
+        self.said: dict[str, int] = {}
+        """2.x: the charger's own id of a transaction -> our number."""
+        self.looks: dict[int, int] | None = None
+        """2.x: number of a transaction -> when it is looked at again."""
         self.transactions: dict[int, Transaction] = {}
         self.recent: dict[tuple[int, str, str, int], tuple[int, TokenDecision | None]] = {}
         """Content key of a start -> its number, and its decision when this connection made it."""

@@ -9,6 +9,7 @@ from actors.charger import authorization, outbox
 from actors.charger.effects import Effect, Occupy, Release, Reply
 from actors.charger.messages import Said
 from actors.charger.state import Connector, State, Transaction
+from domain import sequences
 from domain.answers import ACKNOWLEDGED, StartAnswer, StopAnswer, TokenDecision
 from domain.events import (
     EnergyMeasured,
@@ -30,15 +31,17 @@ NO_TRANSACTION = (0, -1)
 """Numbers that stand for "none" or "not known" (1.6 errata 3.18, and chargers in the field)."""
 
 
-def remember(state: State, known: KnownCharger) -> None:
+def remember(state: State, known: KnownCharger) -> list[Effect]:
     """Take over what the ledger knows; what this connection saw itself goes before it."""
     own_starts, state.recent = state.recent, {}
     own, state.transactions = state.transactions, {}
     busy = {seen.connector for seen in own.values() if seen.open}
+    effects: list[Effect] = []
     for seen in known.transactions:
-        key = (seen.connector, seen.started_raw, seen.token, seen.meter_start_wh)
-        state.recent[key] = (seen.transaction, None)
-        state.transactions[seen.transaction] = Transaction(
+        if not seen.said:
+            key = (seen.connector, seen.started_raw, seen.token, seen.meter_start_wh)
+            state.recent[key] = (seen.transaction, None)
+        transaction = Transaction(
             seen.transaction,
             seen.connector,
             seen.token,
@@ -47,14 +50,41 @@ def remember(state: State, known: KnownCharger) -> None:
             # The ledger ends the one that a start without its knowledge has followed.
             seen.open and seen.connector not in busy,
             seen.said,
+            seen.ended,
+            seen.meter_start_wh,
+            seen.seqs,
         )
+        if seen.said:
+            ours = own.pop(state.said.get(seen.said, 0), None)
+            if ours is not None:
+                effects += _merge(transaction, ours)
+                (state.looks or {}).pop(ours.number, None)
+            state.said[seen.said] = seen.transaction
+        state.transactions[seen.transaction] = transaction
     state.recent |= own_starts
     state.transactions |= own
     for connector in known.connectors:
         state.connectors.setdefault(
-            connector.connector, Connector(connector.status, connector.at_us)
+            (connector.connector, connector.plug), Connector(connector.status, connector.at_us)
         )
-    forget(state)
+    return effects + forget(state)
+
+
+def _merge(known: Transaction, ours: Transaction) -> list[Effect]:
+    """Take over what this connection saw of a transaction before the ledger told its number."""
+    for first, last in ours.seqs:
+        for seq in range(first, last + 1):
+            known.seqs = sequences.insert(known.seqs, seq)
+    known.connector = ours.connector or known.connector
+    known.token = known.token or ours.token
+    known.meter_wh = max(known.meter_wh, ours.meter_wh)
+    known.decisions = ours.decisions
+    known.ended = known.ended or ours.ended
+    known.open = ours.open and not known.ended
+    if not ours.open or ours.number == known.number:
+        return []
+    effects: list[Effect] = [Release(ours.token, ours.number)]
+    return [*effects, Occupy(known.token, known.number)] if known.open else effects
 
 
 def forget(state: State) -> list[Effect]:
@@ -67,12 +97,20 @@ def forget(state: State) -> list[Effect]:
     effects: list[Effect] = []
     running = [seen for seen in state.transactions.values() if seen.open]
     for seen in running[: max(0, len(running) - settings.open_transactions_max)]:
-        del state.transactions[seen.number]
+        _drop(state, seen.number)
         effects.append(Release(seen.token, seen.number))
     ended = [number for number, seen in state.transactions.items() if not seen.open]
     for number in ended[: max(0, len(ended) - settings.recent_starts_max)]:
-        del state.transactions[number]
+        _drop(state, number)
     return effects
+
+
+def _drop(state: State, number: int) -> None:
+    said = state.transactions.pop(number).said
+    if state.said.get(said) == number:
+        del state.said[said]
+    if state.looks is not None:
+        state.looks.pop(number, None)
 
 
 def started(state: State, message: Said, now_us: int) -> list[Effect]:
@@ -153,7 +191,7 @@ def stopped(state: State, message: Said, now_us: int) -> list[Effect]:
         flags = (*flags, "unknown_transaction")
     else:
         if report.meter_stop_wh < transaction.meter_wh:
-            flags = (*flags, _decrease(transaction.meter_wh))
+            flags = (*flags, decrease(transaction.meter_wh))
         if transaction.open:
             transaction.open = False
             effects.append(Release(transaction.token, transaction.number))
@@ -225,11 +263,11 @@ def _follow_register(transaction: Transaction, report: EnergyMeasured) -> tuple[
                 continue
             before_wh, transaction.meter_wh = transaction.meter_wh, reading_wh
             if reading_wh < before_wh:
-                return (_decrease(before_wh),)
+                return (decrease(before_wh),)
     return ()
 
 
-def _decrease(before_wh: float) -> str:
+def decrease(before_wh: float) -> str:
     """Return the flag for a register that went down from `before_wh`."""
     ceiling = 10.0
     while ceiling <= before_wh:
@@ -240,6 +278,6 @@ def _decrease(before_wh: float) -> str:
 def ended_by_available(state: State, connector: int, at_us: int) -> Transaction | None:
     """Return the open transaction that a connector which says it is free must have lost."""
     transaction = state.open_on(connector) if connector else None
-    if transaction is None or at_us <= transaction.started_us:
-        return None
+    if transaction is None or transaction.said or at_us <= transaction.started_us:
+        return None  # 2.x: it may well run while no car is there (TxStartPoint, TxStopPoint)
     return transaction

@@ -1,7 +1,9 @@
 """The records of chargers and tokens, and which tokens charge: in memory, fed by the ledger."""
 
+import uuid
 from collections.abc import Callable
 
+from domain.pricing import Pricing, RunningSession, Shown
 from domain.records import ActiveTransaction, Changes, ChargerRecord, TokenRecord
 
 NOTHING: frozenset[tuple[str, int]] = frozenset()
@@ -13,12 +15,20 @@ class Directory:
     Identities and tokens are found whatever their case: chargers in the field change it.
     """
 
-    def __init__(self, numbers: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        numbers: Callable[[], int],
+        names: Callable[[], str] = lambda: str(uuid.uuid4()),
+        pricing: Pricing | None = None,
+    ) -> None:
         self.revision = 0
         self.chargers: dict[str, ChargerRecord] = {}
         self.tokens: dict[str, TokenRecord] = {}
         self._running: dict[str, set[tuple[str, int]]] = {}
         self._numbers = numbers
+        self._names = names
+        self.pricing = pricing
+        """What drivers are shown of their sessions; None: nothing."""
 
     def apply(self, changes: Changes) -> None:
         """Take over a piece of the change feed."""
@@ -84,3 +94,11 @@ class Directory:
     def next_transaction(self) -> int:
         """Return a transaction number that was never given out before."""
         return self._numbers()
+
+    def next_command(self) -> str:
+        """Return an id for a command of our own."""
+        return self._names()
+
+    def shown(self, session: RunningSession) -> Shown | None:
+        """Return what the driver is shown of a session."""
+        return self.pricing.shown(session) if self.pricing is not None else None

@@ -227,6 +227,7 @@ class ChargerLine:
                 record.registration,
                 spread,
                 boots_first=self.model is not None and self.model.boots_first,
+                actions=self.version.outbound,
             ),
         )
         connected = ChargerConnected(

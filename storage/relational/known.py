@@ -1,5 +1,6 @@
 """What is known of a charger when it connects: one question for hundreds of chargers."""
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -10,7 +11,7 @@ from domain.commands import Outcome
 from domain.known import KnownCharger, KnownCommand, KnownConnector, OpenTransaction
 from storage.relational.engine import chunks, reading
 from storage.relational.tables import charger_states, commands, connectors, transactions
-from storage.relational.transactions import OPEN, ORPHAN
+from storage.relational.transaction_rows import ENDED, OPEN, ORPHAN
 
 RECENT_MAX = 20
 """Ended transactions told per charger: their starts and stops may be sent again."""
@@ -53,16 +54,20 @@ async def known(
                     t.started_us,
                     t.started_raw,
                     t.last_meter_wh,
+                    t.said,
+                    t.seqs,
+                    t.state,
                     is_open,
                     rank,
                 )
-                .where(t.charger.in_(names), t.state != ORPHAN)
+                .where(t.charger.in_(names), (t.state != ORPHAN) | (t.said != ""))
                 .subquery()
             )
             query = select(ranked).where(
                 (ranked.c.rank <= RECENT_MAX) | (ranked.c.is_open & (ranked.c.rank <= OPEN_MAX))
             )
             for row in await connection.execute(query.order_by(ranked.c.started_us)):
+                seqs = tuple((first, last) for first, last in json.loads(row.seqs or "[]"))
                 started[row.charger].append(
                     OpenTransaction(
                         transaction=row.number,
@@ -73,17 +78,21 @@ async def known(
                         started_raw=row.started_raw,
                         last_meter_wh=row.last_meter_wh,
                         open=bool(row.is_open),
+                        said=row.said,
+                        seq=seqs[-1][1] if seqs else -1,
+                        seqs=seqs,
+                        ended=row.state in {ENDED, ORPHAN},
                     )
                 )
             c = connectors.c
             found = await connection.execute(
-                select(c.charger, c.connector, c.status, c.at_us, c.error_code)
+                select(c.charger, c.connector, c.plug, c.status, c.at_us, c.error_code)
                 .where(c.charger.in_(names))
-                .order_by(c.charger, c.connector)
+                .order_by(c.charger, c.connector, c.plug)
             )
             for row in found:
                 plugs[row.charger].append(
-                    KnownConnector(row.connector, row.status, row.at_us, row.error_code)
+                    KnownConnector(row.connector, row.status, row.at_us, row.error_code, row.plug)
                 )
             k = commands.c
             waiting = await connection.execute(

@@ -33,7 +33,6 @@ from domain.events import (
     NoticeReported,
     TokenChecked,
     TransactionEndedProvisionally,
-    TransactionProgressed,
     VariablesReported,
     decode_entry,
 )
@@ -114,7 +113,6 @@ FOLDS: Final[Folds] = {
     **logs.FOLDS,
     TokenChecked: nothing,
     MessageExchanged: nothing,
-    TransactionProgressed: nothing,
     VariablesReported: nothing,
     DeviceNoticed: nothing,
     NoticeReported: nothing,

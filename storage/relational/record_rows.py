@@ -136,6 +136,7 @@ def token_row(record: TokenRecord) -> dict[str, Any]:
         "expires_us": record.expires_us,
         "parent": record.parent,
         "max_active": record.max_active,
+        "kind": record.kind,
         "deleted": False,
     }
 
@@ -149,6 +150,7 @@ def token_record(row: Row[Any]) -> TokenRecord:
         expires_us=row.expires_us,
         parent=row.parent,
         max_active=row.max_active,
+        kind=row.kind,
         revision=row.revision,
         deleted=row.deleted,
     )

@@ -21,6 +21,7 @@ TOKEN_STATUSES: Final = ("Accepted", "Blocked")
 REPLY_DELAY_MS_MAX: Final = 10_000
 PROFILES: Final = (0, 1, 2, 3)
 SERIAL_LENGTH_MAX: Final = 64
+TOKEN_KIND_LENGTH_MAX: Final = 20
 INTEGER_MAX: Final = (1 << 31) - 1
 INSTANT_MAX: Final = (1 << 63) - 1
 
@@ -96,6 +97,11 @@ def check_token(record: TokenRecord) -> None:
         f"must have at most {TOKEN_LENGTH_MAX} characters",
     )
     check(0 <= record.max_active <= INTEGER_MAX, "max_active", "must be 0 or more")
+    check(
+        len(record.kind) <= TOKEN_KIND_LENGTH_MAX and (not record.kind or record.kind.isalnum()),
+        "kind",
+        "must be a type of token as OCPP 2.x spells it, e.g. ISO14443, eMAID, KeyCode",
+    )
 
 
 def check_site(site: Site) -> None:

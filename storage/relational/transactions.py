@@ -14,13 +14,9 @@ Laws:
 `Book` holds what `projector` loaded for a batch and says afterwards what has changed.
 """
 
-import hashlib
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeAlias
-
-import msgspec
+from typing import Final
 
 from domain.events import (
     Entry,
@@ -29,131 +25,23 @@ from domain.events import (
     TransactionStopped,
 )
 from domain.text import clean
-
-OPEN: Final = "open"
-PROVISIONAL: Final = "provisional"
-ENDED: Final = "ended"
-ORPHAN: Final = "orphan"
+from storage.relational.transaction_rows import (
+    ENDED,
+    OPEN,
+    ORPHAN,
+    PROVISIONAL,
+    Stop,
+    Transaction,
+    TransactionEvent,
+    start_id,
+    stop_id,
+)
 
 SECOND_STOP: Final = "second_stop"
 GUESSED_STOP: Final = "guessed_stop"
 
 CLOCK_SLACK_US: Final = 300_000_000
 """How far a stop's time may lie before a start's and still fit: two clocks, or a time sync."""
-
-TransactionEvent: TypeAlias = (
-    TransactionStarted | TransactionStopped | TransactionEndedProvisionally
-)
-
-
-class Transaction(msgspec.Struct, kw_only=True):
-    """A row of `transactions`. `number` is None while only the stop is known."""
-
-    id: str
-    charger: str
-    number: int | None = None
-    connector: int = 0
-    token: str = ""
-    token_status: str = ""
-    reservation: int = 0
-    started_us: int = 0
-    started_raw: str = ""
-    start_quality: str = ""
-    start_received_us: int = 0
-    meter_start_wh: int = 0
-    state: str = OPEN
-    ended_because: str = ""
-    ended_us: int = 0
-    stopped_raw: str = ""
-    stop_quality: str = ""
-    stop_received_us: int = 0
-    meter_stop_wh: int = 0
-    stop_token: str = ""
-    stop_reason: str = ""
-    stop: str = ""
-    last_meter_wh: int = 0
-    last_meter_us: int = 0
-    flags: str = "[]"
-    revision: int = 0
-
-    def flag(self, *names: str) -> None:
-        """Add flags that are not there yet."""
-        flags = json.loads(self.flags or "[]")
-        flags += [name for name in dict.fromkeys(names) if name not in flags]
-        self.flags = json.dumps(flags)
-
-    def unflag(self, name: str) -> None:
-        """Take a flag away."""
-        self.flags = json.dumps([f for f in json.loads(self.flags or "[]") if f != name])
-
-
-class Stop(msgspec.Struct, kw_only=True):
-    """A row of `transaction_stops`."""
-
-    id: str
-    charger: str
-    said_transaction: int
-    transaction: str = ""
-    guessed: bool = False
-    at_us: int
-    stopped_raw: str
-    quality: str
-    received_us: int
-    meter_stop_wh: int
-    token: str
-    reason: str
-
-
-class Needs(msgspec.Struct):
-    """What must be loaded before the transaction events of a batch can be applied."""
-
-    ids: set[str] = msgspec.field(default_factory=set)
-    numbers: set[int] = msgspec.field(default_factory=set)
-    stops: set[str] = msgspec.field(default_factory=set)
-    started_numbers: set[int] = msgspec.field(default_factory=set)
-    chargers: set[str] = msgspec.field(default_factory=set)
-    """Whose running transactions are needed."""
-
-    def add(self, entry: Entry, event: TransactionEvent) -> None:
-        """Note what `event` needs."""
-        if isinstance(event, TransactionStarted):
-            self.ids.add(start_id(entry.charger, event))
-            self.started_numbers.add(event.transaction)
-            self.numbers.add(event.transaction)
-            self.chargers.add(entry.charger)
-        elif isinstance(event, TransactionStopped):
-            self.stops.add(stop_id(entry.charger, event))
-            self.numbers.update(n for n in (event.transaction, event.said_transaction) if n > 0)
-            self.chargers.add(entry.charger)
-        else:
-            self.numbers.add(event.transaction)
-
-
-def start_id(charger: str, event: TransactionStarted) -> str:
-    """Return the id of the transaction that `event` starts.
-
-    A start without a timestamp is told apart by its number: two such sessions may well begin at
-    the same meter reading.
-    """
-    number = 0 if event.started_raw else event.transaction
-    return _hash(
-        "start",
-        charger,
-        event.connector,
-        event.started_raw,
-        event.token,
-        event.meter_start_wh,
-        number,
-    )
-
-
-def stop_id(charger: str, event: TransactionStopped) -> str:
-    """Return the id of a stop; also that of the orphan which it becomes."""
-    return _hash("stop", charger, event.said_transaction, event.stopped_raw, event.meter_stop_wh)
-
-
-def _hash(*parts: str | int) -> str:
-    return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=16).hexdigest()
 
 
 def _follows(later: Transaction, earlier: Transaction) -> bool:
@@ -184,6 +72,7 @@ class Book:
         self._stops: dict[str, Stop] = {}
         self._stops_by_number: dict[tuple[str, int], dict[str, Stop]] = defaultdict(dict)
         self._was_active: dict[str, bool] = {}
+        self._by_said: dict[tuple[str, str], Transaction] = {}
 
     # ---- loading --------------------------------------------------------------------------
 
@@ -192,12 +81,12 @@ class Book:
         for transaction in transactions:
             if transaction.id not in self._by_id:
                 self._was_active[transaction.id] = transaction.state == OPEN
-                self._keep(transaction)
+                self.keep(transaction)
 
     def load_stops(self, stops: Iterable[Stop]) -> None:
         """Take stored stops."""
         for stop in stops:
-            self._keep_stop(stop)
+            self.keep_stop(stop)
 
     def load_aliases(self, aliases: Iterable[tuple[str, int, str]]) -> None:
         """Take stored aliases: charger, number, id of the transaction (loaded before)."""
@@ -217,12 +106,12 @@ class Book:
     # ---- events ---------------------------------------------------------------------------
 
     def apply(self, entry: Entry, event: TransactionEvent) -> None:
-        """Apply one event."""
+        """Apply one event of 1.6; those of 2.x: `storage.relational.progress`."""
         if isinstance(event, TransactionStarted):
             self._start(entry, event)
         elif isinstance(event, TransactionStopped):
             self._stop(entry, event)
-        else:
+        elif isinstance(event, TransactionEndedProvisionally):
             self._end_provisionally(entry, event)
 
     def _start(self, entry: Entry, event: TransactionStarted) -> None:
@@ -248,7 +137,7 @@ class Book:
             transaction.flag(*event.flags)
             self._was_active[name] = False
             self._end_predecessors(transaction)
-            self._keep(transaction)
+            self.keep(transaction)
             self.changed[name] = transaction
         elif transaction.number != event.transaction:
             key = (charger, event.transaction)
@@ -261,13 +150,14 @@ class Book:
         """A connector has one transaction: an older one that is still open has lost its stop."""
         for other in list(self._running[started.charger].values()):
             if other.state == OPEN and _follows(started, other):
-                self._lose_stop(other, started)
+                self.lose_stop(other, started)
 
-    def _lose_stop(self, transaction: Transaction, following: Transaction) -> None:
+    def lose_stop(self, transaction: Transaction, following: Transaction) -> None:
+        """End a transaction provisionally, where the next one of its connector begins."""
         transaction.state = PROVISIONAL
         transaction.ended_us = following.started_us
         transaction.ended_because = "next_start"
-        self._note(transaction)
+        self.note(transaction)
 
     def _take_over(self, transaction: Transaction, number: int) -> None:
         """Give a start the stops that named its number before it was known (law 4)."""
@@ -280,7 +170,7 @@ class Book:
             elif holder is not None and holder.stop == stop.id:
                 self._reopen(holder)
             stop.guessed = False
-            self._end(transaction, stop, ())
+            self.end(transaction, stop, ())
 
     def _stop(self, entry: Entry, event: TransactionStopped) -> None:
         charger = entry.charger
@@ -299,12 +189,12 @@ class Book:
             token=clean(event.token),
             reason=clean(event.reason, 100),
         )
-        transaction = self._named(charger, event.transaction, event.said_transaction)
+        transaction = self.named(charger, event.transaction, event.said_transaction)
         if transaction is None:
             self._guess(stop, event.flags)
             return
         guess = self._stops.get(transaction.stop)
-        self._end(transaction, stop, event.flags)
+        self.end(transaction, stop, event.flags)
         if guess is not None and guess.guessed and not _is_same(guess, stop):
             self._outweigh(transaction, stop, guess)
 
@@ -313,7 +203,7 @@ class Book:
         stop.guessed = True
         transaction = self._fitting(stop)
         if transaction is not None:
-            self._end(transaction, stop, flags)
+            self.end(transaction, stop, flags)
             return
         orphan = Transaction(
             id=stop.id,
@@ -324,19 +214,20 @@ class Book:
             last_meter_wh=stop.meter_stop_wh,
         )
         self._was_active[stop.id] = False
-        self._end(orphan, stop, flags)
+        self.end(orphan, stop, flags)
         orphan.state = ORPHAN
-        self._keep(orphan)
+        self.keep(orphan)
 
     def _outweigh(self, transaction: Transaction, stop: Stop, guess: Stop) -> None:
         """End a transaction by the stop that names it; what ended it was another's."""
         transaction.unflag(GUESSED_STOP)
         transaction.unflag(SECOND_STOP)
         transaction.state = PROVISIONAL
-        self._end(transaction, stop, ())
+        self.end(transaction, stop, ())
         self._guess(guess, ())
 
-    def _named(self, charger: str, *numbers: int) -> Transaction | None:
+    def named(self, charger: str, *numbers: int) -> Transaction | None:
+        """Return the transaction of the first number that is known."""
         for number in numbers:
             found = self._by_number.get((charger, number)) if number > 0 else None
             if found is not None:
@@ -360,9 +251,10 @@ class Book:
             fitting = [t for t in fitting if t.state == OPEN]
         return fitting[0] if len(fitting) == 1 else None
 
-    def _end(self, transaction: Transaction, stop: Stop, flags: Sequence[str]) -> None:
+    def end(self, transaction: Transaction, stop: Stop, flags: Sequence[str]) -> None:
+        """End a transaction, or keep one more stop of it as evidence."""
         stop.transaction = transaction.id
-        self._keep_stop(stop)
+        self.keep_stop(stop)
         self.changed_stops[stop.id] = stop
         transaction.flag(*flags)
         if transaction.state in {OPEN, PROVISIONAL}:
@@ -380,7 +272,7 @@ class Book:
                 transaction.flag(GUESSED_STOP)
         else:
             transaction.flag(SECOND_STOP)
-        self._note(transaction)
+        self.note(transaction)
 
     def _reopen(self, transaction: Transaction) -> None:
         transaction.state = OPEN
@@ -390,18 +282,50 @@ class Book:
         transaction.unflag(GUESSED_STOP)
         for later in self._running[transaction.charger].values():
             if later.state == OPEN and _follows(later, transaction):
-                self._lose_stop(transaction, later)
+                self.lose_stop(transaction, later)
                 return
         self._end_predecessors(transaction)
-        self._note(transaction)
+        self.note(transaction)
 
     def _end_provisionally(self, entry: Entry, event: TransactionEndedProvisionally) -> None:
-        transaction = self._named(entry.charger, event.transaction)
+        transaction = self.named(entry.charger, event.transaction)
         if transaction is not None and transaction.state == OPEN:
             transaction.state = PROVISIONAL
             transaction.ended_us = event.at_us
             transaction.ended_because = event.because
-            self._note(transaction)
+            self.note(transaction)
+
+    # ---- for events of 2.x ----------------------------------------------------------------
+
+    def said(self, charger: str, said: str) -> Transaction | None:
+        """Return the newest transaction that the charger calls so."""
+        return self._by_said.get((charger, clean(said)))
+
+    def begin(self, transaction: Transaction) -> None:
+        """Take a new transaction."""
+        self._was_active[transaction.id] = False
+        self.keep(transaction)
+
+    def alias(self, charger: str, number: int, transaction: Transaction) -> None:
+        """Note a further number of a transaction."""
+        key = (charger, number)
+        if number > 0 and self._by_number.get(key) is not transaction:
+            self._by_number[key] = transaction
+            self.new_aliases[key] = transaction.id
+
+    def has_stop(self, name: str) -> bool:
+        """Return whether a stop is known."""
+        return name in self._stops
+
+    def running_on(self, transaction: Transaction) -> list[Transaction]:
+        """Return the open transactions of a transaction's connector, besides itself."""
+        return [
+            other
+            for other in self._running[transaction.charger].values()
+            if other.state == OPEN
+            and other.connector == transaction.connector > 0
+            and other is not transaction
+        ]
 
     # ---- what changed ---------------------------------------------------------------------
 
@@ -414,21 +338,29 @@ class Book:
             and (transaction.state == OPEN) != self._was_active[transaction.id]
         ]
 
-    def _note(self, transaction: Transaction) -> None:
+    def note(self, transaction: Transaction) -> None:
+        """Mark a transaction as changed."""
         self.changed[transaction.id] = transaction
         if transaction.state in {OPEN, PROVISIONAL}:
             self._running[transaction.charger][transaction.id] = transaction
         else:
             self._running[transaction.charger].pop(transaction.id, None)
 
-    def _keep(self, transaction: Transaction) -> None:
+    def keep(self, transaction: Transaction) -> None:
+        """Let a transaction be found."""
         self._by_id[transaction.id] = transaction
+        if transaction.said:
+            key = (transaction.charger, transaction.said)
+            newest = self._by_said.get(key)
+            if newest is None or newest.started_us <= transaction.started_us:
+                self._by_said[key] = transaction
         if transaction.number is not None:
             self._by_number[transaction.charger, transaction.number] = transaction
         if transaction.state in {OPEN, PROVISIONAL}:
             self._running[transaction.charger][transaction.id] = transaction
 
-    def _keep_stop(self, stop: Stop) -> None:
+    def keep_stop(self, stop: Stop) -> None:
+        """Let a stop be found."""
         self._stops[stop.id] = stop
         if stop.said_transaction > 0:
             self._stops_by_number[stop.charger, stop.said_transaction][stop.id] = stop

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.events import Entry, Event, SecurityRaised, TimeQuality
 from domain.text import clean
 from storage.relational.engine import upsert
-from storage.relational.transactions import TransactionEvent
+from storage.relational.transaction_rows import TransactionEvent
 
 TRUSTED: Final = (TimeQuality.OK, TimeQuality.NO_ZONE, TimeQuality.SKEWED)
 FUTURE_US_MAX: Final = 86_400_000_000

@@ -66,6 +66,7 @@ def _status(batch: Batch, entry: Entry, event: ConnectorStatusReported) -> None:
     row = {
         "charger": entry.charger,
         "connector": event.connector,
+        "plug": event.plug,
         "status": clean(event.status, 255),
         "error_code": clean(event.error_code, 255),
         "info": clean(event.info, 1_000),

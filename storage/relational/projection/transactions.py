@@ -1,7 +1,7 @@
 """Starts, stops and readings of meters: what `storage.relational.transactions` decides."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -11,23 +11,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.events import (
     EnergyMeasured,
     Entry,
+    Sample,
     TransactionEndedProvisionally,
+    TransactionProgressed,
     TransactionStarted,
+    TransactionStatusTold,
     TransactionStopped,
 )
-from storage.relational import revisions
+from storage.relational import progress, revisions
 from storage.relational.engine import chunks, upsert
 from storage.relational.projection.batch import Batch, Folds, order_us
 from storage.relational.tables import transaction_aliases, transaction_stops, transactions
-from storage.relational.transactions import (
+from storage.relational.transaction_rows import (
     OPEN,
     PROVISIONAL,
-    Book,
     Needs,
     Stop,
     Transaction,
     TransactionEvent,
 )
+from storage.relational.transactions import Book
 
 ENERGY: Final = "Energy.Active.Import.Register"
 WH_PER_UNIT: Final = {"Wh": 1.0, "kWh": 1_000.0, "": 1.0}
@@ -35,10 +38,22 @@ METER_WH_MAX: Final = 1 << 53
 
 
 def _measured(batch: Batch, entry: Entry, event: EnergyMeasured) -> None:
-    if event.transaction <= 0:
-        return
+    if event.transaction > 0:
+        _read(batch, entry, event.transaction, event.samples)
+
+
+def _progressed(batch: Batch, entry: Entry, event: TransactionProgressed) -> None:
+    batch.transactions.append((entry, event))
+    _read(batch, entry, event.transaction, event.samples)
+    if event.meter_wh >= 0:
+        at_us = order_us(event.at_us, event.quality, entry.received_us)
+        _note(batch, (entry.charger, event.transaction), (at_us, event.meter_wh))
+
+
+def _read(batch: Batch, entry: Entry, transaction: int, samples: Sequence[Sample]) -> None:
+    """Note the newest reading of the energy register."""
     newest: tuple[int, int] | None = None
-    for sample in event.samples:
+    for sample in samples:
         if sample.measurand != ENERGY or sample.phase or sample.text:
             continue
         value_wh = sample.value * WH_PER_UNIT.get(sample.unit, math.nan)
@@ -48,10 +63,13 @@ def _measured(batch: Batch, entry: Entry, event: EnergyMeasured) -> None:
         if newest is None or at_us >= newest[0]:
             newest = (at_us, round(value_wh))
     if newest is not None:
-        key = (entry.charger, event.transaction)
-        before = batch.meters.get(key)
-        if before is None or before[0] <= newest[0]:
-            batch.meters[key] = newest
+        _note(batch, (entry.charger, transaction), newest)
+
+
+def _note(batch: Batch, key: tuple[str, int], reading: tuple[int, int]) -> None:
+    before = batch.meters.get(key)
+    if before is None or before[0] <= reading[0]:
+        batch.meters[key] = reading
 
 
 def _transaction(batch: Batch, entry: Entry, event: TransactionEvent) -> None:
@@ -63,6 +81,8 @@ FOLDS: Final[Folds] = {
     TransactionStarted: _transaction,
     TransactionStopped: _transaction,
     TransactionEndedProvisionally: _transaction,
+    TransactionProgressed: _progressed,
+    TransactionStatusTold: _transaction,
 }
 
 
@@ -96,6 +116,11 @@ async def load_book(connection: AsyncConnection, batch: Batch, match_days: int) 
     since_us -= match_days * 86_400_000_000
     for ids in chunks(sorted(needs.ids)):
         book.load(await _load(connection, select(transactions).where(columns.id.in_(ids))))
+    for said in chunks(sorted(needs.said)):
+        query = select(transactions).where(
+            columns.said.in_(said), columns.charger.in_(sorted(needs.chargers))
+        )
+        book.load(await _load(connection, query))
     for numbers in chunks(sorted(needs.numbers)):
         query = select(transactions).where(columns.number.in_(numbers))
         book.load(await _load(connection, query))
@@ -129,7 +154,12 @@ async def load_book(connection: AsyncConnection, batch: Batch, match_days: int) 
         query = select(transaction_stops).where(transaction_stops.c.id.in_(ids))
         book.load_stops(await _rows(connection, query, Stop))
     for entry, event in batch.transactions:
-        book.apply(entry, event)
+        if isinstance(event, TransactionProgressed):
+            progress.progressed(book, entry, event)
+        elif isinstance(event, TransactionStatusTold):
+            progress.status_told(book, entry, event)
+        else:
+            book.apply(entry, event)
     return book
 
 

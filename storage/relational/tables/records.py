@@ -79,6 +79,7 @@ tokens = Table(
     whole("expires_us"),
     text("parent"),
     whole("max_active"),
+    text("kind"),  # 2.x: the type as which it must be shown; empty: any
     whole("revision", index=True),
     flag("deleted"),
 )

@@ -53,7 +53,8 @@ connectors = Table(
     "connectors",
     metadata,
     key("charger"),
-    key("connector", BigInteger),  # 0: the charger as a whole
+    key("connector", BigInteger),  # 2.x: the EVSE; 0: the charger as a whole
+    key("plug", BigInteger),  # 2.x: the connector of the EVSE; 1.6: 0
     text("status"),
     text("error_code"),
     text("info"),

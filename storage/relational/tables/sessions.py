@@ -1,6 +1,6 @@
 """Transactions (projection)."""
 
-from sqlalchemy import BigInteger, Column, Index, Table
+from sqlalchemy import BigInteger, Column, Float, Index, Table
 
 from storage.relational.tables.base import flag, key, metadata, text, whole
 
@@ -33,6 +33,20 @@ transactions = Table(
     whole("last_meter_us"),
     text("flags"),  # JSON list
     whole("revision", index=True),
+    text("said"),  # 2.x: the charger's own id; 1.6: empty
+    whole("plug"),  # 2.x: connector of the EVSE
+    text("token_kind"),
+    text("charging_state"),
+    text("start_trigger"),
+    text("stop_trigger"),
+    whole("remote_start"),  # the number of the request that began it
+    flag("offline"),  # some of its events were sent later
+    text("seqs"),  # JSON list of [first, last] of its events' numbers
+    whole("missing"),  # how many of them have not come
+    Column("seconds_charging", BigInteger, nullable=False, server_default="-1"),
+    whole("meter_start_us"),  # 1: at Started; 0: not known; else when the earliest reading was
+    Column("cost", Float),  # what the driver was told last
+    Index("ix_transactions_charger_said", "charger", "said"),
     Index("ix_transactions_number", "number"),
     Index("ix_transactions_charger_state", "charger", "state"),
     Index("ix_transactions_charger_started_us", "charger", "started_us"),

@@ -1,5 +1,6 @@
 """What tests of the charger's machine share: a desk in memory, short ways to say things."""
 
+from collections.abc import Callable
 from itertools import count
 
 from actors.charger.effects import Effect
@@ -10,6 +11,7 @@ from actors.charger.state import State
 from domain.commands import Command
 from domain.events import ChargerBooted, ConnectorStatusReported, EnergyMeasured, Sample
 from domain.known import KnownCharger
+from domain.pricing import RunningSession, Shown
 from domain.records import ChargerRecord, TokenRecord
 from domain.reports import Report, StartReported, StopReported
 
@@ -25,6 +27,8 @@ class MemoryDesk:
         self.chargers: dict[str, ChargerRecord] = {}
         self.elsewhere: dict[str, int] = {}
         self._numbers = count(first)
+        self._commands = count(1)
+        self.price: Callable[[RunningSession], Shown | None] = lambda _session: None
 
     def token(self, token: str) -> TokenRecord | None:
         return self.tokens.get(token.casefold())
@@ -37,6 +41,12 @@ class MemoryDesk:
 
     def next_transaction(self) -> int:
         return next(self._numbers)
+
+    def next_command(self) -> str:
+        return f"own{next(self._commands)}"
+
+    def shown(self, session: RunningSession) -> Shown | None:
+        return self.price(session)
 
 
 def call(uid: str = "u") -> Call:

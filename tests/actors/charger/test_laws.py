@@ -1,7 +1,7 @@
 """The laws of actors/charger/machine.py, over random sequences of everything."""
 
 from collections import Counter
-from typing import get_args
+from typing import Any, get_args
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -28,12 +28,20 @@ from domain.events import (
     HeartbeatReceived,
     LogStatusReported,
     SecurityEventReported,
+    TransactionProgressed,
     TransactionStarted,
     TransactionStopped,
 )
 from domain.known import KnownCharger, OpenTransaction
+from domain.pricing import Shown
 from domain.records import TokenRecord
-from domain.reports import AuthorizationAsked, CertificateAsked, DataOffered, Report
+from domain.reports import (
+    AuthorizationAsked,
+    CertificateAsked,
+    DataOffered,
+    Report,
+    TransactionReported,
+)
 from tests.actors.charger.desk import (
     BOOT,
     T0,
@@ -89,13 +97,14 @@ class Laws(RuleBasedStateMachine):
         self.said: list[str] = []
         self.answered: Counter[str] = Counter()
         self.asked: set[str] = set()
+        self.state.desk.price = lambda session: Shown(session.at_us / S)
         self.finished: Counter[str] = Counter()
         self.sent: list[str] = []
         self.numbers: dict[tuple, int] = {}
         self.keys: dict[str, tuple] = {}
         self.boot_open = False
         self.woken_us = 0
-        self.run(Connected(1, 0, "Accepted", 0.5))
+        self.run(Connected(1, 0, "Accepted", 0.5, actions={"GetTransactionStatus", "CostUpdated"}))
 
     def run(self, message: Message) -> None:
         if type(message) is Tick:
@@ -110,8 +119,16 @@ class Laws(RuleBasedStateMachine):
                     assert self.numbers.setdefault(key, number) == number
                 assert number not in THEIRS
             for event in reply.events:
-                if type(event) in (TransactionStarted, TransactionStopped):
+                if type(event) is TransactionProgressed:
+                    assert self.state.said.get(event.said, event.transaction) == event.transaction
+                if type(event) in (TransactionStarted, TransactionStopped, TransactionProgressed):
                     assert event.transaction not in THEIRS
+        state = self.state
+        ours = {item[3] for item in state.queue or ()} | {
+            f.command.id for f in only(effects, Finish)
+        }
+        ours |= {send.command.id for send in only(effects, Send)}
+        self.asked |= {name for name in ours if name.startswith("own")}
         for finish in only(effects, Finish):
             self.finished[finish.command.id] += 1
         for send in only(effects, Send):
@@ -196,10 +213,30 @@ class Laws(RuleBasedStateMachine):
         self.keys[str(len(self.said))] = key
         self.say(report)
 
+    @rule(
+        said_id=st.sampled_from(["a", "b", "known"]),
+        kind=st.sampled_from(["Started", "Updated", "Updated", "Ended"]),
+        seq=st.integers(0, 6),
+        connector=CONNECTORS,
+        token=st.sampled_from(["", "TAG", "BLOCKED"]),
+        at_s=st.integers(0, 3),
+        offline=st.booleans(),
+    )
+    def progresses(self, **fields: Any) -> None:
+        at_us = T0 + fields.pop("at_s") * S
+        report = TransactionReported(
+            fields.pop("said_id"), at_us=at_us, trigger="Authorized", **fields
+        )
+        self.say(report)
+
     @rule(open_ones=st.lists(st.sampled_from([7, 101]), unique=True), says=st.booleans())
     def ledger_answers(self, open_ones: list[int], says: bool) -> None:
         seen = tuple(
             OpenTransaction(n, n % 5, "TAG", 1_000, T0, f"known {n}") for n in open_ones if n == 7
+        ) + tuple(
+            OpenTransaction(55, 3, "TAG", 0, T0, "", said="known", seqs=((0, 2),))
+            for n in open_ones
+            if n == 101
         )
         self.run(Activated(KnownCharger("CP1", seen) if says else None))
 
@@ -252,6 +289,8 @@ class Laws(RuleBasedStateMachine):
         assert len(state.follows or ()) <= LIMITS["follows_max"]
         assert len(state.recent) <= LIMITS["recent_starts_max"]
         assert len(state.connectors) <= LIMITS["connectors_max"] + 1
+        assert set(state.said.values()) <= set(state.transactions)
+        assert set(state.looks or ()) <= set(state.transactions)
         running = [seen for seen in state.transactions.values() if seen.open]
         ended = len(state.transactions) - len(running)
         assert len(running) <= LIMITS["recent_starts_max"]

@@ -13,7 +13,8 @@ from domain.events import (
     TransactionStopped,
 )
 from storage.relational.tables import transaction_aliases, transaction_stops, transactions
-from storage.relational.transactions import Book, start_id, stop_id
+from storage.relational.transaction_rows import start_id, stop_id
+from storage.relational.transactions import Book
 from tests.storage.relational.kit import SECOND, T0, Journal, row, rows
 
 
