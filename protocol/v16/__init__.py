@@ -9,6 +9,7 @@ A module a chapter, called profiles there:
     reservation        reservations
     smart_charging     charging profiles
     remote_trigger     messages on request
+    plug_and_charge    messages of 2.0.1 in a DataTransfer (ISO 15118)
     security           the messages of the security extension
 
 Each has the functions that read and write its messages, and its rows of `INBOUND` and `OUTBOUND`.

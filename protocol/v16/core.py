@@ -15,14 +15,13 @@ from domain.reports import AuthorizationAsked, StartReported, StopReported
 from protocol.common import (
     expect,
     nothing,
-    read_data_transfer,
     read_heartbeat,
     write_boot_notification,
-    write_data_transfer,
     write_heartbeat,
 )
 from protocol.fields import INT32_MIN, INT53_MAX, Fields
 from protocol.reading import Reading
+from protocol.v16 import plug_and_charge
 from protocol.v16.metering import read_samples
 from protocol.v16.vocabulary import FOLDED_REASONS, FOLDED_STATUSES, REASONS, STATUSES
 from protocol.v16.writing import id_tag_info
@@ -181,7 +180,9 @@ def learn_changed(
 INBOUND = (
     Inbound("Authorize", read_authorize, write_authorize, "4.1"),
     Inbound("BootNotification", read_boot_notification, write_boot_notification, "4.2"),
-    Inbound("DataTransfer", read_data_transfer, write_data_transfer, "4.3", secret_request=True),
+    Inbound(
+        "DataTransfer", plug_and_charge.read, plug_and_charge.write, "4.3", secret_request=True
+    ),
     Inbound("Heartbeat", read_heartbeat, write_heartbeat, "4.6"),
     Inbound("StartTransaction", read_start_transaction, write_start_transaction, "4.8"),
     Inbound("StatusNotification", read_status_notification, nothing, "4.9"),
