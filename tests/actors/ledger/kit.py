@@ -11,7 +11,7 @@ from typing import Any, Self
 import msgspec
 
 from csms.config import Config
-from csms.ledger import run
+from csms.ledger import LedgerProcess
 from csms.settings import ProcessSettings
 from domain.events import Entry, Event, encode_entry
 from domain.known import KnownCharger
@@ -76,7 +76,7 @@ class Home:
         """Run the process in this loop; yield a link to it; drain it at the end."""
         draining = asyncio.Event()
         context = ProcessContext("ledger", self.settings, self.run, Clock(), draining, {})
-        process = asyncio.get_running_loop().create_task(run(context))
+        process = asyncio.get_running_loop().create_task(LedgerProcess(context).serve())
         try:
             async with LinkClient(self.run / "ledger.sock", {}) as link:
                 await link.connected(PATIENCE_S)
