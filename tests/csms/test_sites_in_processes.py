@@ -179,6 +179,10 @@ async def _story_of_memory(node: Node) -> None:
         shown = await shares_of(node)
         assert shown["held"]["D/1"]["ceiling_a"] == 12.0
         assert [shown["held"][f"{name}/1"]["limit_a"] for name in NAMES[:3]] == [12.0] * 3
+        counted = await metrics_of(node)
+        assert 'csms_site_headroom_amperes{site="depot"} 0' in counted
+        assert 'csms_site_evses{site="depot"' in counted
+        assert 'csms_site_doubted{site="depot"}' in counted
     finally:
         for life in lives:
             life.cancel()
@@ -191,6 +195,13 @@ async def shares_of(node: Node) -> dict:
     async with LinkClient(node.run_dir / f"{owner}.sock", {}) as link:
         await link.connected(1)
         return json.loads((await link.ask("shares", {"site": "depot"}, 1))["json"])
+
+
+async def metrics_of(node: Node) -> str:
+    """Return what the owner counts."""
+    async with LinkClient(node.run_dir / f"{await owner_of(node)}.sock", {}) as link:
+        await link.connected(1)
+        return await link.ask("metrics", {}, 1)
 
 
 async def until(condition, seconds: float) -> None:
