@@ -292,6 +292,25 @@ class NoticeReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
     more: bool = False
 
 
+class StreamValue(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One value of a periodic event stream, as the charger wrote it."""
+
+    at_us: int
+    value: str
+
+
+class StreamReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """Values of a periodic event stream (2.1 NotifyPeriodicEventStream); never answered."""
+
+    stream: int
+    """The charger's number of it, as in OpenPeriodicEventStream."""
+    values: tuple[StreamValue, ...]
+    pending: int = 0
+    """How many values wait at the charger because the link is slow."""
+    quality: str = TimeQuality.OK
+    flags: tuple[str, ...] = ()
+
+
 class FirmwareStatusReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
     """How far a firmware update is."""
 
@@ -405,7 +424,8 @@ class MessageExchanged(Fact, frozen=True, array_like=True, tag=True, gc=False):
     response: str
     """The answer's payload as JSON text, or empty."""
     outcome: str
-    """result, error, timeout, lost, late, malformed or unmatched."""
+    """result, error, timeout, lost, late, malformed, unmatched, sent (2.1: never answered) or
+    refused (2.1: the charger could not use our answer)."""
     error_code: str = ""
     error_text: str = ""
     started_us: int = 0
@@ -529,6 +549,7 @@ Event: TypeAlias = (
     | VariablesReported
     | DeviceNoticed
     | NoticeReported
+    | StreamReported
     | CommandQueued
     | CommandSent
 )

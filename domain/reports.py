@@ -20,6 +20,7 @@ from domain.events import (
     NoticeReported,
     Sample,
     SecurityEventReported,
+    StreamReported,
     TimeQuality,
     VariablesReported,
 )
@@ -159,5 +160,6 @@ Report: TypeAlias = (
     | VariablesReported
     | DeviceNoticed
     | NoticeReported
+    | StreamReported
 )
 """What charger actors understand (`actors.charger.machine.REPORTS`, total over this)."""

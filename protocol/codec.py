@@ -24,13 +24,14 @@ import msgspec
 from domain.text import clean
 from protocol.dialect import meaning
 from protocol.errors import ErrorCode, Fault, LocalProtocolError, RemoteProtocolError
-from protocol.events import CallReceived
+from protocol.events import AnswerRefused, CallReceived, SendReceived
 from protocol.frames import (
     CALL,
     CALLERROR,
     CALLRESULT,
     DESCRIPTION_CHARS_MAX,
     NAME_CHARS_MAX,
+    SEND,
     Error,
     Frame,
     Result,
@@ -72,13 +73,30 @@ def encode_result(uid: str, payload: Mapping[str, object] | bytes) -> bytes:
     return _encode((CALLRESULT, uid), payload)
 
 
-def encode_error(uid: str, spelling: str, description: str, details: Mapping[str, object]) -> bytes:
-    """Return a CALLERROR as UTF-8 JSON; the description is cut to 255 characters.
+def encode_send(uid: str, action: str, payload: Mapping[str, object] | bytes) -> bytes:
+    """Return a SEND (2.1) as UTF-8 JSON. `payload`: an object, or one that is encoded already.
+
+    Raises:
+        LocalProtocolError: the payload is no JSON object.
+    """
+    return _encode((SEND, uid, action), payload)
+
+
+def encode_error(
+    uid: str,
+    spelling: str,
+    description: str,
+    details: Mapping[str, object],
+    kind: int = CALLERROR,
+) -> bytes:
+    """Return a CALLERROR (or CALLRESULTERROR) as UTF-8 JSON.
+
+    The description is cut to 255 characters.
 
     Raises:
         LocalProtocolError: the details are no JSON object.
     """
-    return _encode((CALLERROR, uid, spelling, description[:DESCRIPTION_CHARS_MAX]), details)
+    return _encode((kind, uid, spelling, description[:DESCRIPTION_CHARS_MAX]), details)
 
 
 def _encode(head: tuple[object, ...], payload: Mapping[str, object] | bytes) -> bytes:
@@ -110,7 +128,14 @@ class _WireResult(
     payload: msgspec.Raw
 
 
+class _WireSend(msgspec.Struct, array_like=True, tag=SEND, forbid_unknown_fields=True, gc=False):
+    uid: _Name
+    action: _Name
+    payload: msgspec.Raw
+
+
 _decode_wire: Final = msgspec.json.Decoder(_WireCall | _WireResult).decode
+_decode_extended: Final = msgspec.json.Decoder(_WireCall | _WireResult | _WireSend).decode
 _decode_items: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _decode_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
 _decode_text: Final = msgspec.json.Decoder(str).decode
@@ -141,12 +166,15 @@ def decode(
     text: bytes,
     limits: SessionLimits,
     decoders: Mapping[str, PayloadDecoder] = NO_DECODERS,
+    *,
+    extended: bool = False,
 ) -> Frame:
     """Return the frame in `text`, one WebSocket message.
 
     Args:
         text: of the message.
         limits: of its size and depth.
+        extended: the dialect has CALLRESULTERROR and SEND.
         decoders: of actions whose payloads are wanted as `CallReceived.exact`, if they are exact.
 
     Raises:
@@ -161,22 +189,24 @@ def decode(
             _give_up(Fault.NOT_UTF8, text)
     if _BACKSLASH in text and _ESCAPED_NUL in text:
         _check_depth(text, limits)
-        return _decode_slowly(text, limits)
+        return _decode_slowly(text, limits, extended=extended)
     head = _PLAIN_HEAD(text) if text.endswith(b"}]") else None
     if head is not None:
         try:
             return _decode_plain(text, head, limits, decoders)
         except (msgspec.DecodeError, RecursionError):
-            return _decode_slowly(text, limits)
+            return _decode_slowly(text, limits, extended=extended)
     _check_depth(text, limits)
     try:
-        wire = _decode_wire(text)
+        wire = _decode_extended(text) if extended else _decode_wire(text)
         body = bytes(wire.payload)
         payload = _decode_object(body)
     except (msgspec.DecodeError, RecursionError):
-        return _decode_slowly(text, limits)
+        return _decode_slowly(text, limits, extended=extended)
     if isinstance(wire, _WireCall):
         return CallReceived(wire.uid, wire.action, payload, body)
+    if isinstance(wire, _WireSend):
+        return SendReceived(wire.uid, wire.action, payload, body)
     return Result(wire.uid, payload, body)
 
 
@@ -225,11 +255,12 @@ def _is_deeper(text: bytes, levels: int) -> bool:
     return peeled + brackets.count(b"[") > levels
 
 
-def _decode_slowly(text: bytes, limits: SessionLimits) -> Frame:
+def _decode_slowly(text: bytes, limits: SessionLimits, *, extended: bool) -> Frame:
     mended, flags = repair(text) if len(text) <= limits.repair_bytes_max else (text, [])
     try:
         items = _decode_items(mended)
-        return _take_apart([bytes(item) for item in items], flags)
+        readers = _READERS_EXTENDED if extended else _READERS
+        return _take_apart([bytes(item) for item in items], flags, readers)
     except RecursionError:
         # Only when the depth limit is set beyond what the interpreter can do.
         _give_up(Fault.TOO_DEEP, text)
@@ -247,9 +278,12 @@ def _why_no_json(text: bytes) -> Fault:
     return Fault.NOT_FINITE if not_finite else Fault.NOT_JSON
 
 
-def _take_apart(items: list[bytes], flags: list[str]) -> Frame:
+_Readers: TypeAlias = Mapping[bytes, tuple[int, Callable[[str, list[bytes], list[str]], Frame]]]
+
+
+def _take_apart(items: list[bytes], flags: list[str], readers: _Readers) -> Frame:
     kind = items[0] if items else b""
-    reader = _READERS.get(kind)
+    reader = readers.get(kind)
     if reader is None:
         raise RemoteProtocolError(Fault.UNKNOWN_TYPE if kind.isdigit() else Fault.NOT_A_FRAME)
     elements, read = reader
@@ -276,13 +310,25 @@ def _read_uid(item: bytes, kind: int, flags: list[str]) -> str:
 
 
 def _read_call(uid: str, items: list[bytes], flags: list[str]) -> CallReceived:
+    action, payload = _read_request(CALL, uid, items, flags)
+    return CallReceived(uid, action, payload, items[3] or b"{}", _unique(flags))
+
+
+def _read_send(uid: str, items: list[bytes], flags: list[str]) -> SendReceived:
+    action, payload = _read_request(SEND, uid, items, flags)
+    return SendReceived(uid, action, payload, items[3] or b"{}", _unique(flags))
+
+
+def _read_request(
+    kind: int, uid: str, items: list[bytes], flags: list[str]
+) -> tuple[str, dict[str, Any]]:
     action = _read_text(items[2], flags)
     if not 0 < len(action) <= NAME_CHARS_MAX:
-        raise RemoteProtocolError(Fault.BAD_ACTION, CALL, uid)
+        raise RemoteProtocolError(Fault.BAD_ACTION, kind, uid)
     payload = _read_payload(items[3], flags)
     if isinstance(payload, Fault):
-        raise RemoteProtocolError(payload, CALL, uid, action)
-    return CallReceived(uid, action, payload, items[3] or b"{}", _unique(flags))
+        raise RemoteProtocolError(payload, kind, uid, action)
+    return action, payload
 
 
 def _read_result(uid: str, items: list[bytes], flags: list[str]) -> Result:
@@ -308,12 +354,23 @@ def _read_error(uid: str, items: list[bytes], flags: list[str]) -> Error:
     return Error(uid, code or ErrorCode.GENERIC, description, details, _unique(flags))
 
 
-_READERS: Final[Mapping[bytes, tuple[int, Callable[[str, list[bytes], list[str]], Frame]]]] = {
+def _read_refusal(uid: str, items: list[bytes], flags: list[str]) -> AnswerRefused:
+    error = _read_error(uid, items, flags)
+    return AnswerRefused(uid, error.code, error.description, error.details, error.flags)
+
+
+_READERS: Final[_Readers] = {
     b"2": (4, _read_call),
     b"3": (3, _read_result),
     b"4": (5, _read_error),
 }
 """By message type: the number of elements of the frame, and who reads them."""
+
+_READERS_EXTENDED: Final[_Readers] = {
+    **_READERS,
+    b"5": (5, _read_refusal),
+    b"6": (4, _read_send),
+}
 
 _EMPTY_PAYLOADS: Final[Mapping[bytes, str]] = {
     b"": "payload_missing",

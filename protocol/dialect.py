@@ -25,6 +25,8 @@ class Dialect(msgspec.Struct, frozen=True):
     """Our own message ids are never longer; a peer's longer id is flagged."""
     unreadable_uid: str = ""
     """The id of a CALLERROR that answers a frame whose id cannot be read; empty: no answer."""
+    extended: bool = False
+    """True: there are CALLRESULTERROR and SEND; else they are unknown types, which are ignored."""
 
     def spell(self, code: ErrorCode) -> str:
         """Return how `code` is written in a CALLERROR of this version."""
@@ -63,6 +65,7 @@ OCPP_21: Final = Dialect(
     subprotocol="ocpp2.1",
     spellings=MappingProxyType(_SAME | {ErrorCode.FORMATION: "FormatViolation"}),
     unreadable_uid="-1",
+    extended=True,
 )
 
 # GenericError stands for three meanings in 1.6, so the codes' own names are entered last and win.

@@ -31,6 +31,16 @@ class CallReceived(msgspec.Struct, frozen=True, gc=False):
 _decode_object = msgspec.json.Decoder(dict[str, Any]).decode
 
 
+class SendReceived(msgspec.Struct, frozen=True, gc=False):
+    """The peer tells something that must not be answered (2.1 SEND)."""
+
+    uid: str
+    action: str
+    payload: dict[str, Any]
+    text: bytes
+    flags: tuple[str, ...] = ()
+
+
 class ResultReceived(msgspec.Struct, frozen=True, gc=False):
     """Our call was answered."""
 
@@ -88,7 +98,7 @@ class UnmatchedAnswer(msgspec.Struct, frozen=True, gc=False):
 
 
 class DuplicateCall(msgspec.Struct, frozen=True, gc=False):
-    """The peer sent the same bytes again. Nothing is to be done.
+    """The peer sent the same bytes again, CALL or SEND. Nothing is to be done.
 
     `answered`: the first answer was sent once more; else the first one is still being worked on,
     and its answer will serve both.
@@ -97,6 +107,19 @@ class DuplicateCall(msgspec.Struct, frozen=True, gc=False):
     uid: str
     action: str
     answered: bool
+
+
+class AnswerRefused(msgspec.Struct, frozen=True, gc=False):
+    """The peer could not use our answer (2.1 CALLRESULTERROR). Nothing is to be done.
+
+    `uid` is the id of the peer's own call; flag "unmatched": none that was answered lately.
+    """
+
+    uid: str
+    code: ErrorCode
+    description: str
+    details: dict[str, Any]
+    flags: tuple[str, ...] = ()
 
 
 class FrameRejected(msgspec.Struct, frozen=True, gc=False):
@@ -115,6 +138,7 @@ class FrameRejected(msgspec.Struct, frozen=True, gc=False):
 
 SessionEvent: TypeAlias = (
     CallReceived
+    | SendReceived
     | ResultReceived
     | ErrorReceived
     | CallTimedOut
@@ -122,5 +146,6 @@ SessionEvent: TypeAlias = (
     | LateAnswer
     | UnmatchedAnswer
     | DuplicateCall
+    | AnswerRefused
     | FrameRejected
 )

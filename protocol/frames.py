@@ -1,10 +1,12 @@
-"""The three frames of OCPP-J, and what each fault of a frame means.
+"""The frames of OCPP-J, and what each fault of a frame means.
 
 OCPP 1.6-J section 4.2, OCPP 2.x part 4 section 4.2:
 
     [2, uid, action, payload]                      CALL
     [3, uid, payload]                              CALLRESULT
     [4, uid, code, description, details]           CALLERROR
+    [5, uid, code, description, details]           CALLRESULTERROR    2.1: of an answer
+    [6, uid, action, payload]                      SEND               2.1: never answered
 
 `flags` say what was tolerated: words like "uid_long", or "repaired:leading_comma".
 """
@@ -16,11 +18,13 @@ from typing import Any, Final, TypeAlias
 import msgspec
 
 from protocol.errors import ErrorCode, Fault
-from protocol.events import CallReceived
+from protocol.events import AnswerRefused, CallReceived, SendReceived
 
 CALL: Final = 2
 CALLRESULT: Final = 3
 CALLERROR: Final = 4
+CALLRESULTERROR: Final = 5
+SEND: Final = 6
 
 DESCRIPTION_CHARS_MAX: Final = 255
 """OCPP 2.x part 4, section 4.2.3; used for 1.6 too, which has no limit."""
@@ -48,8 +52,9 @@ class Error(msgspec.Struct, frozen=True, gc=False):
     flags: tuple[str, ...] = ()
 
 
-Frame: TypeAlias = CallReceived | Result | Error
-"""A CALL is read straight into its event: it is the one frame that comes by the thousand."""
+Frame: TypeAlias = CallReceived | SendReceived | Result | Error | AnswerRefused
+"""What has nothing to be matched with is read straight into its event: CALLs come by the thousand.
+"""
 
 FAULTS: Final[Mapping[Fault, tuple[ErrorCode | None, str]]] = MappingProxyType(
     {

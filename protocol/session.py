@@ -8,11 +8,13 @@ The laws (1.6-J section 4.1, 2.x part 4 section 4.1):
 3. Every CALL of the peer that was reported must be answered once. Bytes that come again are not
    reported again: they get the first answer. The same id with other bytes is a new CALL, with the
    flag "msgid_reuse".
-4. Answers are never answered, whatever they are.
-5. Nothing that a peer sends raises.
+4. Answers are never answered, whatever they are; but in 2.1 one that is of no use is refused.
+5. A SEND is never answered, waits for nothing, and is no open CALL (2.1 part 4, section 4.2.4).
+6. Nothing that a peer sends raises.
 
     session.receive(text, now_us)        then take_events(), and for each CallReceived in time:
     session.answer(uid, payload)         or fail(); then
+    session.refuse(uid, code)            when a result is of no use (2.1)
     session.take_frames()                and send them
     session.due_us() / tick(now_us)      for timeouts
 
@@ -32,10 +34,12 @@ from protocol.codec import (
     encode_call,
     encode_error,
     encode_result,
+    encode_send,
 )
 from protocol.dialect import Dialect
 from protocol.errors import ErrorCode, Fault, LocalProtocolError, RemoteProtocolError
 from protocol.events import (
+    AnswerRefused,
     CallLost,
     CallReceived,
     CallTimedOut,
@@ -44,13 +48,15 @@ from protocol.events import (
     FrameRejected,
     LateAnswer,
     ResultReceived,
+    SendReceived,
     SessionEvent,
     UnmatchedAnswer,
 )
-from protocol.frames import CALL, CALLERROR, CALLRESULT, FAULTS, Error, Result
+from protocol.frames import CALL, CALLERROR, CALLRESULT, CALLRESULTERROR, FAULTS, Error, Result
 from protocol.limits import SessionLimits
 
 __all__ = [
+    "AnswerRefused",
     "CallLost",
     "CallReceived",
     "CallTimedOut",
@@ -60,6 +66,7 @@ __all__ = [
     "LateAnswer",
     "ResultReceived",
     "Role",
+    "SendReceived",
     "Session",
     "SessionEvent",
     "SessionLimits",
@@ -159,12 +166,16 @@ class Session:
         # A lone surrogate in a str passes here and is rejected as no UTF-8.
         raw = text if isinstance(text, bytes) else text.encode(errors="surrogatepass")
         try:
-            frame = decode(raw, self._limits, self._decoders)
+            frame = decode(raw, self._limits, self._decoders, extended=self._dialect.extended)
         except RemoteProtocolError as problem:
             self._reject(problem, raw, now_us)
             return
         if isinstance(frame, CallReceived):
             self._take_call(frame, raw)
+        elif isinstance(frame, SendReceived):
+            self._take_send(frame, raw)
+        elif isinstance(frame, AnswerRefused):
+            self._take_refusal(frame)
         else:
             self._take_answer(frame, raw, now_us)
 
@@ -186,11 +197,38 @@ class Session:
             call = _flagged(call, "msgid_reuse")
         if len(uid) > self._dialect.uid_chars_max:
             call = _flagged(call, "uid_long")
+        self._pending.append(self._remember(uid, digest))
+        self._events.append(call)
+
+    def _remember(self, uid: str, digest: int) -> _Inbound:
+        recent = self._recent
+        if recent is None:
+            recent = self._recent = {}
         entry = recent[uid] = _Inbound(uid, digest)
         if len(recent) > self._limits.recent_calls_max:
             del recent[next(iter(recent))]
-        self._pending.append(entry)
-        self._events.append(call)
+        return entry
+
+    def _take_send(self, send: SendReceived, raw: bytes) -> None:
+        uid, digest = send.uid, hash(raw)
+        recent = self._recent or {}
+        known = recent.get(uid)
+        if known is not None and known.digest == digest:
+            self._events.append(DuplicateCall(uid, send.action, answered=False))
+            return
+        if known is not None:
+            del recent[uid]
+            send = msgspec.structs.replace(send, flags=(*send.flags, "msgid_reuse"))
+        if len(uid) > self._dialect.uid_chars_max:
+            send = msgspec.structs.replace(send, flags=(*send.flags, "uid_long"))
+        self._remember(uid, digest)
+        self._events.append(send)
+
+    def _take_refusal(self, refusal: AnswerRefused) -> None:
+        known = (self._recent or {}).get(refusal.uid)
+        if known is None or known.frame is None:
+            refusal = msgspec.structs.replace(refusal, flags=(*refusal.flags, "unmatched"))
+        self._events.append(refusal)
 
     def _repeat(self, known: _Inbound, action: str, raw: bytes) -> None:
         # An answer that is held behind another one has not been sent: it will serve both.
@@ -251,6 +289,8 @@ class Session:
                     (f"unreadable:{fault}",),
                 )
             )
+            if problem.kind == CALLRESULT:
+                self.refuse(uid, code or ErrorCode.FORMATION, description)
             return
         if problem.kind in _ANSWERS and self._late and uid in self._late:
             self._take_stray(uid, raw, now_us)
@@ -349,6 +389,43 @@ class Session:
             raise LocalProtocolError(f"the message id {uid!r} was used before")
         self._frames.append(encode_call(uid, action, payload))
         self._open = _Open(uid, action, now_us, now_us + timeout_us)
+
+    def send(self, uid: str, action: str, payload: Mapping[str, object] | bytes) -> None:
+        """Send what is not answered (2.1 SEND), whether a call is open or not.
+
+        Raises:
+            LocalProtocolError: the dialect has no SEND, the session is closed, the id is empty or
+                too long, or the payload is no JSON object.
+        """
+        if self._closed:
+            raise LocalProtocolError("the session is closed")
+        if not self._dialect.extended:
+            raise LocalProtocolError(f"{self._dialect.subprotocol} has no SEND")
+        if not 0 < len(uid) <= self._dialect.uid_chars_max:
+            raise LocalProtocolError(
+                f"a message id has 1 to {self._dialect.uid_chars_max} characters"
+            )
+        self._frames.append(encode_send(uid, action, payload))
+
+    def refuse(
+        self,
+        uid: str,
+        code: ErrorCode,
+        description: str = "",
+        details: Mapping[str, object] | None = None,
+    ) -> None:
+        """Tell the peer that its answer to our call is of no use (2.1 CALLRESULTERROR).
+
+        Nothing happens in versions that have no word for it.
+
+        Raises:
+            LocalProtocolError: the details are no JSON object.
+        """
+        if self._closed or not self._dialect.extended:
+            return
+        spelling = self._dialect.spell(code)
+        frame = encode_error(uid, spelling, description, details or _NO_DETAILS, CALLRESULTERROR)
+        self._frames.append(frame)
 
     def due_us(self) -> int | None:
         """Return when tick() must be called next; None: not before something else happens."""

@@ -72,7 +72,9 @@ class Follow(StrEnum):
     TRANSACTION_REPORTED = "transaction_reported"
     VARIABLES_REPORTED = "variables_reported"
     # Reports that are kept as they were said are named by their action.
+    BATTERY_SWAPPED = "BatterySwap"
     CUSTOMER_REPORTED = "NotifyCustomerInformation"
+    DER_REPORTED = "ReportDERControl"
     DISPLAY_REPORTED = "NotifyDisplayMessages"
     MONITORS_REPORTED = "NotifyMonitoringReport"
     PROFILES_REPORTED = "ReportChargingProfiles"
@@ -93,6 +95,8 @@ class Inbound:
     secret_request: bool = False
     """True: the payload may hold secrets, redact it before it is logged."""
     exact: Exact | None = None
+    answered: bool = True
+    """False: it comes as SEND (2.1) and must not be answered; `write` is not asked."""
 
 
 Learn: TypeAlias = Callable[[Mapping[str, Any], Mapping[str, Any], Reading], Event | None]

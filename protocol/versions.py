@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from protocol.v16 import V16
+from protocol.v21 import V21
 from protocol.v201 import V201
 from protocol.version import Outbound, Version
 
-_BY_PREFERENCE = (V201, V16)
+_BY_PREFERENCE = (V21, V201, V16)
 
 VERSIONS: Mapping[str, Version] = MappingProxyType(
     {version.subprotocol: version for version in _BY_PREFERENCE}

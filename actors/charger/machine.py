@@ -39,6 +39,7 @@ from domain.events import (
     LogStatusReported,
     NoticeReported,
     SecurityEventReported,
+    StreamReported,
     VariablesReported,
 )
 from domain.reports import (
@@ -74,6 +75,7 @@ REPORTS: Mapping[type, Reporter] = {
     VariablesReported: notices.kept,
     DeviceNoticed: notices.kept,
     NoticeReported: notices.kept,
+    StreamReported: notices.kept,
 }
 
 

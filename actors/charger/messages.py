@@ -18,6 +18,8 @@ class Call(msgspec.Struct, gc=False):
     text: bytes
     received_us: int
     flags: tuple[str, ...]
+    answered: bool = True
+    """False: it was a SEND (2.1), which must not be answered."""
 
 
 class Said(msgspec.Struct, gc=False):

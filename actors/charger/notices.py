@@ -18,6 +18,7 @@ from domain.events import (
     LogStatusReported,
     NoticeReported,
     SecurityEventReported,
+    StreamReported,
     VariablesReported,
 )
 from domain.reports import CertificateAsked, DataOffered, QuestionAsked
@@ -85,7 +86,8 @@ def kept(state: State, message: Said, now_us: int) -> list[Effect]:
     del now_us
     report = message.report
     assert isinstance(
-        report, SecurityEventReported | VariablesReported | DeviceNoticed | NoticeReported
+        report,
+        SecurityEventReported | VariablesReported | DeviceNoticed | NoticeReported | StreamReported,
     )
     ends: tuple[Event, ...] = ()
     if isinstance(report, NoticeReported):

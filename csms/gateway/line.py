@@ -59,6 +59,7 @@ from domain.records import ChargerRecord
 from domain.reports import Report
 from protocol.errors import ErrorCode, Fault, LocalProtocolError
 from protocol.events import (
+    AnswerRefused,
     CallLost,
     CallReceived,
     CallTimedOut,
@@ -67,12 +68,13 @@ from protocol.events import (
     FrameRejected,
     LateAnswer,
     ResultReceived,
+    SendReceived,
     UnmatchedAnswer,
 )
 from protocol.limits import SessionLimits
 from protocol.redact import redact, redact_unreadable
 from protocol.session import Role, Session
-from protocol.version import Outbound, Reading, ReadingLimits, Version
+from protocol.version import Inbound, Outbound, Reading, ReadingLimits, Version
 from supervisor.asyncio_base import AsyncioBase
 
 _to_json = msgspec.json.Encoder().encode
@@ -317,16 +319,14 @@ class ChargerLine:
             if unmendable:
                 self._refuse(event, now_us, ErrorCode.FORMATION, unmendable)
                 return
-        reading = Reading(
-            now_us, self.record.time_zone, self.offset_us, self._gateway.reading_limits
-        )
+        reading = self._reading(now_us)
         if event.exact is not None and row.exact is not None:
             exact = row.exact.read(event.exact, reading)
             if exact is not None:
                 self._tell(exact, Call(event.uid, event.action, event.text, now_us, event.flags))
                 return
         schema = self.version.schemas.request(event.action)
-        payload, text = event.whole(), event.text
+        payload = event.whole()
         flags = schema.flags(payload)
         if flags:
             self._gateway.flagged(event.action, flags)
@@ -336,12 +336,44 @@ class ChargerLine:
                 if error is not None:
                     self._refuse(event, now_us, error[0], error[1], flags)
                     return
+        self._read(row, event, payload, reading, flags)
+
+    def _told(self, event: SendReceived, now_us: int) -> None:
+        """Take a SEND: kept like everything, and never answered."""
+        row = self.version.inbound.get(event.action)
+        if row is None:
+            self._gateway.flagged(event.action, ("unknown_send",))
+            text = redact(event.payload, event.text)
+            self._keep((self._odd(event.uid, event.action, text, "sent", now_us, "unknown_send"),))
+            return
+        flags = self.version.schemas.request(event.action).flags(event.payload)
+        if flags:
+            self._gateway.flagged(event.action, flags)
+        reading = self._reading(now_us)
+        self._read(row, event, event.payload, reading, flags, answered=False)
+
+    def _reading(self, now_us: int) -> Reading:
+        return Reading(now_us, self.record.time_zone, self.offset_us, self._gateway.reading_limits)
+
+    def _read(
+        self,
+        row: Inbound,
+        event: CallReceived | SendReceived,
+        payload: Mapping[str, Any],
+        reading: Reading,
+        flags: tuple[str, ...],
+        *,
+        answered: bool = True,
+    ) -> None:
+        text = event.text
         if row.secret_request:
             text = redact(payload, text)
             if text is not event.text:
                 payload = msgspec.json.decode(text)
         report = row.read(payload, reading)
-        self._tell(report, Call(event.uid, event.action, text, now_us, event.flags + flags))
+        at_us = reading.received_us
+        call = Call(event.uid, event.action, text, at_us, event.flags + flags, answered)
+        self._tell(report, call)
 
     def _unmendable(self, flags: tuple[str, ...]) -> str:
         """Return which repair of broken JSON is not made for this model, or nothing."""
@@ -421,6 +453,12 @@ class ChargerLine:
             self.connection.close(1008, "too many unanswered calls")
         self._keep((self._odd(event.uid, "", event.text, "malformed", now_us, event.reason),))
 
+    def _answer_refused(self, event: AnswerRefused, now_us: int) -> None:
+        """Keep that the charger could not use our answer: ours to mend, nothing to say."""
+        self._gateway.flagged("", ("answer_refused",))
+        said = f"{self.version.dialect.spell(event.code)}: {event.description}"
+        self._keep((self._odd(event.uid, "", said.encode(), "refused", now_us, "answer_refused"),))
+
     def _unmatched(self, event: UnmatchedAnswer, now_us: int) -> None:
         self._gateway.unmatched()
         self.saw((UNMATCHED,))
@@ -449,9 +487,15 @@ class ChargerLine:
 
     def _result(self, event: ResultReceived, now_us: int) -> None:
         row = self.version.outbound[event.action]
-        flags = event.flags + self.version.schemas.response(event.action).flags(event.payload)
+        schema = self.version.schemas.response(event.action)
+        violations = schema.flags(event.payload)
+        flags = event.flags + violations
         if flags:
             self._gateway.flagged(event.action, flags)
+        error = schema.error(event.payload) if violations else None
+        if error is not None:
+            # Said where the version has a word for it (2.1); the answer counts all the same.
+            self.session.refuse(event.uid, *error)
         accepted = row.accepted(event.payload)
         response = redact(event.payload, event.text)
         self._ended(
@@ -469,10 +513,7 @@ class ChargerLine:
         if row.learn is None or self._sent is None:
             return ()
         request, payload = (msgspec.json.decode(text) for text in (self._sent[1], response))
-        reading = Reading(
-            now_us, self.record.time_zone, self.offset_us, self._gateway.reading_limits
-        )
-        fact = row.learn(request, payload, reading)
+        fact = row.learn(request, payload, self._reading(now_us))
         return () if fact is None else (fact,)
 
     def _error(self, event: ErrorReceived, now_us: int) -> None:
@@ -547,7 +588,7 @@ class ChargerLine:
             return
         call = effect.call
         row = self.version.inbound[call.action]
-        answer = _to_json(row.write(effect.answer))
+        answer = _to_json(row.write(effect.answer)) if call.answered else b""
         gateway = self._gateway
         exchange = MessageExchanged(
             True,  # noqa: FBT003 - by position: keywords cost a microsecond here
@@ -555,7 +596,7 @@ class ChargerLine:
             call.action,
             call.text.decode(),
             answer.decode(),
-            "result",
+            "result" if call.answered else "sent",
             "",
             "",
             call.received_us,
@@ -566,7 +607,9 @@ class ChargerLine:
             Entry(self.charger, self.generation, call.received_us, (*effect.events, exchange))
         )
         try:
-            if effect.durable:
+            if not call.answered:
+                gateway.journal.append(blob)
+            elif effect.durable:
                 gateway.journal.append(blob, partial(self._answer, call, answer))
             else:
                 gateway.journal.append(blob)
@@ -731,6 +774,8 @@ EXCHANGE_OUTCOMES: Mapping[str, str] = {
 
 EVENTS: Mapping[type, Callable[[ChargerLine, Any, int], None]] = {
     CallReceived: ChargerLine._called,  # noqa: SLF001 - the table of this very class
+    SendReceived: ChargerLine._told,  # noqa: SLF001
+    AnswerRefused: ChargerLine._answer_refused,  # noqa: SLF001
     ResultReceived: ChargerLine._result,  # noqa: SLF001
     ErrorReceived: ChargerLine._error,  # noqa: SLF001
     CallTimedOut: ChargerLine._timed_out,  # noqa: SLF001

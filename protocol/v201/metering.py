@@ -1,7 +1,6 @@
 """Functional block J, metering: sampled values, and MeterValues outside of transactions."""
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Any
 
 from domain.events import EnergyMeasured, Sample
@@ -101,7 +100,7 @@ def _value(fields: Fields, factor: float) -> tuple[float, str]:
             fields.mark("coerced", "value")
         # A product with 1.0 is exact, one with a power of ten as near as a float can be.
         value = float(number) * factor
-        if isfinite(value):
+        if abs(value) < FLOAT_MAX:
             return value, ""
     fields.mark("missing" if raw is None else "unreadable", "value")
     if raw is None:

@@ -6,6 +6,7 @@ from typing import Any
 from domain.answers import StatusAnswer
 from domain.events import NoticeReported, TimeQuality
 from domain.reports import QuestionAsked
+from domain.text import clean
 from protocol.fields import INT32_MIN, Fields, json_text
 from protocol.reading import Reading
 
@@ -27,7 +28,7 @@ def member(*path: str) -> Key:
 
 def key_text(value: object, reading: Reading) -> str:
     """Return a key as text, as long as a name may be."""
-    return "" if value is None else json_text(value)[: reading.limits.name_length_max]
+    return "" if value is None else clean(json_text(value), reading.limits.name_length_max)
 
 
 def notice(

@@ -31,6 +31,7 @@ from domain.events import (
     LimitDecided,
     MessageExchanged,
     NoticeReported,
+    StreamReported,
     TokenChecked,
     TransactionEndedProvisionally,
     VariablesReported,
@@ -116,6 +117,7 @@ FOLDS: Final[Folds] = {
     VariablesReported: nothing,
     DeviceNoticed: nothing,
     NoticeReported: nothing,
+    StreamReported: nothing,
 }
 """What is kept of each kind of event; total."""
 

@@ -12,9 +12,9 @@ from collections import Counter
 import msgspec
 
 from protocol.codec import decode
-from protocol.dialect import OCPP_16, OCPP_21
+from protocol.dialect import OCPP_16, OCPP_21, OCPP_201
 from protocol.errors import RemoteProtocolError
-from protocol.session import CallReceived, Role, Session, SessionLimits
+from protocol.session import CallReceived, Role, SendReceived, Session, SessionLimits
 
 LIMITS = SessionLimits(frame_bytes_max=4_096, unanswered_calls_max=8, recent_calls_max=4)
 
@@ -26,10 +26,13 @@ SEEDS = (
     '[2,"ü","DataTransfer",{"data":"😀\\u00fc\\ud83d\\ude00\\\\"}]'.encode(),
     b'[2,"1","X",{"a":,"b":[,{"c":"\x00\\u0000\\ud800"}]}]',
     b"[7,1,2]",
+    b'[5,"1","FormatViolation","text",{"a":"b"}]',
+    b'[6,"s","NotifyPeriodicEventStream",{"id":1,"basetime":"","data":[{"t":-2.5e3,"v":"1"}]}]',
 )
 PIECES = (
     b"[", b"]", b"{", b"}", b",", b":", b'"', b"\\", b"\\u0000", b"\\ud800", b"\\udc00", b"\x00",
     b"\xff", b"\xed\xa0\x80", b"null", b"NaN", b"-Infinity", b"1e999", b"9" * 400, b"2", b"3", b"4",
+    b"5", b"6",
     b'"1"', b"[,{", b'":,', b" ", b"\n", b"[" * 40, b"]" * 40, b'{"a":' * 40, b"\xef\xbb\xbf", b"-",
 )  # fmt: skip
 
@@ -53,20 +56,26 @@ def mutate(text: bytes, chance: random.Random) -> bytes:
 
 def check(text: bytes) -> str:
     """Feed one text to everything that reads text; return what became of it."""
-    for dialect in (OCPP_16, OCPP_21):
+    for dialect in (OCPP_16, OCPP_201, OCPP_21):
         session = Session(role=Role.CSMS, dialect=dialect, limits=LIMITS)
         session.call("1", "Reset", {}, 0, 10)
         session.take_frames()
         session.receive(text, 1)
         session.receive(text, 2)
-        for event in session.take_events():
+        events = session.take_events()
+        for event in events:
             if isinstance(event, CallReceived):
                 session.answer(event.uid, {})
+        told = {event.uid for event in events if isinstance(event, SendReceived)}
+        assert dialect.extended or not told
         for frame in session.take_frames():
-            msgspec.json.decode(frame)
+            kind, uid = msgspec.json.decode(frame)[:2]
+            # What came as SEND is never answered; a broken answer to our own call is refused.
+            assert kind in ((3, 4, 5) if dialect.extended else (3, 4))
+            assert uid not in told or kind == 5
         assert session.unanswered == 0
     try:
-        frame = decode(text, LIMITS)
+        frame = decode(text, LIMITS, extended=True)
     except RemoteProtocolError as problem:
         return problem.fault.value
     # What was taken can be stored: as UTF-8, without NUL, and its text is sound JSON.

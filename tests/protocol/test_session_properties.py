@@ -13,9 +13,10 @@ from hypothesis.stateful import (
     rule,
 )
 
-from protocol.dialect import OCPP_16, OCPP_21
+from protocol.dialect import OCPP_16, OCPP_21, OCPP_201
 from protocol.errors import ErrorCode
 from protocol.session import (
+    AnswerRefused,
     CallLost,
     CallReceived,
     CallTimedOut,
@@ -24,6 +25,7 @@ from protocol.session import (
     LateAnswer,
     ResultReceived,
     Role,
+    SendReceived,
     Session,
     SessionLimits,
     UnmatchedAnswer,
@@ -37,11 +39,17 @@ LIMITS = SessionLimits(unanswered_calls_max=4, recent_calls_max=3, late_calls_ma
 
 
 class JoinedSessions(RuleBasedStateMachine):
-    """Every CALL ends exactly once, and answers leave in the order of the CALLs."""
+    """Every CALL ends exactly once, and answers leave in the order of the CALLs.
 
-    @initialize(dialect=st.sampled_from([OCPP_16, OCPP_21]))
+    A SEND is heard and not answered, whatever else is open.
+    """
+
+    @initialize(dialect=st.sampled_from([OCPP_16, OCPP_21, OCPP_201]))
     def start(self, dialect):
         self.pair = SessionPair(dialect, LIMITS)
+        self.dialect = dialect
+        self.told: dict[Role, list[str]] = {role: [] for role in Role}
+        self.refused: dict[Role, list[str]] = {role: [] for role in Role}
         self.count = 0
         self.called: dict[Role, list[str]] = {role: [] for role in Role}
         self.ended: dict[Role, Counter[str]] = {role: Counter() for role in Role}
@@ -58,6 +66,12 @@ class JoinedSessions(RuleBasedStateMachine):
                         assert event.uid in self.called[other(role)]
                         self.owed[role].append(event.uid)
                         self.waiting[role].append(event.uid)
+                    case SendReceived():
+                        assert event.uid in self.told[other(role)]
+                    case AnswerRefused():
+                        assert event.uid in self.refused[other(role)]
+                    case DuplicateCall(uid=uid) if uid.startswith("s"):
+                        assert uid in self.told[other(role)]
                     case DuplicateCall(answered=True):
                         self.owed[role].append(event.uid)
                     case DuplicateCall():
@@ -71,7 +85,7 @@ class JoinedSessions(RuleBasedStateMachine):
                         self.ended[role][event.uid] += 1
             for frame in session.take_frames():
                 kind, uid = json.loads(frame)[:2]
-                if kind != 2:
+                if kind in (3, 4):
                     assert self.owed[role].pop(0) == uid
                 self.pair.wires[other(role)].append(frame)
 
@@ -92,6 +106,25 @@ class JoinedSessions(RuleBasedStateMachine):
                 session.answer(uid, {"to": uid})
             else:
                 session.fail(uid, ErrorCode.INTERNAL, uid)
+            self.look()
+
+    @rule(role=ROLES)
+    def tell(self, role):
+        """A SEND may be sent at any time."""
+        if self.dialect.extended:
+            self.count += 1
+            uid = f"s{self.count}"
+            self.told[role].append(uid)
+            self.pair.sessions[role].send(uid, "NotifyPeriodicEventStream", {})
+            self.look()
+
+    @rule(role=ROLES, choice=st.integers(0, 9))
+    def refuse(self, role, choice):
+        """Say that an answer was of no use: nothing follows from it."""
+        if ended := list(self.ended[role]):
+            uid = ended[choice % len(ended)]
+            self.refused[role].append(uid)
+            self.pair.sessions[role].refuse(uid, ErrorCode.FORMATION, "of no use")
             self.look()
 
     @rule(to=ROLES)

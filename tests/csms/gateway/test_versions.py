@@ -16,8 +16,10 @@ from domain.commands import Command, Outcome
 from domain.events import (
     ChargerBooted,
     ChargerConnected,
+    ChargerDisconnected,
     CommandFollowed,
     MessageExchanged,
+    StreamReported,
     TransactionProgressed,
     VariablesReported,
 )
@@ -35,6 +37,7 @@ _numbers = itertools.count(1)
 @pytest.mark.parametrize(
     ("offered", "chosen"),
     [
+        (("ocpp1.6", "ocpp2.0.1", "ocpp2.1"), "ocpp2.1"),
         (("ocpp1.6", "ocpp2.0.1"), "ocpp2.0.1"),
         (("ocpp2.0.1", "ocpp1.6"), "ocpp2.0.1"),
         (("ocpp1.6",), "ocpp1.6"),
@@ -87,7 +90,7 @@ async def command(node: Harness, action: str, payload: dict):
     return await node.gateway.command(sent, wait=True)
 
 
-@pytest.mark.parametrize("model", ["modern"])
+@pytest.mark.parametrize("model", ["modern", "newest"])
 async def test_a_virtual_charger_of_2x_boots_charges_and_obeys(tmp_path, model) -> None:
     async with gateway_running(tmp_path, tokens=(TokenRecord("TAG1"),)) as node:
         async with virtual(node, model):
@@ -128,3 +131,70 @@ async def test_a_virtual_charger_of_2x_boots_charges_and_obeys(tmp_path, model) 
         for each in node.events(MessageExchanged):
             schema = schemas.response(each.action)
             assert schema.flags(json.loads(each.response)) == (), each
+
+
+STREAM = {
+    "id": 5,
+    "pending": 1,
+    "basetime": "2026-11-22T10:00:00Z",
+    "data": [{"t": 0, "v": "230.4"}, {"t": 1.5, "v": "230.2"}],
+}
+
+
+async def test_a_send_is_kept_and_never_answered_whatever_else_is_open(tmp_path) -> None:
+    async with gateway_running(tmp_path) as node:
+        async with node.charger("CP1", subprotocols=("ocpp2.1",)) as socket:
+            await socket.send(json.dumps([6, "s1", "NotifyPeriodicEventStream", STREAM]))
+            await socket.send(json.dumps([6, "s1", "NotifyPeriodicEventStream", STREAM]))
+            await socket.send(json.dumps([6, "s2", "Nonsense", {}]))
+            await socket.send(json.dumps([6, "s3", "NotifyPeriodicEventStream", {"id": "x"}]))
+            assert (await call(socket, "Heartbeat", {}, "h"))[:2] == [3, "h"]
+        await node.until(lambda: len(node.events(StreamReported)) == 2)
+        good, bad = node.events(StreamReported)
+        assert (good.stream, good.pending, good.flags) == (5, 1, ())
+        assert [value.value for value in good.values] == ["230.4", "230.2"]
+        assert good.values[1].at_us - good.values[0].at_us == 1_500_000
+        assert bad.flags
+        sent = [e for e in node.events(MessageExchanged) if e.outcome == "sent"]
+        assert sorted(e.uid for e in sent) == ["s1", "s2", "s3"]
+        assert all(e.response == "" for e in sent)
+        assert node.meters.counts["flag:duplicate_call"] == 1
+
+
+@pytest.mark.parametrize("subprotocol", ["ocpp1.6", "ocpp2.0.1"])
+async def test_older_versions_ignore_the_new_frames(tmp_path, subprotocol) -> None:
+    async with gateway_running(tmp_path) as node:
+        async with node.charger("CP1", subprotocols=(subprotocol,)) as socket:
+            await socket.send(json.dumps([6, "s1", "NotifyPeriodicEventStream", STREAM]))
+            await socket.send(json.dumps([5, "s2", "FormatViolation", "", {}]))
+            assert (await call(socket, "Heartbeat", {}, "h"))[:2] == [3, "h"]
+        assert node.events(StreamReported) == []
+        assert node.meters.counts["flag:frame:unknown_type"] == 2
+
+
+@pytest.mark.parametrize(("subprotocol", "refused"), [("ocpp2.1", True), ("ocpp2.0.1", False)])
+async def test_an_answer_that_breaks_its_schema_counts_and_is_refused_in_2_1(
+    tmp_path, subprotocol, refused
+) -> None:
+    async with gateway_running(tmp_path) as node:
+        async with node.charger("V1", subprotocols=(subprotocol,)) as socket:
+            boot = {"reason": "PowerUp", "chargingStation": {"vendorName": "V", "model": "M"}}
+            await call(socket, "BootNotification", boot)
+            asked = asyncio.create_task(command(node, "ClearCache", {}))
+            kind, uid, action, _ = json.loads(await socket.recv())
+            assert (kind, action) == (2, "ClearCache")
+            await socket.send(json.dumps([3, uid, {"status": 17}]))
+            assert (await asked).outcome == Outcome.REJECTED
+            answer = await call(socket, "Heartbeat", {}, "h")
+            if refused:
+                assert answer[:3] == [5, uid, "TypeConstraintViolation"]
+                answer = json.loads(await socket.recv())
+            assert answer[:2] == [3, "h"]
+            await socket.send(json.dumps([5, "h", "FormatViolation", "no time in it", {}]))
+            await call(socket, "Heartbeat", {}, "h2")
+
+        def refusals() -> int:
+            return sum(e.outcome == "refused" for e in node.events(MessageExchanged))
+
+        await node.until(lambda: bool(node.events(ChargerDisconnected)))
+        assert refusals() == refused
