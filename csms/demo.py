@@ -106,7 +106,7 @@ async def prepare_demo(config: Config, count: int) -> Demo:
             await registry.site_models.put_model(one.id, DEFAULT_TENANT, text)
         tokens = tuple(f"DEMO{number:04d}" for number in range(TOKENS))
         await registry.import_tokens([TokenRecord(token, max_active=0) for token in tokens])
-        _, key = await registry.create_api_key("demo", "admin")
+        _, key = await registry.api_keys.create("demo", "admin")
     finally:
         await engine.dispose()
     members = tuple(

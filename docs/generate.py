@@ -17,6 +17,7 @@ from docs.pages import (
     configuration,
     metrics,
     ocpp_coverage,
+    permissions,
     processes,
     refusals,
 )
@@ -29,6 +30,7 @@ PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
         "configuration.md": configuration.page,
         "metrics.md": metrics.page,
         "ocpp-coverage.md": ocpp_coverage.page,
+        "permissions.md": permissions.page,
         "processes.md": processes.page,
         "refusals.md": refusals.page,
     }

@@ -30,16 +30,32 @@ from csms.api.docs import docs_page
 from csms.api.limits import LimitsMiddleware
 from csms.api.problems import HANDLERS
 from csms.api.responses import PROBLEM_SCHEMA
+from csms.api.rules import check_routes
 from csms.api.services import Services
 from csms.dashboard import app as dashboard
 
 TITLE = "csms"
 VERSION = "1"
 DESCRIPTION = (
-    "Send an API key as `Authorization: Bearer <key>`. Roles: viewer reads; operator also sends "
-    "calls and changes tokens; admin does everything. Instants are microseconds since 1970-01-01 "
+    "Send an API key as `Authorization: Bearer <key>`. What a role may do: docs/permissions.md. "
+    "Instants are microseconds since 1970-01-01 "
     "UTC in fields that end in `_us`. Lists follow a cursor: send `next` as `cursor`."
 )
+
+
+ROUTERS = (
+    charger_files.router,
+    chargers.router,
+    calls.router,
+    security.router,
+    tokens.router,
+    sites.router,
+    transactions.router,
+    overview.router,
+    jobs.router,
+    inbox.router,
+)
+"""Every path of theirs is a row of `csms.api.rules`."""
 
 
 def build_app(services: Services) -> FastAPI:
@@ -54,20 +70,9 @@ def build_app(services: Services) -> FastAPI:
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.state.services = services
-    for router in (
-        charger_files.router,
-        chargers.router,
-        calls.router,
-        security.router,
-        tokens.router,
-        sites.router,
-        transactions.router,
-        overview.router,
-        jobs.router,
-        inbox.router,
-    ):
+    for router in ROUTERS:
         app.include_router(router)
-    app.router.routes += [
+    plain = [
         *hot.routes(),
         *series.routes(),
         *events.routes(),
@@ -77,8 +82,10 @@ def build_app(services: Services) -> FastAPI:
         Route("/api/openapi.json", _openapi, methods=["GET"]),
         Route("/api/docs", _docs, methods=["GET"]),
     ]
+    app.router.routes += plain
+    check_routes([*(route for router in ROUTERS for route in router.routes), *plain])
     authenticator = Authenticator(
-        services.registry.verify_api_key, services.settings, services.clock
+        services.registry.api_keys.verify, services.settings, services.clock
     )
     # The last one added is the outermost.
     app.add_middleware(AuthenticationMiddleware, authenticator=authenticator)

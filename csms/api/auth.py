@@ -1,29 +1,30 @@
 """Who asks: API keys as Bearer tokens, roles, and a limit on failed attempts.
 
 Keys are looked up by their SHA-256, so how long a look-up takes says nothing about any key. Every
-path needs a key but those of `PUBLIC`; what a key may do is said at each route (`needs`).
+path needs a key but those of `PUBLIC`; which permission it needs is said in `csms.api.rules`.
 """
 
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from enum import IntEnum
 from ipaddress import IPv6Address, ip_address
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
+from fastapi import Depends
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from csms.api.problems import Problem, from_error
+from csms.api.rules import RULES, Book, Reach
 from csms.api.settings import ApiSettings
+from domain.access import Permission, Role, may
 from domain.errors import CsmsError
-from storage.relational.registry import ApiKey
+from domain.ids import DEFAULT_TENANT
+from storage.relational.api_keys import ApiKey
 from supervisor.clock import Clock
 
-PUBLIC = frozenset(
-    {"/health", "/ready", "/api/v1/health", "/api/v1/ready", "/api/docs", "/api/openapi.json"}
-)
+PUBLIC = frozenset(rule.path for rule in RULES if rule.reach == Reach.OPEN)
 """Liveness, readiness and the description of the interface, which has no data in it."""
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="csms"'}
@@ -31,21 +32,23 @@ IPV6_HOME_BITS = 64
 """One home or server has at least this much of IPv6: it counts as one address."""
 
 
-class Role(IntEnum):
-    """What a key may do; each may also do what those before may."""
-
-    viewer = 1
-    operator = 2
-    admin = 3
-
-
 class Principal(NamedTuple):
     """Whose request it is."""
 
-    key: str
+    id: str
+    """Of the key or the user."""
     name: str
     role: Role
     tenant: str
+    sites: frozenset[str] = frozenset()
+    """Nothing else exists for them; empty: all sites of the tenant."""
+    kind: Literal["key", "user"] = "key"
+    session: str = ""
+    """Id of the session; empty: the request had a key in it."""
+
+    def may(self, permission: Permission) -> bool:
+        """Return whether they have a permission."""
+        return may(self.role, permission)
 
 
 Verify = Callable[[str], Awaitable[ApiKey | None]]
@@ -120,7 +123,7 @@ class Authenticator:
             self._attempts.failed(home, now_us)
             self._known.pop(digest, None)
             raise Problem(401, "wrong_key", "the API key is not valid", CHALLENGE)
-        principal = Principal(key.id, key.name, Role[key.role], key.tenant)
+        principal = Principal(key.id, key.name, Role(key.role), key.tenant, frozenset(key.sites))
         self._known[digest] = (principal, now_us)
         self._known.move_to_end(digest)
         if len(self._known) > self._settings.key_cache_max:
@@ -147,6 +150,7 @@ class AuthenticationMiddleware:
     def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
         self._app = app
         self._authenticator = authenticator
+        self._rules = Book()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate one request."""
@@ -159,7 +163,29 @@ class AuthenticationMiddleware:
                 await from_error(error).response()(scope, receive, send)
                 return
             scope.setdefault("state", {})["principal"] = principal
+            try:
+                self._check(scope, principal)
+            except Problem as problem:
+                await problem.response()(scope, receive, send)
+                return
         await self._app(scope, receive, send)
+
+    def _check(self, scope: Scope, principal: Principal) -> None:
+        """Raise Problem 403 when the rule of the route does not let them."""
+        rule = self._rules.find(scope["method"], scope["path"])
+        if rule is None:
+            return  # No such route: 404 or 405.
+        if rule.permission is not None:
+            require(principal, rule.permission)
+        if rule.reach == Reach.TENANT and principal.sites:
+            raise Problem(403, "sites", "this is about a whole tenant, not some sites")
+        if rule.reach == Reach.INSTALLATION and (principal.sites or is_confined(principal)):
+            raise Problem(403, "tenant", "this is about the whole installation, not one tenant")
+
+
+def is_confined(principal: Principal) -> bool:
+    """Return whether they see one tenant only."""
+    return principal.tenant != DEFAULT_TENANT
 
 
 def principal_of(request: Request) -> Principal:
@@ -168,20 +194,13 @@ def principal_of(request: Request) -> Principal:
     return principal
 
 
-def needs(role: Role) -> Callable[[Request], Awaitable[Principal]]:
-    """Return a dependency: the principal, when it has at least `role`; else 403."""
-
-    async def check(request: Request) -> Principal:
-        principal = principal_of(request)
-        require(principal, role)
-        return principal
-
-    return check
-
-
-def require(principal: Principal, role: Role) -> None:
-    """Raise Problem 403 when `principal` has less than `role`."""
-    if principal.role < role:
+def require(principal: Principal, permission: Permission) -> None:
+    """Raise Problem 403 when `principal` has not this permission."""
+    if not principal.may(permission):
         raise Problem(
-            403, "role", f"this needs the role {role.name}; the key has {principal.role.name}"
+            403, "role", f"this needs the right {permission}; the role {principal.role} has it not"
         )
+
+
+Caller = Annotated[Principal, Depends(principal_of)]
+"""Whose request it is, as a parameter of a route."""

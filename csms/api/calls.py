@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from csms.api.auth import Principal, Role, needs, principal_of, require
+from csms.api.auth import Caller, Principal, principal_of, require
 from csms.api.backplane import Presence
 from csms.api.hub import Filter
 from csms.api.models import CommandStep, CommandView, Followed, NewCall
@@ -22,8 +22,9 @@ from csms.api.problems import Problem
 from csms.api.recent import Sent
 from csms.api.responses import problems
 from csms.api.services import Services, services_of
-from csms.api.tenancy import check_tenant
+from csms.api.tenancy import check_charger, check_site_name, check_tenant
 from csms.api.timeline import Scene, timeline
+from domain.access import Permission
 from domain.commands import Command, Outcome, Priority
 from domain.errors import NotFound, Unavailable
 from domain.live import LiveKind
@@ -34,7 +35,6 @@ from supervisor.links import DeadlinePassed, LinkDown
 
 router = APIRouter(prefix="/api/v1", tags=["calls"])
 
-Operator = Annotated[Principal, Depends(needs(Role.operator))]
 Until = Annotated[
     Literal["answer", "end"],
     Query(description="answer: of the charger. end: what the command led to, as a plug awaited."),
@@ -43,6 +43,18 @@ LOOK_S = 1.0
 """A waiting request looks so often even when nothing is told."""
 GRACE_S = 2.0
 """The gateway ends a command at its deadline; its word is waited for a little longer."""
+
+
+ENERGY_ACTIONS = frozenset(
+    {
+        "ClearChargingProfile",
+        "GetChargingProfiles",
+        "GetCompositeSchedule",
+        "SetChargingProfile",
+        "UpdateDynamicSchedule",
+    }
+)
+"""About power alone: also for who may send no other call."""
 
 
 @router.post(
@@ -56,7 +68,7 @@ async def call(
     response: Response,
     charger: str,
     body: NewCall,
-    principal: Operator,
+    principal: Caller,
     wait: Annotated[float, Query(ge=0, description="Seconds; 0: do not wait.")] = 30.0,
     until: Until = "answer",
 ) -> CommandView:
@@ -68,7 +80,7 @@ async def call(
     settings = services.settings
     _check_wait(services, wait)
     record = await services.charger(charger)
-    check_tenant(principal, record.tenant, "charger", charger)
+    check_charger(principal, record)
     presence = await services.backplane.presence([record.id])
     connection = presence.chargers.get(record.id)
     subprotocol = connection["subprotocol"] if connection else record.subprotocol
@@ -77,7 +89,7 @@ async def call(
         # It has never said which version it speaks, so there is nothing to check against.
         raise _offline(charger, presence)
     row = action_of(version, body.action)
-    check_rights(principal, row, body.payload)
+    require(principal, permission_of(row, body.action, body.payload))
     warnings = violations(version, body.action, body.payload, force=body.force)
     if connection is None:
         raise _offline(charger, presence)
@@ -93,7 +105,7 @@ async def call(
         issued_by=issuer(principal),
         queued_us=now_us,
     )
-    sent = services.recent.add(command, record.tenant)
+    sent = services.recent.add(command, record.tenant, record.site)
     response.headers["Location"] = f"/api/v1/commands/{command.id}"
     deadline_s = wait + GRACE_S if wait else settings.ask_deadline_s
     try:
@@ -135,11 +147,12 @@ async def get_command(
     sent = services.recent.get(command)
     if sent is not None:
         check_tenant(principal, sent.tenant, "command", command)
+        check_site_name(principal, sent.site, "command", command)
         tenant = sent.tenant
     else:
         row = await reads.command(services.engine, command)
         record = await services.registry.get_charger(row["charger"])
-        check_tenant(principal, record.tenant, "command", command)
+        check_charger(principal, record, "command", command)
         tenant = record.tenant
     end_us = services.clock.now_us() + int(wait * 1e6)
     return await _watched(services, command, tenant, until, end_us)
@@ -220,7 +233,7 @@ def _check_wait(services: Services, wait: float) -> None:
 
 def issuer(principal: Principal) -> str:
     """Return who a command is said to come from."""
-    return f"{principal.name} ({principal.key})" if principal.name else principal.key
+    return f"{principal.name} ({principal.id})" if principal.name else principal.id
 
 
 def action_of(version: Version, action: str) -> Outbound:
@@ -240,10 +253,11 @@ def action_of(version: Version, action: str) -> Outbound:
     return row
 
 
-def check_rights(principal: Principal, row: Outbound, payload: Mapping[str, Any]) -> None:
-    """Raise Problem 403 for what could lock a charger out, unless an admin asks."""
+def permission_of(row: Outbound, action: str, payload: Mapping[str, Any]) -> Permission:
+    """Return what somebody needs who sends a call; what could lock a charger out needs more."""
     if row.is_for_admins(payload):
-        require(principal, Role.admin)
+        return Permission.calls_trust
+    return Permission.calls_energy if action in ENERGY_ACTIONS else Permission.calls_send
 
 
 def violations(

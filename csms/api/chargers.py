@@ -2,23 +2,22 @@
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from csms.api.auth import Principal, Role, needs, principal_of
+from csms.api.auth import Caller, principal_of
 from csms.api.models import ChargerChanges, ChargerFields, ChargerView, NewCharger
 from csms.api.responses import problems
 from csms.api.services import Services, services_of
-from csms.api.tenancy import check_tenant
+from csms.api.tenancy import check_charger, check_site_name
 from domain.errors import InvalidInput
 from domain.records import ChargerRecord, Credential
 from storage.relational import credentials, reads
 
 router = APIRouter(prefix="/api/v1/chargers", tags=["chargers"])
 
-Admin = Annotated[Principal, Depends(needs(Role.admin))]
 SECRETS = frozenset({"password", "generate_password"})
 
 
@@ -30,10 +29,11 @@ SECRETS = frozenset({"password", "generate_password"})
     summary="Add a charger",
 )
 async def create_charger(
-    request: Request, response: Response, body: NewCharger, principal: Admin
+    request: Request, response: Response, body: NewCharger, principal: Caller
 ) -> ChargerView:
     """Add a charger. With `generate_password` the answer has its password, this one time."""
     services = services_of(request)
+    check_site_name(principal, body.site, "site", body.site)
     credential, generated = await _credential(body)
     fields = body.model_dump(exclude=set(SECRETS))
     record = ChargerRecord(**fields, tenant=principal.tenant, credential=credential)
@@ -51,9 +51,8 @@ async def create_charger(
 async def get_charger(request: Request, charger: str) -> ChargerView:
     """Return everything that is known of a charger."""
     services = services_of(request)
-    view = await view_charger(services, charger)
-    check_tenant(principal_of(request), view.tenant, "charger", charger)
-    return view
+    check_charger(principal_of(request), await services.charger(charger))
+    return await view_charger(services, charger)
 
 
 @router.patch(
@@ -63,15 +62,17 @@ async def get_charger(request: Request, charger: str) -> ChargerView:
     summary="Change a charger",
 )
 async def change_charger(
-    request: Request, charger: str, body: ChargerChanges, principal: Admin
+    request: Request, charger: str, body: ChargerChanges, principal: Caller
 ) -> ChargerView:
     """Change the fields that are sent. A new password ends the validity of the old one."""
     services = services_of(request)
     record = await services.charger(charger)
-    check_tenant(principal, record.tenant, "charger", charger)
+    check_charger(principal, record)
     if body.password is not None and body.generate_password:
         raise InvalidInput("generate_password", "cannot be combined with password")
     changes = body.model_dump(include=set(body.model_fields_set - SECRETS))
+    if "site" in changes:
+        check_site_name(principal, changes["site"], "site", changes["site"])
     if changes:
         await services.registry.update_charger(charger, changes)
     generated = None
@@ -83,14 +84,14 @@ async def change_charger(
 
 
 @router.delete("/{charger}", status_code=204, responses=problems(404), summary="Remove a charger")
-async def delete_charger(request: Request, charger: str, principal: Admin) -> Response:
+async def delete_charger(request: Request, charger: str, principal: Caller) -> Response:
     """Remove a charger; its connection is closed and what it reported is kept.
 
     204: the gateways know. 202: they will, as soon as the ledger is back.
     """
     services = services_of(request)
     record = await services.charger(charger)
-    check_tenant(principal, record.tenant, "charger", charger)
+    check_charger(principal, record)
     await services.registry.delete_charger(charger)
     known = await services.backplane.sync()
     return Response(status_code=204 if known else 202)

@@ -60,11 +60,13 @@ def filter_of(request: Request, services: Services) -> Filter:
     for name in ("charger", "site"):
         if len(found[name]) > names_max:
             raise InvalidInput(name, f"at most {names_max} of them (api.live_names_max)")
+    principal = principal_of(request)
     return Filter(
         frozenset(found["kind"]) or QUIET,
         frozenset(found["charger"]),
         frozenset(found["site"]),
-        tenant_filter(principal_of(request)),
+        tenant_filter(principal),
+        principal.sites or None,
     )
 
 

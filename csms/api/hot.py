@@ -19,7 +19,7 @@ from csms.api.messages import page_query, to_cursor
 from csms.api.query import CURSOR, FLAG, INSTANT, INTEGER, LIMIT, TEXT, Parameter, read_query
 from csms.api.responses import problems
 from csms.api.services import Services, services_of
-from csms.api.tenancy import check_installation, is_confined, tenant_filter
+from csms.api.tenancy import row_filters, tenant_filter
 from domain.errors import InvalidInput
 from storage.relational import inbox, reads
 from storage.relational.registry import Site
@@ -62,7 +62,7 @@ class HotList:
 
 
 async def _chargers(ask: Ask) -> reads.Page:
-    filters = ask.filters | {"tenant": tenant_filter(principal_of(ask.request))}
+    filters = ask.filters | row_filters(principal_of(ask.request))
     page = await _page(ask, "chargers", filters)
     presence = await ask.services.backplane.presence([row["id"] for row in page.items])
     items = [
@@ -75,17 +75,15 @@ async def _chargers(ask: Ask) -> reads.Page:
 
 
 async def _transactions(ask: Ask) -> reads.Page:
-    filters = ask.filters | {"tenant": tenant_filter(principal_of(ask.request))}
+    filters = ask.filters | row_filters(principal_of(ask.request))
     return await _page(ask, "transactions", filters)
 
 
 async def _refusals(ask: Ask) -> reads.Page:
-    check_installation(principal_of(ask.request))
     return await _page(ask, "refusals", ask.filters)
 
 
 async def _inbox(ask: Ask) -> reads.Page:
-    check_installation(principal_of(ask.request))
     asked = dict(ask.filters)
     oldest_us = ask.services.clock.now_us() - INBOX_DAYS * US_PER_DAY
     asked.setdefault("since_us", oldest_us)
@@ -97,15 +95,7 @@ async def _inbox(ask: Ask) -> reads.Page:
 
 
 async def _commands(ask: Ask) -> reads.Page:
-    principal = principal_of(ask.request)
-    if is_confined(principal):
-        charger = ask.filters.get("charger")
-        if charger is None:
-            raise InvalidInput("charger", "must be named by keys of a tenant")
-        record = await ask.services.registry.get_charger(charger)
-        if record.tenant != principal.tenant:
-            return reads.Page([])
-    return await _page(ask, "commands", ask.filters)
+    return await _page(ask, "commands", ask.filters | row_filters(principal_of(ask.request)))
 
 
 async def _page(ask: Ask, kind: str, filters: dict[str, Any]) -> reads.Page:
@@ -124,8 +114,13 @@ async def _tokens(ask: Ask) -> reads.Page:
 
 
 async def _sites(ask: Ask) -> reads.Page:
-    tenant = tenant_filter(principal_of(ask.request)) or ""
-    sites = await ask.services.registry.list_sites(tenant=tenant, after=ask.cursor, limit=ask.limit)
+    principal = principal_of(ask.request)
+    sites = await ask.services.registry.list_sites(
+        tenant=tenant_filter(principal) or "",
+        only=principal.sites,
+        after=ask.cursor,
+        limit=ask.limit,
+    )
     return _by_id([msgspec.structs.asdict(site) for site in sites], ask.limit)
 
 
@@ -134,8 +129,7 @@ def _by_id(items: list[dict[str, Any]], limit: int) -> reads.Page:
 
 
 async def _messages(ask: Ask) -> reads.Page:
-    tenant = tenant_filter(principal_of(ask.request))
-    filters = ask.filters if tenant is None else ask.filters | {"tenant": tenant}
+    filters = ask.filters | row_filters(principal_of(ask.request))
     query = page_query(filters, ask.cursor, ask.limit)
     found = await ask.services.backplane.sql(query, ask.limit + 1)
     items = [dict(zip(found.columns, row, strict=True)) for row in found.rows]

@@ -2,18 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
-from csms.api.auth import Principal, Role, needs
+from csms.api.auth import Caller
 from csms.api.responses import problems
 from csms.api.services import services_of
-from csms.api.tenancy import check_installation
 from storage.relational import inbox
 from storage.relational.inbox import Group
 
 router = APIRouter(prefix="/api/v1/inbox", tags=["inbox"])
 
-Admin = Annotated[Principal, Depends(needs(Role.admin))]
 Charger = Annotated[
     str, Query(description="The claimed identity.", max_length=inbox.NAME_LENGTH_MAX)
 ]
@@ -33,10 +31,9 @@ Remote = Annotated[
     summary="Do not show these connections again",
 )
 async def dismiss(
-    request: Request, principal: Admin, charger: Charger = "", remote: Remote = ""
+    request: Request, principal: Caller, charger: Charger = "", remote: Remote = ""
 ) -> Response:
     """Hide the refused connections of an identity or an address; they stay refused."""
-    check_installation(principal)
     services = services_of(request)
     await inbox.dismiss(
         services.engine, Group(charger, remote), principal.name, services.clock.now_us()
@@ -50,10 +47,7 @@ async def dismiss(
     responses=problems(422),
     summary="Show these connections again",
 )
-async def restore(
-    request: Request, principal: Admin, charger: Charger = "", remote: Remote = ""
-) -> Response:
+async def restore(request: Request, charger: Charger = "", remote: Remote = "") -> Response:
     """Show the refused connections of an identity or an address again."""
-    check_installation(principal)
     await inbox.restore(services_of(request).engine, Group(charger, remote))
     return Response(status_code=204)

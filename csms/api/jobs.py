@@ -6,12 +6,12 @@ import uuid
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from actors.jobs.machine import NOT_APPLICABLE, JobState, canaries_of
-from csms.api.auth import Principal, Role, needs, principal_of
-from csms.api.calls import action_of, check_rights, issuer, violations
+from csms.api.auth import Caller, Principal, principal_of, require
+from csms.api.calls import action_of, issuer, permission_of, violations
 from csms.api.models import Input
 from csms.api.problems import Problem
 from csms.api.responses import problems
@@ -24,7 +24,6 @@ from storage.relational import jobs as store
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
-Operator = Annotated[Principal, Depends(needs(Role.operator))]
 SHOWN_MAX = 1_000
 """Chargers that a dry run lists; all are counted."""
 
@@ -157,7 +156,7 @@ class ItemPage(BaseModel):
     summary="Command many chargers",
 )
 async def create_job(
-    request: Request, response: Response, body: NewJob, principal: Operator
+    request: Request, response: Response, body: NewJob, principal: Caller
 ) -> JobView | DryRun:
     """Write a job down; it begins at once unless it is `paused`.
 
@@ -166,7 +165,8 @@ async def create_job(
     services = services_of(request)
     for version in VERSIONS.values():
         if body.action in version.outbound:
-            check_rights(principal, version.outbound[body.action], body.payload)
+            row = version.outbound[body.action]
+            require(principal, permission_of(row, body.action, body.payload))
     most = services.job_chargers_max
     chosen = await store.choose(
         services.engine, body.where.model_dump(), tenant_filter(principal), most
@@ -328,19 +328,19 @@ CHANGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
 
 
 @router.post("/{job}/pause", responses=problems(404, 409), summary="Pause a job")
-async def pause_job(request: Request, job: str, _principal: Operator) -> JobView:
+async def pause_job(request: Request, job: str) -> JobView:
     """Send no more for now; what is on its way comes to its end."""
     return await _changed(request, job, "pause")
 
 
 @router.post("/{job}/resume", responses=problems(404, 409), summary="Resume a job")
-async def resume_job(request: Request, job: str, _principal: Operator) -> JobView:
+async def resume_job(request: Request, job: str) -> JobView:
     """Go on; after canaries with the others, also when some canaries have failed."""
     return await _changed(request, job, "resume")
 
 
 @router.post("/{job}/cancel", responses=problems(404, 409), summary="Cancel a job")
-async def cancel_job(request: Request, job: str, _principal: Operator) -> JobView:
+async def cancel_job(request: Request, job: str) -> JobView:
     """Send no more, ever; chargers that were not commanded are `not_sent`."""
     return await _changed(request, job, "cancel")
 

@@ -72,7 +72,7 @@ def _audit(scope: Scope, status: int) -> None:
     """Write who did what; bodies may have secrets and are left out."""
     principal = scope.get("state", {}).get("principal")
     fields = {
-        "key": principal.key if principal else "",
+        "key": principal.id if principal else "",
         "name": principal.name if principal else "",
         "method": scope["method"],
         "path": scope["path"],

@@ -6,7 +6,7 @@ Text from outside gets into a statement only as a quoted literal (`literal`) or 
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from domain.errors import InvalidInput
@@ -44,11 +44,19 @@ def literal(text: str) -> str:
     return f"'{escaped}'"
 
 
+def condition(name: str, value: str | Sequence[str]) -> str:
+    """Return the condition that a column has a value; `sites`: that the site is one of many."""
+    if name == "sites":
+        return f"site IN ({', '.join(literal(one) for one in value)})"
+    assert isinstance(value, str)
+    return f"{name} = {literal(value)}"
+
+
 def page_query(filters: Mapping[str, Any], cursor: str, limit: int) -> str:
     """Return the statement for one page, newest first, one row more than `limit`.
 
     Args:
-        filters: charger, action, direction, outcome, text, tenant, since_us, until_us.
+        filters: charger, action, direction, outcome, text, tenant, sites, since_us, until_us.
         cursor: of the page before, or empty.
         limit: rows.
 
@@ -56,8 +64,8 @@ def page_query(filters: Mapping[str, Any], cursor: str, limit: int) -> str:
         InvalidInput: an unknown direction, or a cursor that is none.
     """
     where = [
-        f"{name} = {literal(filters[name])}"
-        for name in ("charger", "action", "direction", "outcome", "tenant")
+        condition(name, filters[name])
+        for name in ("charger", "action", "direction", "outcome", "tenant", "sites")
         if name in filters
     ]
     if filters.get("direction", "in") not in DIRECTIONS:
@@ -78,9 +86,9 @@ def page_query(filters: Mapping[str, Any], cursor: str, limit: int) -> str:
             f"(received_at, charger, uid) < "
             f"({_moment(last.at_us)}, {literal(last.charger)}, {literal(last.uid)})"
         )
-    condition = f" WHERE {' AND '.join(where)}" if where else ""
+    wanted = f" WHERE {' AND '.join(where)}" if where else ""
     return (
-        f"SELECT {_SELECT} FROM ocpp_messages{condition}"  # noqa: S608 - literals only, see above
+        f"SELECT {_SELECT} FROM ocpp_messages{wanted}"  # noqa: S608 - literals only, see above
         f" ORDER BY received_at DESC, charger DESC, uid DESC LIMIT {limit + 1:d}"
     )
 

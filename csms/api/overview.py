@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 from csms.api.auth import principal_of
 from csms.api.responses import problems
 from csms.api.services import services_of
-from csms.api.tenancy import tenant_filter
+from csms.api.tenancy import row_filters, tenant_filter
 from storage.relational import overview as reads
 
 router = APIRouter(prefix="/api/v1", tags=["overview"])
@@ -51,8 +51,10 @@ class SiteStates(BaseModel):
 @router.get("/overview/sites", responses=problems(), summary="Where sites are and how they do")
 async def get_sites(request: Request) -> SiteStates:
     """Return all sites, those without coordinates too, by id."""
-    tenant = tenant_filter(principal_of(request))
-    found = await reads.sites_overview(services_of(request).engine, tenant)
+    principal = principal_of(request)
+    found = await reads.sites_overview(
+        services_of(request).engine, tenant_filter(principal), principal.sites
+    )
     return SiteStates(items=[SiteState.model_validate(site) for site in found])
 
 
@@ -61,6 +63,6 @@ async def get_overview(request: Request) -> Overview:
     """Return the numbers of the first page."""
     services = services_of(request)
     now_us = services.clock.now_us()
-    tenant = tenant_filter(principal_of(request))
-    found = await reads.overview(services.engine, now_us - now_us % US_PER_DAY, tenant)
+    filters = row_filters(principal_of(request))
+    found = await reads.overview(services.engine, now_us - now_us % US_PER_DAY, **filters)
     return Overview.model_validate(found | {"charger_url": services.url_of("")})

@@ -11,10 +11,11 @@ COMMANDS_MAX = 10_000
 
 @dataclass
 class Sent:
-    """A command, whose tenant it is, and its end when it is known here."""
+    """A command, of whose charger it is, and its end when it is known here."""
 
     command: Command
     tenant: str
+    site: str
     result: CommandResult | None = None
 
 
@@ -25,9 +26,9 @@ class RecentCommands:
         self._max = commands_max
         self._sent: OrderedDict[str, Sent] = OrderedDict()
 
-    def add(self, command: Command, tenant: str) -> Sent:
+    def add(self, command: Command, tenant: str, site: str) -> Sent:
         """Remember a command that is about to be sent."""
-        sent = self._sent[command.id] = Sent(command, tenant)
+        sent = self._sent[command.id] = Sent(command, tenant, site)
         if len(self._sent) > self._max:
             self._sent.popitem(last=False)
         return sent

@@ -4,15 +4,15 @@ import uuid
 from typing import Annotated, Any, Literal
 
 import msgspec
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import Field
 
-from csms.api.auth import Principal, Role, needs
+from csms.api.auth import Caller, Principal
 from csms.api.models import Input
 from csms.api.problems import Problem
 from csms.api.responses import problems
 from csms.api.services import Services, services_of
-from csms.api.tenancy import check_tenant
+from csms.api.tenancy import check_charger
 from csms.security import roots, steps
 from csms.security.operations import Busy, ChargerSecurity, Ended, NotConnected, Parts
 from csms.security.steps import Network, Verdict
@@ -21,7 +21,6 @@ from domain.records import ChargerRecord
 
 router = APIRouter(prefix="/api/v1/chargers/{charger}", tags=["security"])
 
-Admin = Annotated[Principal, Depends(needs(Role.admin))]
 RootKind = Literal["csms", "manufacturer", "v2g", "mo"]
 GRACE_S = 2.0
 """The gateway ends a command at its deadline; its word is waited for a little longer."""
@@ -77,12 +76,12 @@ def _security(services: Services) -> ChargerSecurity:
 
 async def _own(request: Request, charger: str, principal: Principal) -> ChargerRecord:
     record = await services_of(request).charger(charger)
-    check_tenant(principal, record.tenant, "charger", charger)
+    check_charger(principal, record)
     return record
 
 
 def _by(principal: Principal) -> str:
-    return f"{principal.name} ({principal.key})" if principal.name else principal.key
+    return f"{principal.name} ({principal.id})" if principal.name else principal.id
 
 
 def _told(response: Response, ended: Ended) -> dict[str, Any]:
@@ -108,7 +107,7 @@ def _conflict(error: Busy | NotConnected) -> Problem:
     summary="Give the charger a new key",
 )
 async def rotate_key(
-    request: Request, response: Response, charger: str, principal: Admin
+    request: Request, response: Response, charger: str, principal: Caller
 ) -> dict[str, Any]:
     """Make a new key, let both count, give it to the charger, and let one count.
 
@@ -127,7 +126,7 @@ async def rotate_key(
 @router.delete(
     "/security/key", status_code=204, responses=problems(404), summary="Withdraw a new key"
 )
-async def withdraw_key(request: Request, charger: str, principal: Admin) -> Response:
+async def withdraw_key(request: Request, charger: str, principal: Caller) -> Response:
     """End the validity of a new key of which nobody knows whether the charger has it."""
     await _own(request, charger, principal)
     await _security(services_of(request)).withdraw_key(charger, _by(principal))
@@ -140,7 +139,7 @@ async def withdraw_key(request: Request, charger: str, principal: Admin) -> Resp
     summary="Raise the charger's security profile",
 )
 async def raise_profile(
-    request: Request, response: Response, charger: str, body: ProfileWanted, principal: Admin
+    request: Request, response: Response, charger: str, body: ProfileWanted, principal: Caller
 ) -> dict[str, Any]:
     """Let the charger come with a higher profile and tell it to.
 
@@ -163,7 +162,7 @@ async def raise_profile(
     summary="Replace the key that a Pending charger came with, and accept it",
 )
 async def onboard(
-    request: Request, response: Response, charger: str, principal: Admin
+    request: Request, response: Response, charger: str, principal: Caller
 ) -> dict[str, Any]:
     """Give a Pending charger a key of its own, accept it, and let it boot again."""
     await _own(request, charger, principal)
@@ -178,7 +177,7 @@ async def onboard(
 async def list_roots(
     request: Request,
     charger: str,
-    principal: Admin,
+    principal: Caller,
     kind: Annotated[RootKind, Query()] = "csms",
 ) -> dict[str, Any]:
     """Ask the charger which roots of a kind it trusts."""
@@ -190,7 +189,7 @@ async def list_roots(
     "/certificates", status_code=201, responses=problems(404, 409, 422), summary="Install a root"
 )
 async def install_root(
-    request: Request, charger: str, body: NewRoot, principal: Admin
+    request: Request, charger: str, body: NewRoot, principal: Caller
 ) -> dict[str, Any]:
     """Check a root, then let the charger trust it."""
     services = services_of(request)
@@ -215,7 +214,7 @@ async def delete_root(
     request: Request,
     charger: str,
     serial: str,
-    principal: Admin,
+    principal: Caller,
     kind: Annotated[RootKind, Query()] = "csms",
     *,
     force: Annotated[bool, Query(description="Also the last root by which it knows us.")] = False,

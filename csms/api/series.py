@@ -13,11 +13,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from csms.api.auth import principal_of
-from csms.api.messages import literal
+from csms.api.messages import condition, literal
 from csms.api.query import INSTANT, INTEGER, TEXT, Parameter, read_query
 from csms.api.responses import problems
 from csms.api.services import services_of
-from csms.api.tenancy import tenant_filter
+from csms.api.tenancy import row_filters
 from domain.errors import InvalidInput
 
 POWER = "Power.Active.Import"
@@ -34,6 +34,7 @@ SERIES_SPAN_S = 3_600
 US_PER_S = 1_000_000
 MEASURAND = re.compile(r"[A-Za-z0-9.]{1,60}")
 
+SCOPES = frozenset({"charger", "site", "tenant", "sites"})
 BOUNDS = {"first": ">=", "last": "<="}
 
 _json = msgspec.json.Encoder()
@@ -58,7 +59,7 @@ def power_query(filters: Mapping[str, Any]) -> str:
     """Return the statement for the power that each connector reported last.
 
     Args:
-        filters: site, charger, tenant; first and last, a range of chargers.
+        filters: site, charger, tenant, sites; first and last, a range of chargers.
     """
     where = _where({k: v for k, v in filters.items() if k not in BOUNDS})
     for name, comparison in BOUNDS.items():
@@ -80,10 +81,10 @@ def series_query(filters: Mapping[str, Any], step_s: int) -> str:
     of their own: else it would leave out all those that said nothing in just that step.
 
     Args:
-        filters: charger or site, measurand, since_us, until_us, transaction, tenant.
+        filters: charger or site, measurand, since_us, until_us, transaction, tenant, sites.
         step_s: seconds.
     """
-    where = _where({k: v for k, v in filters.items() if k in {"charger", "site", "tenant"}})
+    where = _where({k: v for k, v in filters.items() if k in SCOPES})
     if "transaction" in filters:
         where += f" AND transaction = {filters['transaction']:d}"
     where = (
@@ -113,7 +114,7 @@ def series_query(filters: Mapping[str, Any], step_s: int) -> str:
 
 
 def _where(filters: Mapping[str, Any]) -> str:
-    return "".join(f" AND {name} = {literal(value)}" for name, value in filters.items())
+    return "".join(f" AND {condition(name, value)}" for name, value in filters.items())
 
 
 def _moment(at_us: int) -> str:
@@ -129,7 +130,7 @@ def step_for(span_us: int) -> int:
 
 async def power(request: Request) -> Response:
     """Return what each connector draws now, as it was last reported."""
-    filters = read_query(request, POWER_PARAMETERS) | _tenant(request)
+    filters = read_query(request, POWER_PARAMETERS) | row_filters(principal_of(request))
     found = await services_of(request).backplane.sql(power_query(filters), CONNECTORS_MAX)
     items = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
     total = sum(item["power_w"] for item in items)
@@ -139,7 +140,7 @@ async def power(request: Request) -> Response:
 async def series(request: Request) -> Response:
     """Return values over time: of each connector of a charger, or of a site or all as a sum."""
     services = services_of(request)
-    filters = read_query(request, SERIES_PARAMETERS) | _tenant(request)
+    filters = read_query(request, SERIES_PARAMETERS) | row_filters(principal_of(request))
     filters.setdefault("measurand", POWER)
     if not MEASURAND.fullmatch(filters["measurand"]):
         raise InvalidInput("measurand", "is no word of OCPP")
@@ -160,11 +161,6 @@ async def series(request: Request) -> Response:
         "series": list(rows.values()),
     }
     return Response(_json.encode(body), media_type="application/json")
-
-
-def _tenant(request: Request) -> dict[str, str]:
-    tenant = tenant_filter(principal_of(request))
-    return {} if tenant is None else {"tenant": tenant}
 
 
 ROUTES = (

@@ -1,25 +1,22 @@
 """`/api/v1/sites/{id}/...`: the model of a site, its capacity, its loads, and who gets what."""
 
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from actors.site.messages import LoadMeasured, WishSet
 from actors.site.plan.signals import signal_problems
 from actors.site.tree import Problem as NodeProblem
 from actors.site.tree import SiteModelWrong, compile_tree
-from csms.api.auth import Principal, Role, needs, principal_of
+from csms.api.auth import principal_of
 from csms.api.problems import Problem
 from csms.api.responses import problems
 from csms.api.services import services_of
-from csms.api.tenancy import check_tenant
+from csms.api.tenancy import check_site
 from domain.site import CapacityLimit, CircuitLoad, PerPhase, Site, SiteSignal
 
 router = APIRouter(prefix="/api/v1/sites/{site}", tags=["sites"])
-
-Operator = Annotated[Principal, Depends(needs(Role.operator))]
-Admin = Annotated[Principal, Depends(needs(Role.admin))]
 
 SET_BY = "site"
 """Whoever is told a limit by a site is told it by nobody else of us."""
@@ -87,7 +84,7 @@ async def _read(request: Request, kind: Any) -> Any:  # noqa: ANN401 - a type fo
 async def _own_site(request: Request, site: str) -> str:
     """Return the tenant of a site that the caller may see."""
     found = await services_of(request).registry.get_site(site)
-    check_tenant(principal_of(request), found.tenant, "site", site)
+    check_site(principal_of(request), found)
     return found.tenant
 
 
@@ -103,12 +100,11 @@ def _wrong(found: tuple[NodeProblem, ...]) -> Problem:
     summary="How its chargers hang in the installation",
     openapi_extra=_body(Site, SITE_EXAMPLE),
 )
-async def put_model(request: Request, site: str, principal: Admin) -> dict[str, Any]:
+async def put_model(request: Request, site: str) -> dict[str, Any]:
     """Set the tree of circuits and the places of the EVSEs. From now on its power is shared out.
 
     The answer tells which chargers of the model do not belong to the site: those get no limits.
     """
-    del principal
     services = services_of(request)
     tenant = await _own_site(request, site)
     model: Site = await _read(request, Site)
@@ -139,9 +135,8 @@ async def get_model(request: Request, site: str) -> dict[str, Any]:
 
 
 @router.delete("/model", status_code=204, responses=problems(404), summary="Share out no longer")
-async def delete_model(request: Request, site: str, principal: Admin) -> Response:
+async def delete_model(request: Request, site: str) -> Response:
     """Its chargers keep the limits that they have."""
-    del principal
     await _own_site(request, site)
     services = services_of(request)
     await services.registry.site_models.delete(site)
@@ -157,14 +152,11 @@ async def delete_model(request: Request, site: str, principal: Admin) -> Respons
         list[CapacityLimit], [{"circuit": "grid", "source": "grid", "limit_w": 50_000}]
     ),
 )
-async def put_capacity(
-    request: Request, site: str, source: str, principal: Operator
-) -> dict[str, Any]:
+async def put_capacity(request: Request, site: str, source: str) -> dict[str, Any]:
     """Replace the entries of one source (contract, operator, grid ...). An empty list: none.
 
     The lowest of all valid limits counts.
     """
-    del principal
     services = services_of(request)
     tenant = await _own_site(request, site)
     record = await services.registry.site_models.get(site)
@@ -219,9 +211,8 @@ async def get_capacity(request: Request, site: str) -> list[Any]:
         [{"from_us": 0, "until_us": 3_600_000_000, "price_per_kwh": 0.31, "co2_kg_per_kwh": 0.38}],
     ),
 )
-async def put_signals(request: Request, site: str, principal: Operator) -> dict[str, Any]:
+async def put_signals(request: Request, site: str) -> dict[str, Any]:
     """Replace prices and CO2 of a site's energy. Only the plan looks at them."""
-    del principal
     services = services_of(request)
     tenant = await _own_site(request, site)
     await services.registry.site_models.get(site)
@@ -250,9 +241,8 @@ async def get_signals(request: Request, site: str) -> list[Any]:
     summary="A meter's reading of loads that nobody manages",
     openapi_extra=_body(Load, {"circuit": "grid", "current_a": [12.5, 9.0, 11.0]}),
 )
-async def post_load(request: Request, site: str, principal: Operator) -> Response:
+async def post_load(request: Request, site: str) -> Response:
     """Tell what flows to unmanaged loads below a circuit. Send it at least every minute."""
-    del principal
     services = services_of(request)
     await _own_site(request, site)
     record = await services.registry.site_models.get(site)
@@ -271,9 +261,8 @@ async def post_load(request: Request, site: str, principal: Operator) -> Respons
     summary="What a driver wants",
     openapi_extra=_body(Wish, {"departure_us": 0, "energy_wh": 20_000, "priority": 1}),
 )
-async def put_wish(request: Request, site: str, place: str, principal: Operator) -> Response:
+async def put_wish(request: Request, site: str, place: str) -> Response:
     """Tell when the car at a place leaves, how much it needs, and its priority class."""
-    del principal
     services = services_of(request)
     await _own_site(request, site)
     record = await services.registry.site_models.get(site)

@@ -1,30 +1,25 @@
 """`/api/v1/tokens` and `/api/v1/sites`, but for the lists (`hot.py`)."""
 
-from typing import Annotated
-
 import msgspec
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from csms.api.auth import Principal, Role, needs, principal_of
+from csms.api.auth import Caller, Principal, principal_of
 from csms.api.models import SiteFields, SiteView, TokenFields, TokenView
 from csms.api.responses import problems
 from csms.api.services import services_of
-from csms.api.tenancy import check_tenant
+from csms.api.tenancy import check_site, check_site_name, check_tenant
 from domain.errors import NotFound
 from domain.records import TokenRecord
 from storage.relational.registry import Site
 
 router = APIRouter(prefix="/api/v1")
 
-Operator = Annotated[Principal, Depends(needs(Role.operator))]
-Admin = Annotated[Principal, Depends(needs(Role.admin))]
-
 
 @router.put(
     "/tokens/{token}", responses=problems(413, 422), tags=["tokens"], summary="Add or replace"
 )
 async def put_token(
-    request: Request, token: str, body: TokenFields, principal: Operator
+    request: Request, token: str, body: TokenFields, principal: Caller
 ) -> TokenView:
     """Add or replace a token; its id is compared without regard to case."""
     services = services_of(request)
@@ -50,7 +45,7 @@ async def get_token(request: Request, token: str) -> TokenView:
     tags=["tokens"],
     summary="Remove a token",
 )
-async def delete_token(request: Request, token: str, principal: Operator) -> Response:
+async def delete_token(request: Request, token: str, principal: Caller) -> Response:
     """Remove a token: it is unknown from now on. 202: the gateways will know later."""
     services = services_of(request)
     record = await services.registry.get_token(token)
@@ -61,15 +56,16 @@ async def delete_token(request: Request, token: str, principal: Operator) -> Res
 
 
 @router.put("/sites/{site}", responses=problems(413, 422), tags=["sites"], summary="Add or change")
-async def put_site(request: Request, site: str, body: SiteFields, principal: Admin) -> SiteView:
+async def put_site(request: Request, site: str, body: SiteFields, principal: Caller) -> SiteView:
     """Add a site, or change the fields of one."""
     registry = services_of(request).registry
+    check_site_name(principal, site, "site", site)
     try:
         old = await registry.get_site(site)
     except NotFound:
         stored = await registry.create_site(Site(site, principal.tenant, **body.model_dump()))
     else:
-        check_tenant(principal, old.tenant, "site", site)
+        check_site(principal, old)
         stored = await registry.update_site(site, body.model_dump(exclude_unset=True))
     return SiteView.model_validate(msgspec.structs.asdict(stored))
 
@@ -78,7 +74,7 @@ async def put_site(request: Request, site: str, body: SiteFields, principal: Adm
 async def get_site(request: Request, site: str) -> SiteView:
     """Return a site."""
     found = await services_of(request).registry.get_site(site)
-    check_tenant(principal_of(request), found.tenant, "site", site)
+    check_site(principal_of(request), found)
     return SiteView.model_validate(msgspec.structs.asdict(found))
 
 

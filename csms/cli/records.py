@@ -15,12 +15,15 @@ from csms.cli.show import facts, instant, table
 from csms.cli.store import with_registry
 from csms.config import load_config
 from csms.simulator.driver import charger_url
+from domain.access import Role
 from domain.errors import ConfigError
 from domain.ids import DEFAULT_TENANT
 from domain.records import ChargerRecord, TokenRecord
 from domain.security_upgrade import ask_profile
 from storage.relational import credentials
-from storage.relational.registry import PAGE_MAX, ApiKey, Registry, Site
+from storage.relational.api_keys import ApiKey
+from storage.relational.registry import PAGE_MAX, Registry, Site
+from supervisor.clock import Clock
 
 charger = typer.Typer(help="Chargers: add, list, remove, change the password.")
 token = typer.Typer(help="Tokens of drivers: add, list, remove.")
@@ -28,6 +31,7 @@ site = typer.Typer(help="Sites: add and list.")
 key = typer.Typer(help="API keys: create, list, revoke.")
 
 ID = Annotated[str, typer.Argument(metavar="ID", help="Identity, as in the charger's URL.")]
+US_PER_DAY = 86_400_000_000
 TAG = Annotated[str, typer.Argument(metavar="TAG", help="The token (idTag), any case.")]
 After = Annotated[str, typer.Option(help="Begin after this one.")]
 
@@ -293,15 +297,31 @@ def list_sites(data: DataOption = None, config: ConfigOption = None, after: Afte
 
 @key.command("create")
 def create_key(
-    role: Annotated[str, typer.Option(help="viewer, operator or admin.")],
+    role: Annotated[str, typer.Option(help=f"One of {', '.join(Role)}.")],
     data: DataOption = None,
     config: ConfigOption = None,
     name: Annotated[str, typer.Option(help="What it is for.")] = "",
+    tenant: Annotated[str, typer.Option(help="Whose; `default` sees all.")] = DEFAULT_TENANT,
+    sites: Annotated[
+        list[str] | None,
+        typer.Option("--site", help="Limited to this site; may be said again."),
+    ] = None,
+    days: Annotated[
+        int, typer.Option("--days", min=0, max=36_500, help="Valid for so long; 0: for ever.")
+    ] = 0,
 ) -> None:
     """Create an API key and print it, alone: it is never shown again."""
+    expires_us = Clock().now_us() + days * US_PER_DAY if days else 0
 
     async def create(registry: Registry) -> tuple[ApiKey, str]:
-        return await registry.create_api_key(name, role)
+        return await registry.api_keys.create(
+            name,
+            role,
+            tenant=tenant,
+            sites=sites or (),
+            expires_us=expires_us,
+            created_by="command line",
+        )
 
     _, secret = with_registry(data, config, create)
     typer.echo(secret)
@@ -312,11 +332,20 @@ def create_key(
 @key.command("list")
 def list_keys(data: DataOption = None, config: ConfigOption = None) -> None:
     """List keys; never their secrets."""
-    keys = with_registry(data, config, lambda registry: registry.list_api_keys())
+    keys = with_registry(data, config, lambda registry: registry.api_keys.list_all())
     table(
-        ("id", "name", "role", "tenant", "created", "revoked"),
+        ("id", "name", "role", "tenant", "sites", "created", "expires", "revoked"),
         (
-            (k.id, k.name, k.role, k.tenant, instant(k.created_us), instant(k.revoked_us))
+            (
+                k.id,
+                k.name,
+                k.role,
+                k.tenant,
+                ", ".join(k.sites),
+                instant(k.created_us),
+                instant(k.expires_us),
+                instant(k.revoked_us),
+            )
             for k in keys
         ),
     )
@@ -329,4 +358,4 @@ def revoke_key(
     config: ConfigOption = None,
 ) -> None:
     """Revoke a key."""
-    with_registry(data, config, lambda registry: registry.revoke_api_key(identity))
+    with_registry(data, config, lambda registry: registry.api_keys.revoke(identity))

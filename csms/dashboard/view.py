@@ -12,13 +12,14 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from csms.api.auth import Principal, Role
+from csms.api.auth import Principal, is_confined
 from csms.api.services import services_of
 from csms.dashboard import formats
 from csms.dashboard.cells import csv_cell
 from csms.dashboard.inner import InnerApi
 from csms.dashboard.qr import qr
 from csms.dashboard.texts import LANGUAGES, Texts, choose, texts_of
+from domain.access import Permission
 
 FOLDER = Path(__file__).parent
 BASE = "/ui"
@@ -36,22 +37,24 @@ class Entry(NamedTuple):
     name: str
     """Key of its text, `nav.<name>`, and of its icon."""
     path: str
-    role: Role = Role.viewer
-    """Whoever has less does not see it; REST refuses them all the same."""
+    needs: Permission
+    """Whoever has it not does not see the link; REST refuses them all the same."""
+    whole: bool = False
+    """Not for who is limited to one tenant or to some sites."""
 
 
 NAVIGATION: Sequence[Entry] = (
-    Entry("overview", "/"),
-    Entry("chargers", "/chargers"),
-    Entry("sites", "/sites"),
-    Entry("map", "/map"),
-    Entry("transactions", "/transactions"),
-    Entry("messages", "/messages"),
-    Entry("inbox", "/inbox"),
-    Entry("tokens", "/tokens"),
-    Entry("commands", "/commands"),
-    Entry("jobs", "/jobs"),
-    Entry("system", "/system"),
+    Entry("overview", "/", Permission.chargers_read),
+    Entry("chargers", "/chargers", Permission.chargers_read),
+    Entry("sites", "/sites", Permission.sites_read),
+    Entry("map", "/map", Permission.sites_read),
+    Entry("transactions", "/transactions", Permission.transactions_read),
+    Entry("messages", "/messages", Permission.messages_read),
+    Entry("inbox", "/inbox", Permission.refusals_read, whole=True),
+    Entry("tokens", "/tokens", Permission.tokens_read),
+    Entry("commands", "/commands", Permission.commands_read),
+    Entry("jobs", "/jobs", Permission.jobs_read),
+    Entry("system", "/system", Permission.system_read),
 )
 
 
@@ -125,6 +128,10 @@ class View:
         answers = await asyncio.gather(*waited.values())
         return dict.fromkeys(asked) | dict(zip(waited, answers, strict=True))
 
+    def may(self, permission: str) -> bool:
+        """Return whether who looks has a permission, such as `chargers.write`."""
+        return self.principal is not None and self.principal.may(Permission(permission))
+
     def now_us(self) -> int:
         """Return now."""
         return services_of(self.request).clock.now_us()
@@ -136,7 +143,8 @@ class View:
         context = {
             "t": self.texts,
             "principal": self.principal,
-            "role": self.principal.role if self.principal else 0,
+            "may": self.may,
+            "role": self._rank(),
             "navigation": self._navigation(),
             "here": request.url.path,
             "url": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
@@ -154,10 +162,15 @@ class View:
         title = self.texts.known("problem", str(status))
         return self.render("problem.html", status, title=title, detail=detail, code=status)
 
+    def _rank(self) -> int:
+        """Return 3 for who changes records, 2 for who sends calls; templates ask `may` instead."""
+        return 3 if self.may("chargers.write") else 2 if self.may("calls.send") else 1
+
     def _navigation(self) -> list[dict[str, Any]]:
         if self.principal is None:
             return []
         path = self.request.url.path.removeprefix(BASE) or "/"
+        confined = is_confined(self.principal) or bool(self.principal.sites)
         return [
             {
                 "name": entry.name,
@@ -167,7 +180,7 @@ class View:
                 or (entry.path != "/" and path.startswith(entry.path + "/")),
             }
             for entry in NAVIGATION
-            if self.principal.role >= entry.role
+            if self.principal.may(entry.needs) and not (entry.whole and confined)
         ]
 
 

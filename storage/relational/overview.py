@@ -1,5 +1,6 @@
 """The numbers of the first page, of all or of one tenant."""
 
+from collections.abc import Collection
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, case, func, select, true
@@ -16,23 +17,30 @@ from storage.relational.tables import (
 )
 
 
-async def overview(engine: AsyncEngine, day_us: int, tenant: str | None = None) -> dict[str, Any]:
+async def overview(
+    engine: AsyncEngine, day_us: int, tenant: str | None = None, sites: Collection[str] = ()
+) -> dict[str, Any]:
     """Return the numbers of a day.
 
     Args:
         engine: the relational store.
         day_us: when the day began.
         tenant: whose; None: all. Refusals are nobody's: a tenant has none.
+        sites: only of these, when there are some.
 
     Raises:
         Unavailable: the store is away.
     """
     living: ColumnElement[bool] = ~chargers.c.deleted
+    theirs: ColumnElement[bool] = true()
     if tenant is not None:
-        living &= chargers.c.tenant == tenant
+        theirs &= chargers.c.tenant == tenant
+    if sites:
+        theirs &= chargers.c.site.in_(sites)
+    confined = tenant is not None or bool(sites)
+    living &= theirs
     of_charger = transactions.join(chargers, chargers.c.id == transactions.c.charger)
-    source = transactions if tenant is None else of_charger
-    theirs: ColumnElement[bool] = true() if tenant is None else chargers.c.tenant == tenant
+    source = of_charger if confined else transactions
     energy = transactions.c.meter_stop_wh - transactions.c.meter_start_wh
     state = chargers.join(charger_states, charger_states.c.charger == chargers.c.id)
     questions: dict[str, Select[Any]] = {
@@ -55,7 +63,7 @@ async def overview(engine: AsyncEngine, day_us: int, tenant: str | None = None) 
             transactions.c.ended_us >= day_us,
         ),
     }
-    if tenant is None:
+    if not confined:
         questions["refusals_today"] = (
             select(func.count()).select_from(refusals).where(refusals.c.received_us >= day_us)
         )
@@ -73,7 +81,9 @@ async def overview(engine: AsyncEngine, day_us: int, tenant: str | None = None) 
     return found
 
 
-async def sites_overview(engine: AsyncEngine, tenant: str | None = None) -> list[dict[str, Any]]:
+async def sites_overview(
+    engine: AsyncEngine, tenant: str | None = None, only: Collection[str] = ()
+) -> list[dict[str, Any]]:
     """Return every site with where it is and how its chargers are, in the order of ids.
 
     Each has `id`, `name`, `latitude`, `longitude`, `chargers`, `connected`, and how many of its
@@ -82,6 +92,7 @@ async def sites_overview(engine: AsyncEngine, tenant: str | None = None) -> list
     Args:
         engine: the relational store.
         tenant: whose; None: all.
+        only: these, when there are some.
 
     Raises:
         Unavailable: the store is away.
@@ -90,6 +101,8 @@ async def sites_overview(engine: AsyncEngine, tenant: str | None = None) -> list
     theirs: ColumnElement[bool] = ~sites.c.deleted
     if tenant is not None:
         theirs &= sites.c.tenant == tenant
+    if only:
+        theirs &= sites.c.id.in_(only)
     of_site = select(sites.c.id, sites.c.name, sites.c.latitude, sites.c.longitude).where(theirs)
     connected = func.sum(case((charger_states.c.connected, 1), else_=0))
     counted = (

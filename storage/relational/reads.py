@@ -76,8 +76,12 @@ def _log(table: Any, *equal: str) -> List:  # noqa: ANN401 a Table
     """Return the list of a table that only grows, newest first."""
     columns = [column for column in table.columns if column.name != "blob"]
     filters = {name: table.c[name] for name in equal}
+    source = table
+    if "charger" in filters:
+        source = table.outerjoin(chargers, chargers.c.id == table.c.charger)
+        filters |= {"tenant": chargers.c.tenant, "site": chargers.c.site}
     return List(
-        source=table,
+        source=source,
         columns=columns,
         order=table.c.received_us,
         key=table.c.id,
@@ -151,7 +155,7 @@ async def page(
         engine: the relational store.
         kind: which list.
         filters: `equal` filters of the list, and `since_us`, `until_us`, `search` where it has
-            them. None values are left out.
+            them; `sites`, a tuple, where it has `site`. None values are left out.
         cursor: `next` of the page before.
         limit: rows, 1 to PAGE_MAX.
     """
@@ -269,6 +273,8 @@ async def connector_counts(engine: AsyncEngine, site: str = "") -> dict[str, int
 
 
 def _condition(a_list: List, name: str, value: object) -> ColumnElement[bool]:
+    if name == "sites" and "site" in a_list.equal and isinstance(value, tuple):
+        return a_list.equal["site"].in_(value)
     if name in a_list.equal:
         return a_list.equal[name] == value
     if a_list.time is not None and name == "since_us":

@@ -36,21 +36,6 @@ class Tenant(msgspec.Struct, frozen=True):
     created_us: int = 0
 
 
-class ApiKey(msgspec.Struct, frozen=True):
-    """An API key without its secret."""
-
-    id: str
-    name: str
-    role: str
-    """admin, operator or viewer."""
-    tenant: str = DEFAULT_TENANT
-    created_us: int = 0
-    expires_us: int = 0
-    """0: never."""
-    revoked_us: int = 0
-    """0: valid."""
-
-
 NO_CREDENTIAL: Final = {
     "credential_kind": "",
     "credential_salt": None,
@@ -169,11 +154,4 @@ def site_of(row: Row[Any]) -> Site:
         longitude=row.longitude,
         created_us=row.created_us,
         revision=row.revision,
-    )
-
-
-def api_key_of(row: Row[Any]) -> ApiKey:
-    """Return the key in a row of `api_keys`."""
-    return ApiKey(
-        row.id, row.name, row.role, row.tenant, row.created_us, row.expires_us, row.revoked_us
     )

@@ -10,7 +10,6 @@ from domain.ids import CHARGER_ID_LENGTH_MAX, CHARGER_NAME
 from domain.records import ChargerRecord, TokenRecord
 from storage.relational.record_rows import Site
 
-ROLES: Final = ("admin", "operator", "viewer")
 PAGE_MAX: Final = 1_000
 TEXT_LENGTH_MAX: Final = 255
 TOKEN_LENGTH_MAX: Final = 36

@@ -8,8 +8,7 @@ Raises everywhere: InvalidInput naming the field and the rule, NotFound, Unavail
 """
 
 import asyncio
-import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -23,13 +22,12 @@ from domain.errors import InvalidInput, NotFound
 from domain.ids import DEFAULT_TENANT
 from domain.records import ChargerRecord, TokenRecord
 from storage.relational import credentials, revisions
+from storage.relational.api_keys import ApiKeys
 from storage.relational.engine import chunks, reading, upsert, writing
 from storage.relational.record_rows import (
     NO_CREDENTIAL,
-    ApiKey,
     Site,
     Tenant,
-    api_key_of,
     charger_record,
     charger_row,
     site_of,
@@ -37,10 +35,8 @@ from storage.relational.record_rows import (
     token_row,
 )
 from storage.relational.record_rules import (
-    INSTANT_MAX,
     NAME,
     PAGE_MAX,
-    ROLES,
     check,
     check_charger,
     check_site,
@@ -48,9 +44,9 @@ from storage.relational.record_rules import (
     check_token,
 )
 from storage.relational.site_models import SiteModels
-from storage.relational.tables import api_keys, chargers, sites, tenants, tokens
+from storage.relational.tables import chargers, sites, tenants, tokens
 
-__all__ = ["PAGE_MAX", "ApiKey", "Registry", "Site", "Tenant"]
+__all__ = ["PAGE_MAX", "Registry", "Site", "Tenant"]
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -62,6 +58,7 @@ class Registry:
         self._engine = engine
         self._now_us = now_us
         self.site_models = SiteModels(engine)
+        self.api_keys = ApiKeys(engine, now_us)
 
     # ---- chargers -------------------------------------------------------------------------
 
@@ -69,9 +66,10 @@ class Registry:
         """Add a charger and return it with its revision. A deleted one is made anew."""
         check_charger(record)
         async with writing(self._engine) as connection:
-            await self._check_site(connection, record.site)
+            await self._check_site(connection, record.site, record.tenant)
             old = await _find(connection, chargers, record.id)
-            if old is not None and not old.deleted:
+            # What a removed one reported is its tenant's: nobody else may take the name over.
+            if old is not None and not (old.deleted and old.tenant == record.tenant):
                 raise InvalidInput("id", f"{record.id!r} exists already")
             row = charger_row(record) | {"created_us": self._now_us()}
             return await _store_charger(connection, row)
@@ -116,7 +114,7 @@ class Registry:
             record = security_upgrade.settled(_changed(charger_record(row), changes, fixed))
             check_charger(record)
             if record.site != row.site:
-                await self._check_site(connection, record.site)
+                await self._check_site(connection, record.site, record.tenant)
             return await _store_charger(connection, charger_row(record))
 
     async def delete_charger(self, charger: str) -> None:
@@ -183,8 +181,9 @@ class Registry:
             return 0
         now_us = self._now_us()
         async with writing(self._engine) as connection:
-            for site in {record.site for record in records}:
-                await self._check_site(connection, site)
+            for site, tenant in {(record.site, record.tenant) for record in records}:
+                await self._check_site(connection, site, tenant)
+            await _check_owners(connection, records)
             with _unique_chargers():
                 numbers = await revisions.take(connection, revisions.REVISION, len(records))
                 rows = [
@@ -249,7 +248,7 @@ class Registry:
         check_site(site)
         async with writing(self._engine) as connection:
             old = await _find(connection, sites, site.id)
-            if old is not None and not old.deleted:
+            if old is not None and not (old.deleted and old.tenant == site.tenant):
                 raise InvalidInput("id", f"{site.id!r} exists already")
             return await _store_site(connection, site, created_us=self._now_us())
 
@@ -259,12 +258,19 @@ class Registry:
             return site_of(await _living(connection, sites, "site", site))
 
     async def list_sites(
-        self, *, tenant: str = "", after: str = "", limit: int = 100
+        self,
+        *,
+        tenant: str = "",
+        only: Collection[str] = (),
+        after: str = "",
+        limit: int = 100,
     ) -> list[Site]:
-        """Return a page in the order of ids."""
+        """Return a page in the order of ids; of `only` these, when there are some."""
         query = _page(sites, after, limit)
         if tenant:
             query = query.where(sites.c.tenant == tenant)
+        if only:
+            query = query.where(sites.c.id.in_(only))
         async with reading(self._engine) as connection:
             return [site_of(row) for row in await connection.execute(query)]
 
@@ -303,53 +309,13 @@ class Registry:
             rows = await connection.execute(select(tenants).order_by(tenants.c.id))
             return [Tenant(row.id, row.name, row.created_us) for row in rows]
 
-    # ---- API keys -------------------------------------------------------------------------
-
-    async def create_api_key(
-        self, name: str, role: str, *, tenant: str = DEFAULT_TENANT, expires_us: int = 0
-    ) -> tuple[ApiKey, str]:
-        """Return a new API key and its secret. This is the only time that the secret is seen."""
-        check_text("name", name)
-        check(role in ROLES, "role", f"must be one of {', '.join(ROLES)}")
-        check(NAME.fullmatch(tenant), "tenant", f"must match {NAME.pattern}")
-        check(0 <= expires_us <= INSTANT_MAX, "expires_us", "must be 0 or an instant")
-        secret = credentials.generate_secret()
-        key = ApiKey(secrets.token_hex(6), name, role, tenant, self._now_us(), expires_us)
-        row = msgspec.structs.asdict(key) | {"digest": credentials.keep_secret(secret)}
-        async with writing(self._engine) as connection:
-            await connection.execute(api_keys.insert(), [row])
-        return key, secret
-
-    async def verify_api_key(self, secret: str) -> ApiKey | None:
-        """Return the key of `secret` when it is valid now."""
-        # Looked up by its hash: how long that takes says nothing about any secret.
-        query = select(api_keys).where(api_keys.c.digest == credentials.keep_secret(secret))
-        async with reading(self._engine) as connection:
-            row = (await connection.execute(query)).one_or_none()
-        if row is None or row.revoked_us or 0 < row.expires_us <= self._now_us():
-            return None
-        return api_key_of(row)
-
-    async def list_api_keys(self) -> list[ApiKey]:
-        """Return all keys, revoked ones too, oldest first."""
-        query = select(api_keys).order_by(api_keys.c.created_us, api_keys.c.id)
-        async with reading(self._engine) as connection:
-            return [api_key_of(row) for row in await connection.execute(query)]
-
-    async def revoke_api_key(self, key: str) -> None:
-        """Make a key invalid from now on."""
-        async with writing(self._engine) as connection:
-            if await _find(connection, api_keys, key) is None:
-                raise NotFound("API key", key)
-            await connection.execute(
-                update(api_keys).where(api_keys.c.id == key).values(revoked_us=self._now_us())
-            )
-
     @staticmethod
-    async def _check_site(connection: AsyncConnection, site: str) -> None:
+    async def _check_site(connection: AsyncConnection, site: str, tenant: str) -> None:
+        """A tenant's chargers are at its own sites; those of the installation may be anywhere."""
         if site:
             row = await _find(connection, sites, site)
-            check(row is not None and not row.deleted, "site", f"{site!r} does not exist")
+            there = row is not None and not row.deleted and tenant in {row.tenant, DEFAULT_TENANT}
+            check(there, "site", f"{site!r} does not exist")
 
 
 # ---- rules ----------------------------------------------------------------------------------
@@ -407,6 +373,15 @@ def _unique_chargers() -> Iterator[None]:
         yield
     except IntegrityError as error:
         raise InvalidInput("id", "another charger's id differs by case only") from error
+
+
+async def _check_owners(connection: AsyncConnection, records: Iterable[ChargerRecord]) -> None:
+    """Raise InvalidInput when another tenant has, or had, one of these chargers."""
+    owners = {record.id: record.tenant for record in records}
+    for some in chunks(owners):
+        query = select(chargers.c.id, chargers.c.tenant).where(chargers.c.id.in_(some))
+        for name, tenant in await connection.execute(query):
+            check(owners[name] == tenant, "id", f"{name!r} exists already")
 
 
 async def _store_charger(connection: AsyncConnection, row: dict[str, Any]) -> ChargerRecord:

@@ -8,6 +8,13 @@ place in a journal, so projecting twice gives the same rows.
 
 from storage.relational.tables.base import metadata
 from storage.relational.tables.housekeeping import journal_positions, leases, quarantine
+from storage.relational.tables.identity import (
+    audit,
+    idempotency_keys,
+    sign_in_links,
+    sign_ins,
+    users,
+)
 from storage.relational.tables.logs import (
     certificate_requests,
     charger_certificates,
@@ -51,6 +58,7 @@ __all__ = [
     "alert_silences",
     "alerts",
     "api_keys",
+    "audit",
     "certificate_requests",
     "charger_certificates",
     "charger_states",
@@ -63,6 +71,7 @@ __all__ = [
     "deliveries",
     "dismissals",
     "evse_limits",
+    "idempotency_keys",
     "job_items",
     "jobs",
     "journal_positions",
@@ -73,6 +82,8 @@ __all__ = [
     "quarantine",
     "refusals",
     "security_events",
+    "sign_in_links",
+    "sign_ins",
     "site_models",
     "sites",
     "tenants",
@@ -80,4 +91,5 @@ __all__ = [
     "transaction_aliases",
     "transaction_stops",
     "transactions",
+    "users",
 ]

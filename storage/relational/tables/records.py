@@ -95,4 +95,7 @@ api_keys = Table(
     whole("created_us"),
     whole("expires_us"),  # 0: never
     whole("revoked_us"),  # 0: valid
+    text("sites"),  # JSON list; empty: all of the tenant
+    text("created_by"),
+    Index("ix_api_keys_tenant", "tenant"),
 )

@@ -149,10 +149,10 @@ async def running_api(
         engine = open_engine(config.database_url)
         registry = Registry(engine, Clock().now_us)
         keys = {
-            role: (await registry.create_api_key(role, role))[1]
+            role: (await registry.api_keys.create(role, role))[1]
             for role in ("viewer", "operator", "admin")
         }
-        keys["other"] = (await registry.create_api_key("o", "admin", tenant="other"))[1]
+        keys["other"] = (await registry.api_keys.create("o", "admin", tenant="other"))[1]
         keys["wrong"] = "csms_wrong"
         said = Peers()
         servers = {

@@ -35,8 +35,8 @@ async def test_a_wrong_key_is_refused_and_says_how_to_send_one(api: Api) -> None
 async def test_a_revoked_key_stops_working() -> None:
     async with running_api(**{"api.key_cache_s": 0.0}) as api:
         await api.get("/api/v1/chargers", role="viewer")
-        (key,) = [key for key in await api.registry.list_api_keys() if key.name == "viewer"]
-        await api.registry.revoke_api_key(key.id)
+        (key,) = [key for key in await api.registry.api_keys.list_all() if key.name == "viewer"]
+        await api.registry.api_keys.revoke(key.id)
         status, _ = await api.ask("GET", "/api/v1/chargers", role="viewer")
         assert status == 401
 

@@ -40,6 +40,18 @@ def change(charger: str, tenant: str = "default") -> LiveChange:
     return LiveChange("connection", charger, charger, tenant, "s", 5, {"connected": True})
 
 
+async def test_who_is_limited_to_sites_hears_of_no_other(api: Api) -> None:
+    for site in ("near", "s"):
+        await api.ask("PUT", f"/api/v1/sites/{site}", {})
+    _, api.keys["near"] = await api.registry.api_keys.create("near", "viewer", sites=["near"])
+    async with stream(api, "near") as response, asyncio.timeout(10):
+        coming = frames(response)
+        assert (await anext(coming))["event"] == "open"
+        await tell(api, change("A"), LiveChange("connection", "B", "B", "default", "near", 5, {}))
+        frame = await anext(coming)
+    assert [one["charger"] for one in frame["data"]["changes"]] == ["B"]
+
+
 async def test_what_the_ledger_tells_reaches_an_open_stream(api: Api) -> None:
     async with stream(api) as response, asyncio.timeout(10):
         assert response.headers["Content-Type"].startswith("text/event-stream")

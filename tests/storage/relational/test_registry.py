@@ -33,7 +33,7 @@ FULL = ChargerRecord(
 
 class TestChargers:
     async def test_every_field_comes_back(self, registry: Registry) -> None:
-        await registry.create_site(Site("depot"))
+        await registry.create_site(Site("depot", FULL.tenant))
         stored = await registry.create_charger(FULL)
         assert stored == msgspec.structs.replace(FULL, revision=stored.revision)
         assert await registry.get_charger("CP-1") == stored
@@ -317,31 +317,31 @@ class TestApiKeys:
     async def test_the_secret_is_seen_once_and_opens(
         self, registry: Registry, store: AsyncEngine
     ) -> None:
-        key, secret = await registry.create_api_key("grafana", "viewer")
-        assert await registry.verify_api_key(secret) == key
-        assert await registry.verify_api_key(secret + "x") is None
+        key, secret = await registry.api_keys.create("grafana", "viewer")
+        assert await registry.api_keys.verify(secret) == key
+        assert await registry.api_keys.verify(secret + "x") is None
         assert secret not in str(await rows(store, api_keys))
 
     async def test_a_revoked_one_opens_no_more(self, registry: Registry) -> None:
-        key, secret = await registry.create_api_key("grafana", "viewer")
-        await registry.revoke_api_key(key.id)
-        assert await registry.verify_api_key(secret) is None
-        (listed,) = await registry.list_api_keys()
+        key, secret = await registry.api_keys.create("grafana", "viewer")
+        await registry.api_keys.revoke(key.id)
+        assert await registry.api_keys.verify(secret) is None
+        (listed,) = await registry.api_keys.list_all()
         assert listed.revoked_us == T0
         with pytest.raises(NotFound):
-            await registry.revoke_api_key("unknown")
+            await registry.api_keys.revoke("unknown")
 
     async def test_an_expired_one_opens_no_more(self, store: AsyncEngine) -> None:
         now = [T0]
         registry = Registry(store, lambda: now[0])
-        _, secret = await registry.create_api_key("job", "operator", expires_us=T0 + 10)
-        assert await registry.verify_api_key(secret) is not None
+        _, secret = await registry.api_keys.create("job", "operator", expires_us=T0 + 10)
+        assert await registry.api_keys.verify(secret) is not None
         now[0] = T0 + 10
-        assert await registry.verify_api_key(secret) is None
+        assert await registry.api_keys.verify(secret) is None
 
     async def test_roles_are_known_ones(self, registry: Registry) -> None:
-        with pytest.raises(InvalidInput, match="role: must be one of admin, operator, viewer"):
-            await registry.create_api_key("x", "root")
+        with pytest.raises(InvalidInput, match="role: must be one of viewer, operator, energy"):
+            await registry.api_keys.create("x", "root")
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1_001])

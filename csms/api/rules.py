@@ -1,0 +1,174 @@
+"""Which permission each route needs, and how far it reaches: one table.
+
+A new route needs a row here: without one the application does not start. Which rows of a list or
+which thing somebody gets is the handler's to check, as `Reach` says, with `csms.api.tenancy`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from re import Pattern
+from typing import Final
+
+from starlette.routing import BaseRoute, Route, compile_path
+
+from domain.access import Permission
+
+P = Permission
+
+
+class Reach(StrEnum):
+    """Whose things a route is about."""
+
+    SITES = "sites"
+    """Things of sites: the handler leaves out what is of another tenant or of another site."""
+    TENANT = "tenant"
+    """Things of a whole tenant: refused to who is limited to some sites; the handler leaves out
+    what is of another tenant."""
+    INSTALLATION = "installation"
+    """Everybody's things: only for who sees all tenants and all sites."""
+    OWN = "own"
+    """Things of the caller alone."""
+    OPEN = "open"
+    """Nothing that a stranger may not know, or the way to sign in."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a request to one route needs."""
+
+    method: str
+    path: str
+    """As the router has it, with names in braces."""
+    permission: P | None
+    """None: signed in is enough (OWN), or not even that (OPEN)."""
+    reach: Reach
+
+
+def _rules(reach: Reach, *rows: tuple[str, str, P | None]) -> tuple[Rule, ...]:
+    return tuple(Rule(method, path, permission, reach) for method, path, permission in rows)
+
+
+V1 = "/api/v1"
+CHARGER = f"{V1}/chargers/{{charger}}"
+SITE = f"{V1}/sites/{{site}}"
+
+RULES: Final[Sequence[Rule]] = (
+    *_rules(
+        Reach.OPEN,
+        ("GET", "/health", None),
+        ("GET", "/ready", None),
+        ("GET", f"{V1}/health", None),
+        ("GET", f"{V1}/ready", None),
+        ("GET", "/api/openapi.json", None),
+        ("GET", "/api/docs", None),
+    ),
+    *_rules(
+        Reach.SITES,
+        ("GET", f"{V1}/overview", P.chargers_read),
+        ("GET", f"{V1}/overview/sites", P.sites_read),
+        ("GET", f"{V1}/chargers", P.chargers_read),
+        ("POST", f"{V1}/chargers", P.chargers_write),
+        ("GET", CHARGER, P.chargers_read),
+        ("PATCH", CHARGER, P.chargers_write),
+        ("DELETE", CHARGER, P.chargers_write),
+        # Of the actions, `csms.api.calls` asks for more: calls.send or calls.trust.
+        ("POST", f"{CHARGER}/calls", P.calls_energy),
+        ("POST", f"{CHARGER}/security/key", P.calls_trust),
+        ("DELETE", f"{CHARGER}/security/key", P.calls_trust),
+        ("POST", f"{CHARGER}/security/profile", P.calls_trust),
+        ("POST", f"{CHARGER}/security/onboard", P.calls_trust),
+        ("GET", f"{CHARGER}/certificates", P.calls_trust),
+        ("POST", f"{CHARGER}/certificates", P.calls_trust),
+        ("DELETE", f"{CHARGER}/certificates/{{serial}}", P.calls_trust),
+        ("GET", f"{V1}/events", P.chargers_read),
+        ("GET", f"{V1}/commands", P.commands_read),
+        ("GET", f"{V1}/commands/{{command}}", P.commands_read),
+        ("GET", f"{V1}/transactions", P.transactions_read),
+        ("GET", f"{V1}/transactions/{{transaction}}", P.transactions_read),
+        ("GET", f"{V1}/messages", P.messages_read),
+        ("GET", f"{V1}/power", P.meter_read),
+        ("GET", f"{V1}/series", P.meter_read),
+        ("GET", f"{V1}/sites", P.sites_read),
+        ("GET", SITE, P.sites_read),
+        ("PUT", SITE, P.sites_write),
+        ("GET", f"{SITE}/model", P.energy_read),
+        ("PUT", f"{SITE}/model", P.sites_write),
+        ("DELETE", f"{SITE}/model", P.sites_write),
+        ("GET", f"{SITE}/capacity", P.energy_read),
+        ("PUT", f"{SITE}/capacity/{{source}}", P.energy_write),
+        ("GET", f"{SITE}/signals", P.energy_read),
+        ("PUT", f"{SITE}/signals", P.energy_write),
+        ("POST", f"{SITE}/loads", P.energy_write),
+        ("PUT", f"{SITE}/wishes/{{place:path}}", P.energy_write),
+        ("GET", f"{SITE}/limits", P.energy_read),
+    ),
+    *_rules(
+        Reach.TENANT,
+        ("GET", f"{V1}/jobs", P.jobs_read),
+        ("POST", f"{V1}/jobs", P.jobs_write),
+        ("GET", f"{V1}/jobs/{{job}}", P.jobs_read),
+        ("GET", f"{V1}/jobs/{{job}}/chargers", P.jobs_read),
+        ("POST", f"{V1}/jobs/{{job}}/pause", P.jobs_write),
+        ("POST", f"{V1}/jobs/{{job}}/resume", P.jobs_write),
+        ("POST", f"{V1}/jobs/{{job}}/cancel", P.jobs_write),
+        ("GET", f"{V1}/chargers.csv", P.chargers_read),
+        ("POST", f"{V1}/chargers.csv", P.chargers_write),
+        ("GET", f"{V1}/tokens", P.tokens_read),
+        ("GET", f"{V1}/tokens/{{token}}", P.tokens_read),
+        ("PUT", f"{V1}/tokens/{{token}}", P.tokens_write),
+        ("DELETE", f"{V1}/tokens/{{token}}", P.tokens_write),
+    ),
+    *_rules(
+        Reach.INSTALLATION,
+        ("GET", f"{V1}/refusals", P.refusals_read),
+        ("GET", f"{V1}/inbox", P.refusals_read),
+        ("PUT", f"{V1}/inbox/dismissal", P.chargers_write),
+        ("DELETE", f"{V1}/inbox/dismissal", P.chargers_write),
+        ("GET", "/metrics", P.system_read),
+    ),
+)
+
+PAGES: Final = "/ui"
+"""Pages need somebody who is signed in and no more: all that they show they ask of REST."""
+
+
+class Book:
+    """Finds the rule of a request.
+
+    Args:
+        rules: the table.
+    """
+
+    def __init__(self, rules: Iterable[Rule] = RULES) -> None:
+        self._by_method: dict[str, list[tuple[Pattern[str], Rule]]] = {}
+        # Fixed words before names: /chargers/import is not a charger.
+        for rule in sorted(rules, key=lambda rule: (rule.path.count("{"), ":path}" in rule.path)):
+            pattern = compile_path(rule.path)[0]
+            self._by_method.setdefault(rule.method, []).append((pattern, rule))
+
+    def find(self, method: str, path: str) -> Rule | None:
+        """Return the rule of a request; None when there is no such route."""
+        if is_page(path):
+            return Rule(method, PAGES, None, Reach.OWN)
+        rows = self._by_method.get("GET" if method == "HEAD" else method, ())
+        return next((rule for pattern, rule in rows if pattern.match(path)), None)
+
+
+def is_page(path: str) -> bool:
+    """Return whether a path is that of a page."""
+    return path in {"/", PAGES} or path.startswith(f"{PAGES}/")
+
+
+def check_routes(routes: Iterable[BaseRoute]) -> None:
+    """Raise LookupError when a route has no rule, or a rule no route."""
+    ruled = {(rule.method, rule.path) for rule in RULES}
+    there = {
+        (method, route.path)
+        for route in routes
+        if isinstance(route, Route) and not is_page(route.path)
+        for method in (route.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    missing, idle = sorted(there - ruled), sorted(ruled - there)
+    if missing or idle:
+        raise LookupError(f"csms/api/rules.py: no rule for {missing}; no route for {idle}")

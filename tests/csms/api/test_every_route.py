@@ -1,0 +1,336 @@
+"""Every route, from the table of rules, asked by who should get nothing of it.
+
+A route that is missing in PROBES fails here: say what a request to it looks like.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from csms.api.rules import RULES, Book, Reach, Rule
+from domain.access import ROLES, Role
+from domain.events import CommandFinished, Entry, TransactionStarted
+from storage.relational.tables import audit, idempotency_keys, metadata, sign_ins
+from tests.csms.api.node import Api, project, running_api
+
+US = 1_000_000
+BASE_US = 1_767_225_600 * US
+KEPT_BY_CALLERS = {audit.name, idempotency_keys.name, sign_ins.name}
+"""Tables whose rows are about who asks."""
+
+
+@dataclass
+class Probe:
+    """A request that works for the owner of `name`, with `{...}` in strings filled in."""
+
+    body: Any = None
+    query: str = ""
+    word: str = ""
+    """What the owner finds in the answer to a GET, and nobody else."""
+    text: str = ""
+    """A body that is no JSON."""
+    otherwise: frozenset[int] = frozenset()
+    """What the owner may be told instead of a success: what his charger says to it."""
+
+
+V1 = "/api/v1"
+SITE = f"{V1}/sites/{{site}}"
+MODEL = {
+    "id": "{site}",
+    "circuits": [{"id": "grid", "limit_a": 100}],
+    "places": [{"id": "{charger}/1", "charger": "{charger}", "evse": 1, "circuit": "grid"}],
+}
+SECURITY = f"{V1}/chargers/{{charger}}/security"
+STREAMS = {f"{V1}/events"}
+CHARGER_SAYS = frozenset({404, 409, 422})
+CALL = {"action": "ClearChargingProfile", "payload": {}}
+PROBES: Mapping[tuple[str, str], Probe] = {
+    ("GET", f"{V1}/overview"): Probe(),
+    ("GET", f"{V1}/overview/sites"): Probe(word="{site}"),
+    ("GET", f"{V1}/chargers"): Probe(word="{charger}"),
+    ("POST", f"{V1}/chargers"): Probe({"id": "{charger}-new", "site": "{site}"}),
+    ("GET", f"{V1}/chargers/{{charger}}"): Probe(word="{charger}"),
+    ("PATCH", f"{V1}/chargers/{{charger}}"): Probe({"strict": True}),
+    ("POST", f"{V1}/chargers/{{charger}}/calls"): Probe(CALL, "?wait=1"),
+    ("POST", f"{SECURITY}/key"): Probe(otherwise=CHARGER_SAYS),
+    ("DELETE", f"{SECURITY}/key"): Probe(otherwise=CHARGER_SAYS),
+    ("POST", f"{SECURITY}/profile"): Probe({"profile": 2}, otherwise=CHARGER_SAYS),
+    ("POST", f"{SECURITY}/onboard"): Probe(otherwise=CHARGER_SAYS),
+    ("GET", f"{V1}/chargers/{{charger}}/certificates"): Probe(otherwise=CHARGER_SAYS),
+    ("POST", f"{V1}/chargers/{{charger}}/certificates"): Probe({}, otherwise=CHARGER_SAYS),
+    ("DELETE", f"{V1}/chargers/{{charger}}/certificates/{{serial}}"): Probe(otherwise=CHARGER_SAYS),
+    ("GET", f"{V1}/events"): Probe(query="?charger={charger}"),
+    ("GET", f"{V1}/jobs"): Probe(word="{job}"),
+    ("POST", f"{V1}/jobs"): Probe(
+        {"action": "Reset", "payload": {"type": "Soft"}, "where": {"ids": ["{charger}"]}}
+    ),
+    ("GET", f"{V1}/jobs/{{job}}"): Probe(word="{job}"),
+    ("GET", f"{V1}/jobs/{{job}}/chargers"): Probe(word="{charger}"),
+    ("POST", f"{V1}/jobs/{{job}}/pause"): Probe(otherwise=CHARGER_SAYS),
+    ("POST", f"{V1}/jobs/{{job}}/resume"): Probe(otherwise=CHARGER_SAYS),
+    ("POST", f"{V1}/jobs/{{job}}/cancel"): Probe(otherwise=CHARGER_SAYS),
+    ("GET", f"{V1}/chargers.csv"): Probe(word="{charger}"),
+    ("POST", f"{V1}/chargers.csv"): Probe(text="id,site\n{charger},{site}\n"),
+    ("GET", f"{V1}/inbox"): Probe(),
+    ("PUT", f"{V1}/inbox/dismissal"): Probe(query="?charger={charger}"),
+    ("DELETE", f"{V1}/inbox/dismissal"): Probe(query="?charger={charger}"),
+    ("GET", f"{V1}/commands"): Probe(word="{command}"),
+    ("GET", f"{V1}/commands/{{command}}"): Probe(word="{command}"),
+    ("GET", f"{V1}/transactions"): Probe(word="{charger}"),
+    ("GET", f"{V1}/transactions/{{transaction}}"): Probe(word="{charger}"),
+    ("GET", f"{V1}/messages"): Probe(query="?charger={charger}"),
+    ("GET", f"{V1}/power"): Probe(query="?charger={charger}"),
+    ("GET", f"{V1}/series"): Probe(query="?charger={charger}"),
+    ("GET", f"{V1}/sites"): Probe(word="{site}"),
+    ("GET", SITE): Probe(word="{site}"),
+    ("PUT", SITE): Probe({"name": "changed"}),
+    ("GET", f"{SITE}/model"): Probe(word="{charger}"),
+    ("PUT", f"{SITE}/model"): Probe(MODEL),
+    ("GET", f"{SITE}/capacity"): Probe(word="grid"),
+    ("PUT", f"{SITE}/capacity/{{source}}"): Probe(
+        [{"circuit": "grid", "source": "{source}", "limit_w": 20_000}]
+    ),
+    ("GET", f"{SITE}/signals"): Probe(),
+    ("PUT", f"{SITE}/signals"): Probe([]),
+    ("POST", f"{SITE}/loads"): Probe({"circuit": "grid", "current_a": [1, 1, 1]}),
+    ("PUT", f"{SITE}/wishes/{{place:path}}"): Probe({"energy_wh": 1000}),
+    ("GET", f"{SITE}/limits"): Probe(word="{site}"),
+    ("DELETE", f"{SITE}/model"): Probe(),
+    ("DELETE", f"{V1}/chargers/{{charger}}"): Probe(),
+    ("GET", f"{V1}/tokens"): Probe(word="{token}"),
+    ("GET", f"{V1}/tokens/{{token}}"): Probe(word="{token}"),
+    ("PUT", f"{V1}/tokens/{{token}}"): Probe({"max_active": 7}),
+    ("DELETE", f"{V1}/tokens/{{token}}"): Probe(),
+    ("GET", f"{V1}/refusals"): Probe(),
+    ("GET", "/metrics"): Probe(),
+}
+"""In an order in which the owner can ask for all of them."""
+ASKED = [rule for rule in RULES if rule.reach != Reach.OPEN]
+
+
+def test_every_route_is_asked() -> None:
+    assert {(rule.method, rule.path) for rule in ASKED} == set(PROBES)
+
+
+def test_every_rule_is_found_by_a_path_of_its_route() -> None:
+    book = Book()
+    for rule in RULES:
+        path = filled(rule.path, dict.fromkeys(NAMES, "x"))
+        assert book.find(rule.method, path) == rule
+
+
+NAMES = ("charger", "site", "token", "transaction", "command", "source", "place", "serial", "job")
+
+
+async def things(api: Api, tenant: str, site: str) -> dict[str, str]:
+    """One of each thing, of a tenant, at a site."""
+    name = site.upper()
+    key = f"{tenant}-things"
+    if key not in api.keys:
+        api.keys[key] = (await api.registry.api_keys.create(key, "admin", tenant=tenant))[1]
+    names = {
+        "charger": f"{name}-CP",
+        "site": site,
+        "token": f"{name}-TAG",
+        "command": f"{name}-COMMAND",
+        "source": "grid",
+        "serial": "0A",
+        "place": f"{name}-CP/1",
+    }
+    await make(api, key, names)
+    wanted = PROBES["POST", f"{V1}/jobs"].body | {"paused": True}
+    status, job = await api.ask("POST", f"{V1}/jobs", fill(wanted, names), key)
+    assert status == 201, job
+    return names | {"transaction": await told(api, names), "job": job["id"]}
+
+
+async def make(api: Api, role: str, names: Mapping[str, str]) -> None:
+    """Write what may have been removed."""
+    for method, path, body in (
+        ("PUT", SITE, {"name": "before"}),
+        ("POST", f"{V1}/chargers", {"id": "{charger}", "site": "{site}"}),
+        ("PUT", f"{V1}/tokens/{{token}}", {}),
+        ("PUT", f"{SITE}/model", MODEL),
+        (
+            "PUT",
+            f"{SITE}/capacity/grid",
+            [{"circuit": "grid", "source": "grid", "limit_w": 1000}],
+        ),
+    ):
+        status, answer = await api.ask(method, filled(path, names), fill(body, names), role)
+        assert status in {200, 201, 409}, answer
+    api.peers.connect(names["charger"])
+
+
+async def told(api: Api, names: Mapping[str, str]) -> str:
+    """Let a charger report; return the id of its transaction."""
+    charger = names["charger"]
+    started = TransactionStarted(1, 1, names["token"], 1_000, BASE_US, "raw")
+    ended = CommandFinished(names["command"], "Reset", "{}", "accepted")
+    await project(api, Entry(charger, 1, BASE_US, (started, ended)), journal=charger)
+    (row,) = (await api.get(f"{V1}/transactions?charger={charger}"))["items"]
+    return str(row["id"])
+
+
+def filled(text: str, names: Mapping[str, str]) -> str:
+    for name, value in names.items():
+        text = text.replace(f"{{{name}}}", value).replace(f"{{{name}:path}}", value)
+    return text
+
+
+def fill(value: Any, names: Mapping[str, str]) -> Any:
+    if isinstance(value, str):
+        return filled(value, names)
+    if isinstance(value, list):
+        return [fill(one, names) for one in value]
+    if isinstance(value, dict):
+        return {key: fill(one, names) for key, one in value.items()}
+    return value
+
+
+async def probe(api: Api, rule: Rule, names: Mapping[str, str], role: str) -> tuple[int, Any]:
+    row = PROBES[rule.method, rule.path]
+    path = filled(rule.path, names) + filled(row.query, names)
+    if rule.path in STREAMS:
+        headers = {"Authorization": f"Bearer {api.keys[role]}"}
+        async with api.session.get(api.url + path, headers=headers) as response:
+            return response.status, (await response.json()) if response.status >= 400 else ""
+    if row.text:
+        return await api.ask(rule.method, path, None, role, data=filled(row.text, names))
+    return await api.ask(rule.method, path, fill(row.body, names), role)
+
+
+async def everything(api: Api) -> dict[str, list[str]]:
+    """All rows of the store that do not speak of who asks."""
+    found = {}
+    async with api.engine.connect() as connection:
+        for table in metadata.sorted_tables:
+            if table.name not in KEPT_BY_CALLERS:
+                rows = await connection.execute(select(table))
+                found[table.name] = sorted(str(tuple(row)) for row in rows)
+    return found
+
+
+async def gets_nothing(api: Api, role: str, names: Mapping[str, str]) -> None:
+    """Ask every route about somebody else's things: nothing comes, nothing changes."""
+    before = await everything(api)
+    commands = len(api.peers.commands)
+    for rule in ASKED:
+        row = PROBES[rule.method, rule.path]
+        status, answer = await probe(api, rule, names, role)
+        where = (rule.method, rule.path, status, answer)
+        assert status in {200, 403, 404, 422}, where
+        assert status != 200 or rule.method == "GET", where
+        for name in ("charger", "token", "command", "transaction"):
+            shown = str(answer).replace(filled(rule.path, names), "")
+            assert status != 200 or names[name] not in shown, where
+        if rule.reach in {Reach.SITES, Reach.TENANT} and "{" in rule.path:
+            assert status in {403, 404}, where
+        if row.word and status == 200:
+            assert fill(row.word, names) not in str(answer), where
+    assert await everything(api) == before
+    assert len(api.peers.commands) == commands
+
+
+async def test_the_owner_gets_everything() -> None:
+    async with running_api() as api:
+        names = await things(api, "blue", "blue-site")
+        for method, path in PROBES:
+            rule = next(rule for rule in RULES if (rule.method, rule.path) == (method, path))
+            status, answer = await probe(api, rule, names, "blue-things")
+            if rule.reach == Reach.INSTALLATION:
+                assert status == 403, (method, path, answer)
+                status, answer = await probe(api, rule, names, "admin")
+            done = 200 <= status < 300 or status in PROBES[method, path].otherwise
+            assert done, (method, path, status, answer)
+            word = fill(PROBES[method, path].word, names)
+            assert word in str(answer), (method, path, answer)
+
+
+async def test_another_tenant_gets_nothing_and_changes_nothing() -> None:
+    async with running_api() as api:
+        names = await things(api, "blue", "blue-site")
+        await things(api, "red", "red-site")
+        await gets_nothing(api, "red-things", names)
+        for query in api.peers.queries:
+            assert "tenant = 'red'" in query, query
+
+
+async def test_who_is_limited_to_a_site_gets_nothing_of_another_one() -> None:
+    async with running_api() as api:
+        await things(api, "blue", "blue-site")
+        names = await things(api, "blue", "far-site")
+        _, api.keys["near"] = await api.registry.api_keys.create(
+            "near", "admin", tenant="blue", sites=["blue-site"]
+        )
+        await gets_nothing(api, "near", names)
+        for query in api.peers.queries:
+            assert "site IN ('blue-site')" in query, query
+        assert (await api.get(f"{V1}/overview", role="near"))["chargers"] == 1
+        own = {"charger": "BLUE-SITE-CP", "site": "blue-site"}
+        assert (await api.get(filled(f"{V1}/chargers/{{charger}}", own), role="near"))["id"]
+        moved = await api.ask(
+            "PATCH", filled(f"{V1}/chargers/{{charger}}", own), {"site": "far-site"}, "near"
+        )
+        assert moved[0] == 404
+
+
+async def test_a_role_gets_what_its_row_says_and_no_more() -> None:
+    async with running_api() as api:
+        for role in Role:
+            _, api.keys[role] = await api.registry.api_keys.create(role, role)
+        names = await things(api, "blue", "blue-site")
+        for role in Role:
+            for method, path in PROBES:
+                rule = next(rule for rule in RULES if (rule.method, rule.path) == (method, path))
+                allowed = rule.permission is None or rule.permission in ROLES[role]
+                if allowed and rule.method != "GET":
+                    continue  # It would work: that is another test's.
+                status, answer = await probe(api, rule, names, role)
+                if allowed:
+                    assert status == 200, (role, method, path, answer)
+                else:
+                    assert status == 403, (role, method, path, answer)
+                    assert answer["type"] == "urn:csms:problem:role"
+
+
+@pytest.mark.parametrize(
+    ("action", "payload", "roles"),
+    [
+        ("Reset", {"type": "Soft"}, {"operator", "admin"}),
+        ("ClearChargingProfile", {}, {"operator", "energy", "admin"}),
+        ("ChangeConfiguration", {"key": "AuthorizationKey", "value": "00" * 20}, {"admin"}),
+    ],
+)
+async def test_what_a_call_needs_depends_on_its_action(
+    api: Api, action: str, payload: dict[str, Any], roles: set[str]
+) -> None:
+    await api.ask("POST", f"{V1}/chargers", {"id": "CP1"})
+    api.peers.connect("CP1")
+    for role in Role:
+        _, api.keys[role] = await api.registry.api_keys.create(role, role)
+        body = {"action": action, "payload": payload}
+        status, _ = await api.ask("POST", f"{V1}/chargers/CP1/calls", body, role)
+        assert status == (200 if role in roles else 403), role
+
+
+async def test_nobody_takes_over_the_name_of_a_removed_charger(api: Api) -> None:
+    await api.ask("POST", f"{V1}/chargers", {"id": "CP1"}, "other")
+    assert (await api.ask("DELETE", f"{V1}/chargers/CP1", None, "other"))[0] == 204
+    _, api.keys["third"] = await api.registry.api_keys.create("t", "admin", tenant="third")
+    assert (await api.ask("POST", f"{V1}/chargers", {"id": "CP1"}, "third"))[0] == 409
+    assert (await api.ask("POST", f"{V1}/chargers", {"id": "CP1"}, "other"))[0] == 201
+
+
+async def test_a_tenant_has_no_chargers_at_the_sites_of_another_one(api: Api) -> None:
+    await api.ask("PUT", f"{V1}/sites/mine", {})
+    for method, path, body in (
+        ("POST", f"{V1}/chargers", {"id": "CP1", "site": "mine"}),
+        ("POST", f"{V1}/chargers", {"id": "CP1"}),
+        ("PATCH", f"{V1}/chargers/CP1", {"site": "mine"}),
+    ):
+        status, answer = await api.ask(method, path, body, "other")
+        assert (status == 422) == ("site" in body), answer
