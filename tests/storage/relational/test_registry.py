@@ -157,7 +157,7 @@ class TestChargers:
         assert await registry.get_charger("A") == before
 
     async def test_an_update_changes_what_it_names_only(self, registry: Registry) -> None:
-        await registry.create_site(Site("depot"))
+        await registry.create_site(Site("depot", FULL.tenant))
         await registry.create_charger(FULL)
         password = await registry.set_password("CP-1")
         changed = await registry.update_charger("CP-1", {"networks": ["192.168.0.0/16"]})
