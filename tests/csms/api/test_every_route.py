@@ -65,7 +65,7 @@ PROBES: Mapping[tuple[str, str], Probe] = {
     ("GET", f"{V1}/events"): Probe(query="?charger={charger}"),
     ("GET", f"{V1}/jobs"): Probe(word="{job}"),
     ("POST", f"{V1}/jobs"): Probe(
-        {"action": "Reset", "payload": {"type": "Soft"}, "where": {"ids": ["{charger}"]}}
+        {"action": "ClearCache", "payload": {}, "where": {"ids": ["{charger}"]}}
     ),
     ("GET", f"{V1}/jobs/{{job}}"): Probe(word="{job}"),
     ("GET", f"{V1}/jobs/{{job}}/chargers"): Probe(word="{charger}"),
