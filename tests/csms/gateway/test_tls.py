@@ -7,6 +7,9 @@ import socket as sockets
 import ssl
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 
@@ -21,6 +24,7 @@ from domain.security_upgrade import ask_profile
 from tests.csms.gateway.harness import KEY, boot, call, gateway_running, keyed
 from tests.csms.pki.kit import NOW_US, OPERATOR, SERVER, Pki, new_key
 
+ORGANIZATION = NameOID.ORGANIZATION_NAME
 YEAR_US = 365 * 86_400_000_000
 
 
@@ -332,7 +336,104 @@ class TestUpgrade:
             assert await refused(node, "CP1") == 401
 
 
+def built(
+    pki: Pki,
+    key,
+    *,
+    names: tuple[tuple[object, str], ...] = (
+        (NameOID.COMMON_NAME, "CP1"),
+        (ORGANIZATION, OPERATOR),
+    ),
+    is_authority: bool = False,
+    signs: bool = True,
+    purposes: tuple[object, ...] = (ExtendedKeyUsageOID.CLIENT_AUTH,),
+    more: tuple[tuple[x509.ExtensionType, bool], ...] = (),
+    signer=None,
+):
+    """A certificate by the authority of chargers in which one thing is wrong."""
+    signer = signer or pki.signer
+    made = certificates.builder(
+        x509.Name([x509.NameAttribute(oid, text) for oid, text in names]),
+        signer.certificate.subject,
+        key.public_key(),
+        NOW_US,
+        30,
+    )
+    basic = x509.BasicConstraints(ca=is_authority, path_length=None)
+    made = made.add_extension(basic, critical=True)
+    usage = certificates.usage(digital_signature=signs, authority=is_authority)
+    if not signs:
+        usage = x509.KeyUsage(*(False, False, True), *(False,) * 6)  # key encipherment alone
+    made = made.add_extension(usage, critical=True)
+    made = made.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.key.public_key())
+    made = made.add_extension(issuer, critical=False)
+    for extension, critical in more:
+        made = made.add_extension(extension, critical=critical)
+    return made.sign(signer.key, SHA256())
+
+
+def revoked_leaf(pki: Pki, key):
+    chain = pki.authority.certify(certificates.subject("CP1"), key.public_key(), NOW_US)
+    made = x509.load_pem_x509_certificates(chain)[0]
+    pki.authority.revoke(f"{made.serial_number:x}", NOW_US)
+    return made
+
+
+def named(*texts: str, operator: str = OPERATOR):
+    names = [(NameOID.COMMON_NAME, text) for text in texts]
+    return (*names, (ORGANIZATION, operator))
+
+
+def below(pki: Pki, days: int = 30, begin_us: int = NOW_US):
+    """An authority below the one of chargers, which may have none (path length 0)."""
+    return pki.signer.authority(certificates.subject("another"), new_key(), begin_us, days)
+
+
+CUSTOM = x509.ObjectIdentifier("1.3.6.1.4.1.99999.1")
+
 BAD = {
+    "with two names": (lambda p, k: built(p, k, names=named("CP1", "CP2")), "name"),
+    "without a name": (lambda p, k: built(p, k, names=named()), "name"),
+    "with a longer name": (lambda p, k: built(p, k, names=named("CP1.evil")), "name"),
+    "with a blank behind its name": (lambda p, k: built(p, k, names=named("CP1 ")), "name"),
+    "with its name in another field": (
+        lambda p, k: built(p, k, names=((NameOID.SERIAL_NUMBER, "CP1"), (ORGANIZATION, OPERATOR))),
+        "name",
+    ),
+    "of an operator in another case": (
+        lambda p, k: built(p, k, names=named("CP1", operator=OPERATOR.upper())),
+        "operator",
+    ),
+    "of an operator with more to its name": (
+        lambda p, k: built(p, k, names=named("CP1", operator=OPERATOR + " Ltd")),
+        "operator",
+    ),
+    "for mail": (
+        lambda p, k: built(p, k, purposes=(ExtendedKeyUsageOID.EMAIL_PROTECTION,)),
+        "unsuitable",
+    ),
+    "for signing OCSP": (
+        lambda p, k: built(p, k, purposes=(ExtendedKeyUsageOID.OCSP_SIGNING,)),
+        "unsuitable",
+    ),
+    "for nothing that may sign": (lambda p, k: built(p, k, signs=False), ""),
+    "of an authority": (lambda p, k: built(p, k, is_authority=True), ""),
+    "with an extension that nobody knows": (
+        lambda p, k: built(p, k, more=((x509.UnrecognizedExtension(CUSTOM, b"x"), True),)),
+        "critical",
+    ),
+    "by an authority that may not be there": (
+        lambda p, k: built(p, k, signer=below(p)),
+        "certificate",
+    ),
+    "by another charger": (
+        lambda p, k: built(
+            p, k, signer=certificates.Signer(p.leaf("CP2", other := new_key()), other)
+        ),
+        "certificate",
+    ),
+    "revoked": (revoked_leaf, "revoked"),
     "another charger's": (lambda p, k: p.leaf("CP2", k), "name"),
     "a wildcard": (lambda p, k: p.leaf("*", k), "name"),
     "another operator's": (lambda p, k: p.leaf("CP1", k, operator="Other"), "operator"),
@@ -377,6 +478,10 @@ async def test_t22_a_bad_certificate_is_refused_and_the_operator_is_told_why(
         await node.until(lambda: node.events(ConnectionRefused))
         assert why in refusal(node).detail
         assert node.gateway.line("CP1") is None
+
+
+def test_t22_there_are_twenty_ways_and_more_to_be_wrong() -> None:
+    assert len(BAD) >= 20
 
 
 @pytest.mark.parametrize(
