@@ -181,7 +181,7 @@ async def _story_of_memory(node: Node) -> None:
         assert [shown["held"][f"{name}/1"]["limit_a"] for name in NAMES[:3]] == [12.0] * 3
         counted = await metrics_of(node)
         assert 'csms_site_headroom_amperes{site="depot"} 0' in counted
-        assert 'csms_site_evses{site="depot"' in counted
+        assert 'csms_site_evses{binding="circuit",site="depot"}' in counted
         assert 'csms_site_doubted{site="depot"}' in counted
     finally:
         for life in lives:
