@@ -6,6 +6,7 @@ BIN := .venv/bin
 READY := .venv/ready
 PACKAGES := domain protocol supervisor storage actors csms
 TEST_ARGS ?=
+ARGS ?=
 WORKERS ?= 2
 
 .PHONY: demo test check format docs chaos bench lock clean tools help
@@ -47,8 +48,8 @@ docs: $(READY) ## Write the generated pages
 chaos: tools ## A thousand kills under load
 	$(BIN)/pytest -m long tests/chaos $(TEST_ARGS)
 
-bench: $(READY) ## Measure, and compare with the last recorded run
-	$(BIN)/python -m benchmarks
+bench: $(READY) ## Measure, and compare with the last recorded run; ARGS=--record keeps it
+	$(BIN)/python -m benchmarks $(ARGS)
 
 lock: $(READY) ## Resolve the dependencies anew
 	$(BIN)/python -m piptools compile --quiet --generate-hashes --strip-extras --allow-unsafe \

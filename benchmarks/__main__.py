@@ -4,7 +4,8 @@
         --quick                            small: shows that everything works, not how fast it is
         --record                           keep the results in benchmarks/results
     python -m benchmarks --table           the recorded results as a Markdown table
-    python -m benchmarks --readme          write that table into README.md
+    python -m benchmarks --pages           write what the recorded results say: the table in
+                                           README.md, docs/capacity.md and its plots; --record does
 
 Everything runs on loopback in temporary folders and ends by itself. How each figure is measured is
 in docs/performance.md.
@@ -108,7 +109,7 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--record", action="store_true")
     parser.add_argument("--table", action="store_true")
-    parser.add_argument("--readme", action="store_true")
+    parser.add_argument("--pages", action="store_true")
     options = parser.parse_args()
     if unknown := set(options.names) - set(names):
         parser.error(f"no such benchmark: {', '.join(sorted(unknown))} (choose from {names})")
@@ -117,12 +118,8 @@ def main() -> int:
     if options.table:
         print(table())
         return 0
-    if options.readme:
-        readme = ROOT / "README.md"
-        try:
-            readme.write_text(put_between_marks(readme.read_text(), table()))
-        except (FileNotFoundError, ValueError) as error:
-            parser.error(f"README.md: {error}")
+    if options.pages:
+        pages()
         return 0
     # So that whoever ends us with SIGTERM (timeout, make) also ends the node that we started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
@@ -131,7 +128,20 @@ def main() -> int:
         run_part(name) if name in PARTS else run(name, effort, record=options.record)
         for name in options.names or SUITE
     ]
+    if options.record:
+        pages()
     return 0 if all(ended) else 1
+
+
+def pages() -> None:
+    """Write what the recorded results say. FileNotFoundError, ValueError: no marks in README.md."""
+    from benchmarks.plots import draw  # nobody else needs matplotlib
+
+    readme = ROOT / "README.md"
+    readme.write_text(put_between_marks(readme.read_text(), table()))
+    for path in draw(SUITE):
+        print(path.relative_to(ROOT))
+    subprocess.run([sys.executable, "-m", "docs.generate"], cwd=ROOT, check=True)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from docs.pages import (
+    capacity,
     charger_phases,
     configuration,
     metrics,
@@ -26,6 +27,7 @@ ROOT = Path(__file__).parent
 
 PAGES: Mapping[str, Callable[[], str]] = MappingProxyType(
     {
+        "capacity.md": capacity.page,
         "charger-phases.md": charger_phases.page,
         "configuration.md": configuration.page,
         "metrics.md": metrics.page,

@@ -4,12 +4,15 @@ Adding a message is adding a row (and a function to read it) in its chapter's mo
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
-from domain.answers import Answer
+import msgspec
+
+from domain.answers import ACKNOWLEDGED, Answer
 from domain.commands import Priority
 from domain.events import Event
 from domain.reports import Report
@@ -195,10 +198,13 @@ class Version:
     """The payload of SetChargingProfile; None: it cannot be told limits."""
     decoders: Mapping[str, PayloadDecoder] = field(init=False)
     """Of the inbound actions that have an exact reader."""
+    acknowledgements: Mapping[str, bytes] = field(init=False)
+    """The payload of the CALLRESULT, as JSON, of those actions that are only acknowledged."""
 
     def __post_init__(self) -> None:
         exact = {name: row.exact.decode for name, row in self.inbound.items() if row.exact}
         object.__setattr__(self, "decoders", MappingProxyType(exact))
+        object.__setattr__(self, "acknowledgements", MappingProxyType(_empty(self.inbound)))
 
     def expectation(self, action: str, payload: Mapping[str, Any]) -> Expectation:
         """Return what should follow from a command; an unknown action: nothing."""
@@ -211,6 +217,14 @@ class Version:
             value = value.get(name) if isinstance(value, dict) else None
         key = str(value) if isinstance(value, str | int) else ""
         return Expectation(kind, key, row.requested is not None)
+
+
+def _empty(inbound: Mapping[str, Inbound]) -> dict[str, bytes]:
+    found = {}
+    for action, row in inbound.items():
+        with suppress(TypeError):  # its answer says something
+            found[action] = msgspec.json.encode(row.write(ACKNOWLEDGED))
+    return found
 
 
 def table(*chapters: Sequence[Row]) -> Mapping[str, Row]:

@@ -520,12 +520,17 @@ class AsyncioBase:
                 continue
             box: Any = cell.box
             if isinstance(box, tuple):
-                box = cell.box = self._queue(box)
-            if len(box) > depth_max:  # noqa: PLR1730  # a call of max() costs a tenth of a turn
-                depth_max = len(box)
+                mail: Mail | None = box
+                box = cell.box = spare.pop() if spare else deque()
+                depth_max = depth_max or 1
+            else:
+                mail = None
+                if len(box) > depth_max:  # noqa: PLR1730  # a call of max() costs a tenth of a turn
+                    depth_max = len(box)
             self._running = cell
             for _ in turn:
-                message, sender = box.popleft()
+                message, sender = mail or box.popleft()
+                mail = None
                 handled += 1
                 try:
                     result = cell.instance.receiveMessage(message, sender)

@@ -89,7 +89,10 @@ class ChargerActor(Actor):  # type: ignore[misc]  # thespian has no types
         self.message = message
         line = self.line
         for effect in handle(self.state, message, self.now_us()):  # type: ignore[arg-type]
-            RUN[type(effect)](line, effect)
+            if type(effect) is Reply:  # nearly all of them
+                line.reply(effect)
+            else:
+                RUN[type(effect)](line, effect)
 
     def onFailure(self, error: BaseException) -> None:
         """Runs on the dying instance, before the fresh one takes over."""

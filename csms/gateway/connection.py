@@ -68,8 +68,8 @@ class Receiver(Protocol):
     def unanswered(self) -> int:
         """Return how many calls wait for their answers."""
 
-    def receive(self, text: bytes, now_us: int) -> None:
-        """Take one message."""
+    def receive(self, text: bytes, now_us: int) -> int:
+        """Take one message; return how many calls wait for their answers."""
 
 
 class Host(Protocol):
@@ -327,10 +327,10 @@ class Connection(asyncio.Protocol):
         if self._backlog is not None or line is None:
             self._keep_back(text)
             return
-        line.receive(text, self.last_seen_us)
+        unanswered = line.receive(text, self.last_seen_us)
         if (
             self.frames_in >= self._budget_at
-            or line.unanswered > self._gateway.settings.unanswered_max
+            or unanswered > self._gateway.settings.unanswered_max
             or self._gateway.congested()
         ):
             self._consider_pause()

@@ -37,7 +37,7 @@ from csms.gateway.questions import Questions, asked_elsewhere
 from csms.gateway.sites import Sites
 from csms.quirks import sightings
 from csms.quirks.catalogue import Model
-from domain.answers import Answer
+from domain.answers import ACKNOWLEDGED, Answer
 from domain.commands import CommandResult, Outcome
 from domain.errors import JournalFailed, Unavailable
 from domain.events import (
@@ -283,13 +283,15 @@ class ChargerLine:
         """Return how many calls of the charger wait for their answers."""
         return self.session.unanswered
 
-    def receive(self, text: bytes, now_us: int) -> None:
-        """Take one message of the charger."""
+    def receive(self, text: bytes, now_us: int) -> int:
+        """Take one message of the charger; return how many of its calls are not answered yet."""
         session = self.session
         session.receive(text, now_us)
         self._handle_events(now_us)
-        if session.unanswered > 1:
+        unanswered = session.unanswered
+        if unanswered > 1:
             self.saw((PIPELINED,))
+        return unanswered
 
     def saw(self, numbers: Iterable[int]) -> None:
         """Count known oddities (Q1 to Q54)."""
@@ -587,9 +589,13 @@ class ChargerLine:
         if self.fenced:
             return
         call = effect.call
-        row = self.version.inbound[call.action]
-        answer = _to_json(row.write(effect.answer)) if call.answered else b""
-        gateway = self._gateway
+        version, gateway = self.version, self._gateway
+        if not call.answered:
+            answer = b""
+        elif effect.answer is ACKNOWLEDGED and call.action in version.acknowledgements:
+            answer = version.acknowledgements[call.action]
+        else:
+            answer = _to_json(version.inbound[call.action].write(effect.answer))
         exchange = MessageExchanged(
             True,  # noqa: FBT003 - by position: keywords cost a microsecond here
             call.uid,
