@@ -1,4 +1,4 @@
-"""What may be wrong with an installation or with a charger's connection, in plain words.
+"""What may be wrong with an installation, in plain words; `doctor_connection` looks at connections.
 
 Each check looks at one thing and returns findings; nothing is changed.
 """
@@ -9,22 +9,12 @@ import resource
 import shutil
 import socket
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from sqlalchemy import text
-from websockets.asyncio.client import connect
-from websockets.exceptions import (
-    ConnectionClosed,
-    InvalidHandshake,
-    InvalidStatus,
-    InvalidURI,
-    NegotiationError,
-)
-from websockets.typing import Subprotocol
 
 from csms.config import Config
-from csms.simulator.driver import basic
 from domain.errors import CsmsError
 from storage.journal_reader import JournalReader
 from storage.relational.engine import open_engine, reading
@@ -35,10 +25,6 @@ from supervisor.status import read_status
 DISK_FREE_MIN = 1 << 30
 STATUS_AGE_US_MAX = 10_000_000
 OPEN_FILES_SPARE = 512
-HANDSHAKE_S = 10.0
-LINGER_S = 1.0
-"""Some refusals come as a close right after the handshake."""
-SUBPROTOCOLS = ("ocpp1.6", "ocpp2.0.1", "ocpp2.1")
 
 
 class Finding(NamedTuple):
@@ -193,115 +179,3 @@ CHECKS: tuple[Callable[[Config], Iterator[Finding]], ...] = (
     check_node,
     check_limits,
 )
-
-HTTP_ADVICE: Mapping[int, tuple[str, str]] = {
-    400: ("the server did not take this for a WebSocket handshake", "is there a proxy in between?"),
-    401: (
-        "the identity is not known, or the password is wrong or missing",
-        (
-            "the server says the same in all these cases; `GET /api/v1/refusals` has the reason. "
-            "The user name must be the identity, and the identity the last part of the URL"
-        ),
-    ),
-    403: ("something forbids this address", "this server never says 403: look at the proxy"),
-    404: (
-        "the path names no charger",
-        "the URL must end in the identity: ws://HOST:PORT/ocpp/IDENTITY",
-    ),
-    408: ("the handshake took too long", "look at the network"),
-    426: ("the server wants an upgrade that a proxy took away", "let the proxy pass Upgrade"),
-    429: ("too many failed attempts from this address", "correct the password, then wait"),
-    500: (
-        "something in between failed",
-        "this server never says 500: look at the proxy",
-    ),
-    502: ("a proxy did not reach the server", "is the node running?"),
-    503: (
-        (
-            "the server takes no connection now: it is starting, draining or full, or its journal "
-            "cannot be written"
-        ),
-        "look at `csms doctor` on the server and at `GET /api/v1/refusals`",
-    ),
-}
-"""Status of the handshake -> what it means, what to do."""
-
-CLOSE_ADVICE: Mapping[int, tuple[str, str]] = {
-    1002: (
-        "none of the offered OCPP versions is spoken here",
-        "this server speaks ocpp1.6: set it at the charger",
-    ),
-    1008: (
-        "a living connection has this identity, from another address",
-        "two chargers with the same identity? else wait until the old connection is found dead",
-    ),
-    1012: ("the server restarts", "try again"),
-    1013: ("the server cannot keep records now", "look at the disk of the server"),
-}
-"""Close code right after the handshake -> what it means, what to do."""
-
-
-async def check_connection(url: str, password: str | None) -> list[Finding]:
-    """Open a WebSocket as the charger of `url` would, and close it again.
-
-    When the charger itself is connected from this address, it is replaced and comes back.
-    """
-    identity = url.rstrip("/").rsplit("/", 1)[-1]
-    headers = {"Authorization": basic(identity, password)} if password is not None else {}
-    try:
-        async with connect(
-            url,
-            subprotocols=[Subprotocol(name) for name in SUBPROTOCOLS],
-            additional_headers=headers,
-            open_timeout=HANDSHAKE_S,
-            ping_interval=None,
-            close_timeout=1,
-            proxy=None,
-        ) as connection:
-            spoken = connection.subprotocol
-            try:
-                async with asyncio.timeout(LINGER_S):
-                    await connection.recv()
-            except TimeoutError:
-                pass
-            except ConnectionClosed as closed:
-                return [_closed(closed)]
-            if spoken is None:
-                return [
-                    wrong(
-                        "subprotocol",
-                        "the server chose none of " + ", ".join(SUBPROTOCOLS),
-                        "it is no OCPP server, or a proxy drops Sec-WebSocket-Protocol",
-                    )
-                ]
-            return [fine("connection", f"{identity} was let in, with {spoken}")]
-    except InvalidStatus as error:
-        status = error.response.status_code
-        meaning, advice = HTTP_ADVICE.get(status, ("", "look at what answers there"))
-        found = f"HTTP {status}" + (f": {meaning}" if meaning else "")
-        return [wrong("connection", found, advice)]
-    except NegotiationError as error:
-        return [wrong("subprotocol", str(error), "the server answered with another version")]
-    except InvalidURI as error:
-        return [wrong("url", str(error), "ws://HOST:PORT/ocpp/IDENTITY")]
-    except InvalidHandshake as error:
-        return [wrong("connection", str(error), "it is no WebSocket server")]
-    except TimeoutError:
-        return [
-            wrong(
-                "connection",
-                f"no answer in {HANDSHAKE_S:g} s",
-                "a firewall in between, or a hung server",
-            )
-        ]
-    except OSError as error:
-        advice = "is the node running, and is this its address and port?"
-        return [wrong("connection", error.strerror or str(error), advice)]
-
-
-def _closed(closed: ConnectionClosed) -> Finding:
-    code = closed.rcvd.code if closed.rcvd else 1006
-    reason = closed.rcvd.reason if closed.rcvd else ""
-    meaning, advice = CLOSE_ADVICE.get(code, ("the server hung up", "see its log"))
-    found = f"closed with {code} right away: {meaning}" + (f" ({reason})" if reason else "")
-    return wrong("connection", found, advice)

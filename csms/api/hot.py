@@ -208,6 +208,7 @@ LISTS: tuple[HotList, ...] = (
             Parameter("direction", TEXT, "in: the charger called; out: we called it."),
             Parameter("outcome", TEXT, "result, error, timeout, lost, late, malformed, unmatched."),
             Parameter("text", TEXT, "Part of the payload or of the answer, any case."),
+            Parameter("flagged", FLAG, "Only with violations, or only without."),
             SINCE,
             UNTIL,
         ),

@@ -44,19 +44,26 @@ def literal(text: str) -> str:
     return f"'{escaped}'"
 
 
-def condition(name: str, value: str | Sequence[str]) -> str:
-    """Return the condition that a column has a value; `sites`: that the site is one of many."""
+def condition(name: str, value: str | Sequence[str], table: str = "") -> str:
+    """Return the condition that a column has a value; `sites`: that the site is one of many.
+
+    Args:
+        name: of the column, or `sites`.
+        value: what it must be, or one of.
+        table: its name with a dot, or empty.
+    """
     if name == "sites":
-        return f"site IN ({', '.join(literal(one) for one in value)})"
+        return f"{table}site IN ({', '.join(literal(one) for one in value)})"
     assert isinstance(value, str)
-    return f"{name} = {literal(value)}"
+    return f"{table}{name} = {literal(value)}"
 
 
 def page_query(filters: Mapping[str, Any], cursor: str, limit: int) -> str:
     """Return the statement for one page, newest first, one row more than `limit`.
 
     Args:
-        filters: charger, action, direction, outcome, text, tenant, sites, since_us, until_us.
+        filters: charger, action, direction, outcome, text, flagged, tenant, sites, since_us,
+            until_us.
         cursor: of the page before, or empty.
         limit: rows.
 
@@ -76,6 +83,8 @@ def page_query(filters: Mapping[str, Any], cursor: str, limit: int) -> str:
             f"(positionCaseInsensitiveUTF8(payload, {needle}) > 0"
             f" OR positionCaseInsensitiveUTF8(response, {needle}) > 0)"
         )
+    if filters.get("flagged") is not None:
+        where.append("notEmpty(flags)" if filters["flagged"] else "empty(flags)")
     if "since_us" in filters:
         where.append(f"received_at >= {_moment(filters['since_us'])}")
     if "until_us" in filters:

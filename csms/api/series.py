@@ -114,7 +114,8 @@ def series_query(filters: Mapping[str, Any], step_s: int) -> str:
 
 
 def _where(filters: Mapping[str, Any]) -> str:
-    return "".join(f" AND {condition(name, value)}" for name, value in filters.items())
+    # With the table: to ClickHouse a name of SELECT goes before that of a column, in WHERE, too.
+    return "".join(f" AND {condition(name, value, 'samples.')}" for name, value in filters.items())
 
 
 def _moment(at_us: int) -> str:

@@ -13,7 +13,10 @@ from csms.dashboard.view import BASE, View
 
 PAGE_ITEMS = 50
 DOWNLOAD_ITEMS = 1_000
-FILTERS = ("charger", "action", "direction", "outcome", "text", "from", "to")
+"""At once."""
+DOWNLOAD_PAGES = 20
+"""Of a file; its answer says in `Link` where it goes on."""
+FILTERS = ("charger", "action", "direction", "outcome", "text", "flagged", "from", "to")
 OUTCOMES = ("result", "error", "timeout", "lost", "late", "malformed", "unmatched")
 COLUMNS = (
     "at_us", "charger", "direction", "action", "uid", "payload", "response", "outcome",
@@ -37,11 +40,10 @@ async def listed(view: View) -> Response:
     )
 
 
-async def _page(view: View, limit: int) -> dict[str, Any]:
+async def _page(view: View, limit: int, cursor: str = "") -> dict[str, Any]:
     filters = {name: view.asked(name) for name in FILTERS}
-    # The fields of the form send what datetime-local has: no zone, so UTC.
     found = await view.api.get(
-        "/api/v1/messages", **filters, cursor=view.asked("cursor"), limit=limit
+        "/api/v1/messages", **filters, cursor=cursor or view.asked("cursor"), limit=limit
     )
     return dict(found)
 
@@ -49,6 +51,11 @@ async def _page(view: View, limit: int) -> dict[str, Any]:
 async def download(view: View) -> Response:
     """Return what the filters find as a file, newest first; a cursor goes on."""
     page = await _page(view, DOWNLOAD_ITEMS)
+    for _ in range(DOWNLOAD_PAGES - 1):
+        if not page["next"]:
+            break
+        more = await _page(view, DOWNLOAD_ITEMS, page["next"])
+        page = {"items": page["items"] + more["items"], "next": more["next"]}
     if view.asked("format") == "csv":
         text = io.StringIO()
         writer = csv.writer(text)

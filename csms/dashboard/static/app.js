@@ -2,6 +2,7 @@
 import "./live.js";
 import "./charts.js";
 import "./map.js";
+import "./palette.js";
 
 document.documentElement.classList.add("scripted");
 
@@ -29,6 +30,33 @@ const localTimes = (root) => {
     element.textContent = local(moment);
   }
 };
+
+// Instants are chosen in the time of the browser and sent in UTC; without scripts they are UTC.
+const zone = (isShort) => {
+  const offset = -new Date().getTimezoneOffset();
+  const hours = `UTC${offset < 0 ? "−" : "+"}${two(Math.floor(Math.abs(offset) / 60))}:${two(Math.abs(offset) % 60)}`;
+  return isShort ? hours : `${Intl.DateTimeFormat().resolvedOptions().timeZone}, ${hours}`;
+};
+
+const localFields = (root) => {
+  for (const element of root.querySelectorAll("[data-zone]")) element.textContent = zone(element.dataset.zone === "short");
+  for (const field of root.querySelectorAll('[data-instant]:not([type="datetime-local"])')) {
+    const text = field.value.trim();
+    const micros = /^\d{12,}$/.test(text) ? Number(text) / 1000 : NaN;
+    const moment = new Date(Number.isNaN(micros) ? (/(Z|[+-]\d\d:?\d\d)$/.test(text) ? text : `${text}Z`) : micros);
+    if (text && Number.isNaN(moment.getTime())) continue;
+    field.value = "";
+    field.type = "datetime-local";
+    field.step = "1";
+    if (text) field.value = local(moment).replace(" ", "T");
+  }
+};
+
+document.addEventListener("formdata", (event) => {
+  for (const field of event.target.querySelectorAll('[data-instant][type="datetime-local"]')) {
+    if (field.value) event.formData.set(field.name, new Date(field.value).toISOString());
+  }
+});
 
 document.addEventListener("click", async (event) => {
   const copy = event.target.closest("[data-copy]");
@@ -91,3 +119,4 @@ document.addEventListener("htmx:configRequest", (event) => {
 
 document.addEventListener("htmx:load", (event) => localTimes(event.detail.elt));
 localTimes(document);
+localFields(document);
