@@ -72,6 +72,35 @@ def meter_values(samples: int, connector: int = 1, at: str = "", seed: int = 1) 
     return json.dumps(payload).encode()
 
 
+def transaction_event(samples: int, seq: int = 1, at: str = "", seed: int = 1) -> bytes:
+    """The payload of a TransactionEvent of 2.x with the same samples as `meter_values`."""
+    metered = json.loads(meter_values(samples, at=at, seed=seed))["meterValue"]
+    for value in metered:
+        value["sampledValue"] = [
+            {
+                "value": float(sample["value"]),
+                "context": sample["context"],
+                "measurand": sample["measurand"],
+                "location": sample["location"],
+                "unitOfMeasure": {"unit": sample["unit"]},
+            }
+            for sample in value["sampledValue"]
+        ]
+    payload = {
+        "eventType": "Updated",
+        "timestamp": metered[0]["timestamp"],
+        "triggerReason": "MeterValuePeriodic",
+        "seqNo": seq,
+        "transactionInfo": {
+            "transactionId": "3f2c9d0e-3c7a-4c2e-9d2a-000000000001",
+            "chargingState": "Charging",
+        },
+        "evse": {"id": 1, "connectorId": 1},
+        "meterValue": metered,
+    }
+    return json.dumps(payload, separators=(",", ":")).encode()
+
+
 class Payloads:
     """Payloads of MeterValues by turns: different values, the time of now."""
 

@@ -209,5 +209,12 @@ def load_schemas(folder: str, request_suffix: str = "") -> Schemas:
     return Schemas(requests, responses)
 
 
+def enumerations(folder: str, name: str) -> dict[str, tuple[str, ...]]:
+    """Return the enumerations that a schema file defines, by the names of their types."""
+    path = files("ocpp") / folder / "schemas" / f"{name}.json"
+    kinds = json.loads(path.read_text(encoding="utf-8-sig")).get("definitions", {})
+    return {kind: tuple(what["enum"]) for kind, what in kinds.items() if "enum" in what}
+
+
 def _any_text(_text: str) -> bool:
     return True

@@ -1,12 +1,12 @@
 """Functional block J, metering: sampled values, and MeterValues outside of transactions."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from domain.events import EnergyMeasured, Sample
 from domain.text import clean
 from protocol.common import nothing
-from protocol.fields import Fields, as_number, json_text, listed, mark
+from protocol.fields import INT53_MAX, Fields, as_number, json_text, listed, mark
 from protocol.reading import Reading
 from protocol.sampling import (
     CONTEXTS,
@@ -32,7 +32,8 @@ SAMPLE_PATH = "/*/sampledValue/*/"
 MULTIPLIER_MAX = 30
 """Powers of ten beyond this belong to no meter."""
 FLOAT_MAX = 1e300
-SIGNED_CONTEXT = "Other"
+WH_PER_UNIT = {"Wh": 1.0, "kWh": 1_000.0}
+LINES = frozenset({"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"})
 
 
 def read_meter_values(payload: Mapping[str, Any], reading: Reading) -> EnergyMeasured:
@@ -124,6 +125,31 @@ def _unit(fields: Fields, measurand: str) -> tuple[str, float]:
         unit = UNITS.get(written) or FOLDED_UNITS.get(fold(written), written)
     multiplier = members.integer("multiplier", 0, -MULTIPLIER_MAX, MULTIPLIER_MAX)
     return unit, 10.0**multiplier
+
+
+def register_wh(samples: Iterable[Sample]) -> int:
+    """Return the newest energy register at the outlet, the sum of its phases; -1: none was read.
+
+    The sum is used only where no sample without a phase says it.
+    """
+    newest_us, total_wh = -1, -1.0
+    lines: dict[str, float] = {}
+    lines_us = -1
+    for sample in samples:
+        if sample.measurand != DEFAULT_MEASURAND or sample.text or sample.location != "Outlet":
+            continue
+        factor = WH_PER_UNIT.get(sample.unit)
+        if factor is None:
+            continue
+        if not sample.phase and sample.at_us >= newest_us:
+            newest_us, total_wh = sample.at_us, sample.value * factor
+        elif sample.phase in LINES and sample.at_us >= lines_us:
+            if sample.at_us > lines_us:
+                lines_us, lines = sample.at_us, {}
+            lines[sample.phase] = sample.value * factor
+    if lines and newest_us < lines_us:
+        total_wh = sum(lines.values())
+    return round(total_wh) if 0 <= total_wh <= INT53_MAX else -1
 
 
 INBOUND = (Inbound("MeterValues", read_meter_values, nothing, "J01"),)

@@ -1,20 +1,19 @@
 """Functional block E: transactions."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from domain.answers import Answer, TransactionAnswer
 from domain.commands import Priority
-from domain.events import Sample
 from domain.reports import TransactionReported
 from protocol.common import expect
-from protocol.fields import INT32_MIN, INT53_MAX, Fields, json_text
+from protocol.fields import INT32_MIN, Fields, json_text
 from protocol.reading import Reading
-from protocol.sampling import DEFAULT_MEASURAND
 from protocol.v201.authorization import read_token
-from protocol.v201.metering import read_samples
+from protocol.v201.exact_transactions import exact_transactions
+from protocol.v201.metering import read_samples, register_wh
 from protocol.v201.vocabulary import FOLDED_KINDS, FOLDED_STATES, KINDS, STATES
-from protocol.v201.writing import id_token_info, message_content
+from protocol.v201.writing import TOKEN_LENGTH_MAX, id_token_info, message_content
 from protocol.version import Inbound, Outbound
 from protocol.words import read_word
 
@@ -28,8 +27,6 @@ INFO_WITH_FIELDS = frozenset(
     {"transactionId", "chargingState", "timeSpentCharging", "stoppedReason", "remoteStartId"}
 )
 """Members that have a field of their own in a report; all others go to its `detail`."""
-WH_PER_UNIT = {"Wh": 1.0, "kWh": 1_000.0}
-LINES = frozenset({"L1", "L2", "L3", "L1-N", "L2-N", "L3-N"})
 
 
 def read_transaction_event(payload: Mapping[str, Any], reading: Reading) -> TransactionReported:
@@ -68,31 +65,6 @@ def read_transaction_event(payload: Mapping[str, Any], reading: Reading) -> Tran
     )
 
 
-def register_wh(samples: Iterable[Sample]) -> int:
-    """Return the newest energy register at the outlet, the sum of its phases; -1: none was read.
-
-    The sum is used only where no sample without a phase says it.
-    """
-    newest_us, total_wh = -1, -1.0
-    lines: dict[str, float] = {}
-    lines_us = -1
-    for sample in samples:
-        if sample.measurand != DEFAULT_MEASURAND or sample.text or sample.location != "Outlet":
-            continue
-        factor = WH_PER_UNIT.get(sample.unit)
-        if factor is None:
-            continue
-        if not sample.phase and sample.at_us >= newest_us:
-            newest_us, total_wh = sample.at_us, sample.value * factor
-        elif sample.phase in LINES and sample.at_us >= lines_us:
-            if sample.at_us > lines_us:
-                lines_us, lines = sample.at_us, {}
-            lines[sample.phase] = sample.value * factor
-    if lines and newest_us < lines_us:
-        total_wh = sum(lines.values())
-    return round(total_wh) if 0 <= total_wh <= INT53_MAX else -1
-
-
 def _detail(payload: Mapping[str, Any], reading: Reading) -> str:
     if not isinstance(payload, dict):
         return ""
@@ -121,7 +93,15 @@ def write_transaction_event(answer: Answer) -> dict[str, Any]:
     return payload
 
 
-INBOUND = (Inbound("TransactionEvent", read_transaction_event, write_transaction_event, "E01"),)
+INBOUND = (
+    Inbound(
+        "TransactionEvent",
+        read_transaction_event,
+        write_transaction_event,
+        "E01",
+        exact=exact_transactions("v201", TOKEN_LENGTH_MAX),
+    ),
+)
 
 OUTBOUND = (
     Outbound(

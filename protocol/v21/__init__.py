@@ -1,5 +1,6 @@
 """OCPP 2.1 edition 1, part 2: the rows of 2.0.1, and what is new or different.
 
+    transactions       E  TransactionEvent with more words
     streams            N  periodic event streams (SEND)
     payment            C, I  tariffs told to the station, ad hoc payment
     smart_charging     K  dynamic schedules, priority charging
@@ -26,12 +27,14 @@ from protocol.v21 import (
     remote_control,
     smart_charging,
     streams,
+    transactions,
 )
 from protocol.v201 import V201
 from protocol.version import Follow, Inbound, Outbound, Version, table
 
 INBOUND: Mapping[str, Inbound] = table(
     tuple(V201.inbound.values()),
+    transactions.INBOUND,
     payment.INBOUND,
     smart_charging.INBOUND,
     certificates.INBOUND,
