@@ -29,6 +29,8 @@ from domain.events import (
 from domain.known import KnownCharger
 from domain.site import PerPhase
 
+AFTER_ENDED: Final = "after_ended"
+"""Flag of an event that was told after the end of its transaction."""
 VOLTS: Final = 230.0
 """To turn power into current where a charger measures only power."""
 THREE: Final = 3
@@ -143,6 +145,8 @@ class Member:
     def _progressed(self, event: TransactionProgressed) -> None:
         if event.kind == "Ended":
             self._end(event.said)
+            return
+        if AFTER_ENDED in event.flags:
             return
         self._begin(event.connector, event.said, event.at_us)
         self._measured(event.connector, event.samples)

@@ -34,6 +34,7 @@ RETENTION = {
     "connections": ("toDateTime(received_at)", "history_days"),
     "transaction_events": ("toDateTime(ts)", "hourly_days"),
     "security_events": ("toDateTime(ts)", "history_days"),
+    "device_events": ("toDateTime(ts)", "history_days"),
     "evse_limits": ("toDateTime(ts)", "history_days"),
     "samples_hourly": ("hour", "hourly_days"),
 }

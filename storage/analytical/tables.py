@@ -87,8 +87,9 @@ STATUSES = Table(
         ("vendor_error", TEXT),
         ("quality", TAG),
         ("received_at", SECONDS),
+        ("plug", INT16),
     ),
-    ("charger", "ts", "connector", "status", "error_code", "received_at"),
+    ("charger", "ts", "connector", "status", "error_code", "received_at", "plug"),
 )
 CONNECTIONS = Table(
     "connections",
@@ -131,8 +132,16 @@ TRANSACTIONS = Table(
         ("quality", TAG),
         ("flags", TAGS),
         ("received_at", SECONDS),
+        ("said", TEXT),
+        ("seq", pa.int32()),
+        ("plug", INT16),
+        ("trigger", TAG),
+        ("state", TAG),
+        ("offline", pa.uint8()),
+        ("token_kind", TAG),
+        ("cost", pa.float64()),
     ),
-    ("charger", "ts", "transaction", "kind", "connector", "received_at"),
+    ("charger", "ts", "transaction", "kind", "connector", "received_at", "said", "seq"),
 )
 SECURITY = Table(
     "security_events",
@@ -174,4 +183,31 @@ LIMITS = Table(
     ("site", "place", "ts", "limit_a", "told_a", "ceiling_a", "binding", "received_at"),
 )
 
-TABLES = (SAMPLES, MESSAGES, STATUSES, CONNECTIONS, TRANSACTIONS, SECURITY, LIMITS)
+DEVICE_EVENTS = Table(
+    "device_events",
+    (
+        ("ts", INSTANT),
+        ("tenant", TAG),
+        ("site", TAG),
+        ("charger", TEXT),
+        ("event", INT64),
+        ("trigger", TAG),
+        ("kind", TAG),
+        ("component", TAG),
+        ("variable", TAG),
+        ("evse", INT16),
+        ("connector", INT16),
+        ("value", TEXT),
+        ("severity", pa.int16()),
+        ("monitor", INT64),
+        ("cleared", pa.uint8()),
+        ("code", TEXT),
+        ("text", TEXT),
+        ("transaction", TEXT),
+        ("quality", TAG),
+        ("received_at", SECONDS),
+    ),
+    ("charger", "ts", "component", "variable", "evse", "connector", "event", "received_at"),
+)
+
+TABLES = (SAMPLES, MESSAGES, STATUSES, CONNECTIONS, TRANSACTIONS, SECURITY, LIMITS, DEVICE_EVENTS)

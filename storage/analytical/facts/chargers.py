@@ -71,6 +71,7 @@ def _status(
             event.vendor_error,
             quality,
             entry.received_us // SECOND_US,
+            event.plug,
             lsn,
         ),
     )

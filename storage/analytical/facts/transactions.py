@@ -7,6 +7,7 @@ from domain.events import (
     Entry,
     TimeQuality,
     TransactionEndedProvisionally,
+    TransactionProgressed,
     TransactionStarted,
     TransactionStopped,
 )
@@ -17,6 +18,9 @@ from storage.analytical.tables import (
 
 NO_TRANSACTION = -1
 """Stands for "the charger said 0" in facts that do belong to a transaction."""
+_VERSION_16: Final = ("", 0, 0, "", "", 0, "", -1.0)
+"""said, seq, plug, trigger, state, offline, token_kind and cost of what 1.6 says."""
+_KINDS: Final = {"Started": "started", "Updated": "updated", "Ended": "stopped"}
 
 
 def _energy(
@@ -47,6 +51,7 @@ def _started(
             quality,
             event.flags,
             entry.received_us // SECOND_US,
+            *_VERSION_16,
             lsn,
         ),
     )
@@ -75,6 +80,7 @@ def _stopped(
             quality,
             event.flags,
             entry.received_us // SECOND_US,
+            *_VERSION_16,
             lsn,
         ),
     )
@@ -107,9 +113,47 @@ def _ended(
             quality,
             (),
             entry.received_us // SECOND_US,
+            *_VERSION_16,
             lsn,
         ),
     )
+
+
+def _progressed(
+    to: Builder, lsn: int, entry: Entry, place: tuple[str, str], event: TransactionProgressed
+) -> None:
+    at_us, quality = to.clamp(event.at_us, entry.received_us, event.quality)
+    to.put(
+        TRANSACTIONS,
+        at_us,
+        (
+            at_us,
+            *place,
+            entry.charger,
+            event.connector,
+            event.transaction,
+            0,
+            _KINDS.get(event.kind, "updated"),
+            event.token,
+            event.token_status,
+            event.meter_wh,
+            event.stop_reason,
+            quality,
+            event.flags,
+            entry.received_us // SECOND_US,
+            event.said,
+            event.seq,
+            event.plug,
+            event.trigger,
+            event.state,
+            int(event.offline),
+            event.token_kind,
+            event.cost,
+            lsn,
+        ),
+    )
+    if event.samples:
+        to.samples(lsn, entry, place, event.connector, event.transaction, event.samples)
 
 
 HANDLERS: Final[Handlers] = {
@@ -117,4 +161,5 @@ HANDLERS: Final[Handlers] = {
     TransactionStarted: _started,
     TransactionStopped: _stopped,
     TransactionEndedProvisionally: _ended,
+    TransactionProgressed: _progressed,
 }

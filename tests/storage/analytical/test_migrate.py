@@ -1,9 +1,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from clickhouse_connect.driver.client import Client
 
+from domain.events import DeviceNotice, DeviceNoticed, TransactionProgressed
 from storage.analytical.blocks import Window
 from storage.analytical.builder import DAY_US
 from storage.analytical.migrate import RETENTION, migrate, statements
@@ -26,7 +28,7 @@ from tests.storage.analytical.helper import (
     story,
 )
 
-FILES = ["0001_facts", "0002_rollups", "0003_views", "0004_evse_limits"]
+FILES = ["0001_facts", "0002_rollups", "0003_views", "0004_evse_limits", "0005_messages_of_2x"]
 
 
 @pytest.fixture
@@ -115,7 +117,9 @@ def test_the_flavour_for_a_cluster_is_understood_by_the_engine(
     texts = [text for group in statements(cluster).values() for text in group]
     for text in texts:
         assert "ON CLUSTER 'main'" in text
-        assert str(client.command(f"EXPLAIN AST {text}")).startswith("CreateQuery")
+        assert str(client.command(f"EXPLAIN AST {text}")).startswith(
+            ("CreateQuery", "AlterQuery", "DropQuery")
+        )
         if "ENGINE = " in text and "ENGINE = Null" not in text:
             assert "ENGINE = Replicated" in text
             assert "replicated_deduplication_window_seconds = 604800" in text
@@ -211,6 +215,37 @@ def test_a_session_has_its_start_its_end_and_its_energy(told: Any) -> None:
 def test_a_session_without_an_end_is_running(told: Any) -> None:
     query = "SELECT state, stopped_at, energy_wh FROM @.sessions"
     assert told(query, *story("c1")[:5]) == [("running", None, None)]
+
+
+def test_a_session_of_2x_has_its_events(told: Any) -> None:
+    of_tx = {"said": "tx-1", "transaction": 9, "connector": 2, "plug": 1}
+    entries = [
+        entry("c2", TransactionProgressed(
+            kind="Started", seq=0, at_us=T0, trigger="Authorized", token="t2", meter_wh=100,
+            **of_tx)),
+        entry("c2", TransactionProgressed(
+            kind="Updated", seq=1, at_us=T0 + MINUTE, trigger="MeterValuePeriodic", meter_wh=600,
+            **of_tx)),
+        entry("c2", TransactionProgressed(
+            kind="Ended", seq=2, at_us=T0 + HOUR, trigger="EVDeparted",
+            stop_reason="EVDisconnected", cost=1.5, **of_tx)),
+    ]  # fmt: skip
+    query = (
+        "SELECT connector, transaction, said, token, energy_wh, duration_s, reason, state, cost "
+        "FROM @.sessions WHERE charger = 'c2'"
+    )
+    wanted = (2, 9, "tx-1", "t2", 500, 3_600, "EVDisconnected", "stopped", 1.5)
+    assert told(query, *entries, *entries) == [wanted]
+
+
+def test_alerts_last_until_they_are_cleared(told: Any) -> None:
+    alert = DeviceNotice(1, T0, "Alerting", "Connector", "Problem", "true", evse=1, severity=3)
+    query = "SELECT component, variable, evse, value, severity FROM @.device_alerts"
+    assert told(query, entry("c2", DeviceNoticed((alert,)))) == [
+        ("Connector", "Problem", 1, "true", 3)
+    ]
+    over = msgspec.structs.replace(alert, event=2, at_us=T0 + MINUTE, value="false", cleared=True)
+    assert told(query, entry("c2", DeviceNoticed((over,)))) == []
 
 
 def test_connections_become_spans_and_uptime(told: Any) -> None:

@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 
 from domain.events import (
     ConnectionRefused,
+    DeviceNotice,
+    DeviceNoticed,
     Event,
     HeartbeatReceived,
     MessageExchanged,
     Sample,
     TimeQuality,
     TransactionEndedProvisionally,
+    TransactionProgressed,
     TransactionStopped,
     encode_entry,
 )
@@ -56,7 +59,13 @@ def only(*events: Event, at_us: int = T0, places: Any = None) -> dict[str, Any]:
 
 def test_every_row_has_a_value_for_every_column_and_then_its_lsn() -> None:
     seen = set()
-    for block in built(*story("c1"), entry("x", ConnectionRefused("/x", "ip", 401, "no"))):
+    said = (
+        TransactionProgressed("tx", 9, "Started", 0, T0, "Authorized", 1, 1, meter_wh=5),
+        TransactionProgressed("tx", 9, "Updated", 1, T0, "Trigger", samples=(energy(7.0),)),
+        DeviceNoticed((DeviceNotice(1, T0, "Alerting", "Connector", "Problem", "true"),)),
+    )
+    refused = entry("x", ConnectionRefused("/x", "ip", 401, "no"))
+    for block in built(*story("c1"), refused, entry("c2", *said)):
         seen.add(block.table.name)
         assert all(len(row) == len(block.table.columns) + 1 for row in block.rows)
         arrow, rejects = to_arrow(block)
