@@ -26,21 +26,18 @@ from domain.events import (
     CommandQueued,
     CommandSent,
     ConnectionRefused,
-    DeviceNoticed,
     Entry,
     LimitDecided,
     MessageExchanged,
-    NoticeReported,
     StreamReported,
     TokenChecked,
     TransactionEndedProvisionally,
-    VariablesReported,
     decode_entry,
 )
 from domain.text import clean
 from storage.journal_reader import Row
 from storage.relational.engine import chunks, insert, is_refused_data, reading, upsert, writing
-from storage.relational.projection import chargers, commands, logs, transactions
+from storage.relational.projection import chargers, commands, device, logs, transactions
 from storage.relational.projection.batch import Batch, Folds, nothing
 from storage.relational.tables import journal_positions, quarantine
 
@@ -57,7 +54,7 @@ class ProjectorSettings(BaseModel):
         default=100_000,
         gt=0,
         description="Rows of each of: refusals, security events, data transfers, certificate "
-        "requests, quarantine. Above it the oldest are deleted.",
+        "requests, notices, quarantine. Above it the oldest are deleted.",
     )
     trim_rows_step: int = Field(
         default=1_000,
@@ -70,6 +67,12 @@ class ProjectorSettings(BaseModel):
         gt=0,
         description="Characters of a payload, answer or DataTransfer; the rest is cut off. The "
         "message log in ClickHouse has it whole.",
+    )
+    variables_max: int = Field(
+        default=20_000,
+        gt=0,
+        description="Variables of the device model kept for one charger. Above it the oldest are "
+        "forgotten.",
     )
     match_days: int = Field(
         default=30,
@@ -112,11 +115,9 @@ FOLDS: Final[Folds] = {
     **transactions.FOLDS,
     **commands.FOLDS,
     **logs.FOLDS,
+    **device.FOLDS,
     TokenChecked: nothing,
     MessageExchanged: nothing,
-    VariablesReported: nothing,
-    DeviceNoticed: nothing,
-    NoticeReported: nothing,
     StreamReported: nothing,
 }
 """What is kept of each kind of event; total."""
@@ -251,6 +252,7 @@ class Projector:
         await chargers.store(connection, batch)
         await batch.store_newest(connection)
         await commands.store(connection, batch)
+        await device.store(connection, batch, self._settings.variables_max)
         await self._trimmer.store(connection, batch)
         feed = await transactions.store(connection, batch, self._settings.match_days)
         # The counter's row is locked from here to the commit: last, and not for long.

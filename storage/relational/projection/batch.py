@@ -36,6 +36,7 @@ class Batch:
         self.sent: dict[str, dict[str, Any]] = {}
         self.finished: dict[str, dict[str, Any]] = {}
         self.followed: dict[str, dict[str, Any]] = {}
+        self.variables: dict[str, dict[str, Any]] = {}
         self.appended: dict[Table, list[dict[str, Any]]] = {}
         self._newest: dict[Table, tuple[str, dict[tuple[Any, ...], dict[str, Any]]]] = {}
 

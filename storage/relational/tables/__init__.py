@@ -7,6 +7,13 @@ place in a journal, so projecting twice gives the same rows.
 """
 
 from storage.relational.tables.base import metadata
+from storage.relational.tables.device import (
+    device_notices,
+    notices,
+    template_runs,
+    templates,
+    variables,
+)
 from storage.relational.tables.housekeeping import journal_positions, leases, quarantine
 from storage.relational.tables.identity import (
     audit,
@@ -69,6 +76,7 @@ __all__ = [
     "counters",
     "data_transfers",
     "deliveries",
+    "device_notices",
     "dismissals",
     "evse_limits",
     "idempotency_keys",
@@ -77,6 +85,7 @@ __all__ = [
     "journal_positions",
     "leases",
     "metadata",
+    "notices",
     "outage_exclusions",
     "progress_reports",
     "quarantine",
@@ -86,10 +95,13 @@ __all__ = [
     "sign_ins",
     "site_models",
     "sites",
+    "template_runs",
+    "templates",
     "tenants",
     "tokens",
     "transaction_aliases",
     "transaction_stops",
     "transactions",
     "users",
+    "variables",
 ]

@@ -244,8 +244,13 @@ def test_alerts_last_until_they_are_cleared(told: Any) -> None:
     assert told(query, entry("c2", DeviceNoticed((alert,)))) == [
         ("Connector", "Problem", 1, "true", 3)
     ]
+
+
+def test_an_alert_that_is_cleared_is_none_any_more(told: Any) -> None:
+    alert = DeviceNotice(1, T0, "Alerting", "Connector", "Problem", "true", evse=1, severity=3)
     over = msgspec.structs.replace(alert, event=2, at_us=T0 + MINUTE, value="false", cleared=True)
-    assert told(query, entry("c2", DeviceNoticed((over,)))) == []
+    query = "SELECT component FROM @.device_alerts"
+    assert told(query, entry("c2", DeviceNoticed((alert, over)))) == []
 
 
 def test_connections_become_spans_and_uptime(told: Any) -> None:
