@@ -22,8 +22,10 @@ from csms.api import (
     security,
     series,
     sites,
+    templates,
     tokens,
     transactions,
+    variables,
 )
 from csms.api.auth import AuthenticationMiddleware, Authenticator
 from csms.api.docs import docs_page
@@ -51,6 +53,8 @@ ROUTERS = (
     tokens.router,
     sites.router,
     transactions.router,
+    variables.router,
+    templates.router,
     overview.router,
     jobs.router,
     inbox.router,

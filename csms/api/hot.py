@@ -138,6 +138,14 @@ async def _messages(ask: Ask) -> reads.Page:
     return reads.Page(items, to_cursor(items[-1]) if more else "")
 
 
+async def _device_events(ask: Ask) -> reads.Page:
+    return await _page(ask, "device_notices", ask.filters | row_filters(principal_of(ask.request)))
+
+
+async def _notices(ask: Ask) -> reads.Page:
+    return await _page(ask, "notices", ask.filters | row_filters(principal_of(ask.request)))
+
+
 LISTS: tuple[HotList, ...] = (
     HotList(
         "/api/v1/chargers",
@@ -197,6 +205,45 @@ LISTS: tuple[HotList, ...] = (
             "meter_start_wh": 1000,
             "meter_stop_wh": 9000,
         },
+    ),
+    HotList(
+        "/api/v1/device-events",
+        "variables",
+        "The newest event of each monitored variable (NotifyEvent), newest first",
+        (
+            CHARGER,
+            Parameter("component", TEXT, "With /instance when it has one."),
+            Parameter("variable", TEXT, "With /instance when it has one."),
+            Parameter("severity", INTEGER, "0 (danger) to 9 (debug)."),
+            Parameter("cleared", FLAG, "Whether what was monitored is over."),
+            SINCE,
+            UNTIL,
+        ),
+        _device_events,
+        {
+            "charger": "BERLIN-001",
+            "component": "Connector",
+            "variable": "Problem",
+            "evse": 1,
+            "value": "true",
+            "severity": 3,
+            "cleared": False,
+        },
+    ),
+    HotList(
+        "/api/v1/notices",
+        "messages",
+        "What chargers of 2.x report beside all else, newest first: monitors, profiles, DER ...",
+        (
+            CHARGER,
+            Parameter("topic", TEXT, "The action, such as NotifyMonitoringReport."),
+            Parameter("key", TEXT, "What it speaks of."),
+            Parameter("request", INTEGER, "Number of the request that it answers."),
+            SINCE,
+            UNTIL,
+        ),
+        _notices,
+        {"charger": "BERLIN-001", "topic": "NotifyDisplayMessages", "body": "{}", "request": 7},
     ),
     HotList(
         "/api/v1/messages",

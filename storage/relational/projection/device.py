@@ -23,7 +23,10 @@ VALUE_CHARACTERS_MAX: Final = 2_500
 
 def variable_id(charger: str, variable: Variable) -> str:
     """Return the id of a charger's variable and attribute."""
-    parts = (charger, *_place(variable), variable.attribute)
+    return _hash(charger, *_place(variable), variable.attribute)
+
+
+def _hash(*parts: str | int) -> str:
     return hashlib.blake2b(msgspec.msgpack.encode(parts), digest_size=16).hexdigest()
 
 
@@ -82,10 +85,13 @@ def _reported(batch: Batch, entry: Entry, event: VariablesReported) -> None:
 
 def _noticed(batch: Batch, entry: Entry, event: DeviceNoticed) -> None:
     for notice in event.notices:
+        component = path(notice.component, notice.component_instance)
+        variable = path(notice.variable, notice.variable_instance)
         row: dict[str, Any] = {
+            "id": _hash(entry.charger, component, variable, notice.evse, notice.connector),
             "charger": entry.charger,
-            "component": path(notice.component, notice.component_instance),
-            "variable": path(notice.variable, notice.variable_instance),
+            "component": component,
+            "variable": variable,
             "evse": notice.evse,
             "connector": notice.connector,
             "event": notice.event,

@@ -34,11 +34,12 @@ variables = Table(
 device_notices = Table(
     "device_notices",
     metadata,
-    key("charger"),
-    key("component"),
-    key("variable"),
-    key("evse", BigInteger),
-    key("connector", BigInteger),
+    key("id"),  # hash of charger and place
+    text("charger", index=True),
+    text("component"),
+    text("variable"),
+    whole("evse"),
+    whole("connector"),
     whole("event"),
     text("trigger"),
     text("kind"),

@@ -47,15 +47,11 @@ def upgrade() -> None:
     )
     op.create_index("ix_variables_charger_path", "variables", ["charger", "path"])
     op.create_index("ix_variables_variable", "variables", ["variable"])
-    keys = ("charger", "component", "variable", "evse", "connector")
     op.create_table(
         "device_notices",
-        *(sa.Column(name, sa.String(), nullable=False) for name in keys[:3]),
-        *(
-            sa.Column(name, sa.BigInteger(), nullable=False, autoincrement=False)
-            for name in keys[3:]
-        ),
-        *_wholes("event"),
+        *_id("device_notices"),
+        *_texts("charger", "component", "variable"),
+        *_wholes("evse", "connector", "event"),
         *_texts("trigger", "kind", "value"),
         sa.Column("severity", sa.BigInteger(), server_default="-1", nullable=False),
         *_wholes("monitor"),
@@ -64,8 +60,8 @@ def upgrade() -> None:
         *_wholes("at_us"),
         *_texts("quality"),
         *_wholes("received_us", "order_us"),
-        sa.PrimaryKeyConstraint(*keys, name=op.f("pk_device_notices")),
     )
+    op.create_index("ix_device_notices_charger", "device_notices", ["charger"])
     op.create_index("ix_device_notices_received_us", "device_notices", ["received_us"])
     op.create_table(
         "notices",
