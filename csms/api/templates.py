@@ -17,6 +17,7 @@ from csms.api.tenancy import check_charger, check_tenant, row_filters, tenant_fi
 from csms.api.variables import Wanted, may_set
 from domain.events import Variable
 from storage.relational import templates as store
+from storage.relational.record_rules import NAME, check
 from storage.relational.templates import Drift, Template, WantedValue
 
 router = APIRouter(prefix="/api/v1", tags=["templates"])
@@ -108,6 +109,7 @@ async def put_template(
 ) -> dict[str, Any]:
     """Say what chargers are to be set to. Nothing is sent: see drift, then apply."""
     services = services_of(request)
+    check(NAME.fullmatch(template), "template", f"must match {NAME.pattern}")
     for before in await store.find(services.engine):
         if before.id == template:
             check_tenant(principal, before.tenant, "template", template)

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import socket
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,8 @@ class Peers:
     result: dict[str, Any] = field(
         default_factory=lambda: {"outcome": "accepted", "response": {"status": "Accepted"}}
     )
+    device: Callable[[Command], dict[str, Any]] | None = None
+    """Answers commands instead of `result`."""
     silent: bool = False
     refusing: dict[str, str] = field(default_factory=dict)
     syncs: int = 0
@@ -73,6 +75,8 @@ class Peers:
         if command.charger not in self.connected:
             return {"here": False, "result": b""}
         fields = self.result if body["wait"] else {"outcome": "queued"}
+        if self.device is not None and body["wait"]:
+            fields = {"outcome": "accepted", "response": self.device(command)}
         result = CommandResult(id=command.id, **fields)
         return {"here": True, "result": msgspec.msgpack.encode(result)}
 

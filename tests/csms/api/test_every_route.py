@@ -62,6 +62,21 @@ PROBES: Mapping[tuple[str, str], Probe] = {
     ("GET", f"{V1}/chargers/{{charger}}/certificates"): Probe(otherwise=CHARGER_SAYS),
     ("POST", f"{V1}/chargers/{{charger}}/certificates"): Probe({}, otherwise=CHARGER_SAYS),
     ("DELETE", f"{V1}/chargers/{{charger}}/certificates/{{serial}}"): Probe(otherwise=CHARGER_SAYS),
+    ("GET", f"{V1}/chargers/{{charger}}/variables"): Probe(),
+    ("PATCH", f"{V1}/chargers/{{charger}}/variables"): Probe(
+        {"set": [{"variable": "HeartbeatInterval", "value": "60"}]}
+    ),
+    ("POST", f"{V1}/chargers/{{charger}}/variables/refresh"): Probe(),
+    ("GET", f"{V1}/chargers/{{charger}}/drift"): Probe(word="{charger}"),
+    ("POST", f"{V1}/chargers/{{charger}}/drift/apply"): Probe(),
+    ("GET", f"{V1}/chargers/{{charger}}/drift/runs"): Probe(),
+    ("GET", f"{V1}/drift"): Probe(word="{charger}"),
+    ("GET", f"{V1}/device-events"): Probe(query="?charger={charger}"),
+    ("GET", f"{V1}/notices"): Probe(query="?charger={charger}"),
+    ("GET", f"{V1}/templates"): Probe(word="{template}"),
+    ("GET", f"{V1}/templates/{{template}}"): Probe(word="{template}"),
+    ("PUT", f"{V1}/templates/{{template}}"): Probe({"wanted": []}),
+    ("DELETE", f"{V1}/templates/{{template}}"): Probe(),
     ("GET", f"{V1}/events"): Probe(query="?charger={charger}"),
     ("GET", f"{V1}/jobs"): Probe(word="{job}"),
     ("POST", f"{V1}/jobs"): Probe(
@@ -122,7 +137,18 @@ def test_every_rule_is_found_by_a_path_of_its_route() -> None:
         assert book.find(rule.method, path) == rule
 
 
-NAMES = ("charger", "site", "token", "transaction", "command", "source", "place", "serial", "job")
+NAMES = (
+    "charger",
+    "site",
+    "token",
+    "transaction",
+    "command",
+    "source",
+    "place",
+    "serial",
+    "job",
+    "template",
+)
 
 
 async def things(api: Api, tenant: str, site: str) -> dict[str, str]:
@@ -138,6 +164,7 @@ async def things(api: Api, tenant: str, site: str) -> dict[str, str]:
         "command": f"{name}-COMMAND",
         "source": "grid",
         "serial": "0A",
+        "template": f"{name}-TEMPLATE",
         "place": f"{name}-CP/1",
     }
     await make(api, key, names)
@@ -154,6 +181,11 @@ async def make(api: Api, role: str, names: Mapping[str, str]) -> None:
         ("POST", f"{V1}/chargers", {"id": "{charger}", "site": "{site}"}),
         ("PUT", f"{V1}/tokens/{{token}}", {}),
         ("PUT", f"{SITE}/model", MODEL),
+        (
+            "PUT",
+            f"{V1}/templates/{{template}}",
+            {"wanted": [{"variable": "HeartbeatInterval", "value": "61"}]},
+        ),
         (
             "PUT",
             f"{SITE}/capacity/grid",
