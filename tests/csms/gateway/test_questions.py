@@ -58,7 +58,9 @@ async def nonsense(question):
     return 7
 
 
-@pytest.mark.parametrize("ask", [never, away, nonsense, None], ids=str)
+@pytest.mark.parametrize(
+    "ask", [never, away, nonsense, None], ids=["never", "away", "nonsense", "nobody"]
+)
 async def test_without_an_answer_in_time_the_report_says_so(ask) -> None:
     questions = Questions(ask, 0.05, 10)
     assert (await completed(questions, CONTRACT)).certificate_status == "NoCertificateAvailable"
