@@ -36,6 +36,7 @@ from benchmarks.macro import (
     sites,
     soak,
     storm,
+    tls,
     warehouse,
 )
 from benchmarks.report import Result, compared, markdown, put_between_marks, read, write
@@ -49,6 +50,7 @@ SUITE: dict[str, Benchmark] = {
     "gateway": gateway.measure,
     "warehouse": warehouse.measure,
     "peer": peer.measure,
+    "tls": tls.measure,
     "sites": sites.measure,
     "capacity": capacity.measure,
     "outages": outages.measure,

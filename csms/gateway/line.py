@@ -276,6 +276,11 @@ class ChargerLine:
                 found.append(Expected(known.command, follow, known.finished_us, key, once))
         return tuple(found)
 
+    def may_be_sent(self, action: str) -> bool:
+        """Return whether its version has an action for chargers, and its model takes it."""
+        is_withheld = self.model is not None and action in self.model.never_send
+        return action in self.version.outbound and not is_withheld
+
     # from the connection
 
     @property

@@ -20,8 +20,8 @@ async def order(gateway: Gateway, command: Command, *, wait: bool) -> CommandRes
     With `wait` the result is the end of the command, else that it was queued.
     """
     line = gateway.line(command.charger)
-    if line is None or line.fenced or command.action not in line.version.outbound:
-        return await gateway.command(command, wait=wait)
+    if line is None or line.fenced or not line.may_be_sent(command.action):
+        return await gateway.command(command, wait=wait)  # which says why not
     payload = json.dumps(command.payload, separators=(",", ":")).encode()
     queued = CommandQueued(
         command.id,

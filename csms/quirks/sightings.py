@@ -13,7 +13,7 @@ from domain.events import (
     TransactionEndedProvisionally,
     TransactionStopped,
 )
-from domain.reports import Report, StartReported, StopReported
+from domain.reports import Report, StartReported, StopReported, TransactionReported
 
 FLAGS: Mapping[str, int] = {
     "repaired:leading_comma": 15,
@@ -63,11 +63,16 @@ def _status(report: ConnectorStatusReported) -> list[int]:
     return _time(report.quality, "")
 
 
+def _progress(report: TransactionReported) -> list[int]:
+    return _time(report.quality, "")
+
+
 REPORTS: Mapping[type, Callable[..., list[int]]] = {
     StartReported: _start,
     StopReported: _stop,
     EnergyMeasured: _meter,
     ConnectorStatusReported: _status,
+    TransactionReported: _progress,
 }
 """A kind of report -> what it may show."""
 

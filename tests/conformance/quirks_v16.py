@@ -576,7 +576,12 @@ ELSEWHERE: tuple[Elsewhere, ...] = (
         where=CHARGER,
         test=ACTOR + "test_transactions.py::test_a_stop_without_its_start_is_kept_for_the_ledger",
     ),
-    Elsewhere(number=50, what="every second Updated event is dropped (2.x only)", where="protocol"),
+    Elsewhere(
+        number=50,
+        what="every second Updated event is dropped (2.x only)",
+        where=GATEWAY,
+        test=QUIRKY + "test_q50_events_that_were_dropped_keep_no_other_from_being_taken",
+    ),
     Elsewhere(
         number=51,
         what="a meter that counts from the session's start",

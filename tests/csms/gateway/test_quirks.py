@@ -7,7 +7,12 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from actors.charger.settings import ChargerSettings
-from domain.events import ChargerConnected, ChargerDisconnected, ConnectorStatusReported
+from domain.events import (
+    ChargerConnected,
+    ChargerDisconnected,
+    ConnectorStatusReported,
+    TransactionProgressed,
+)
 from tests.csms.gateway.harness import KEY, boot, call, gateway_running, keyed
 from tests.csms.gateway.test_threats import reset
 
@@ -151,3 +156,25 @@ async def test_q35_many_first_statuses_at_once_are_all_kept_and_answered(tmp_pat
         answers = [json.loads(await asyncio.wait_for(socket.recv(), 5)) for _ in range(40)]
         assert [answer[:2] for answer in answers] == [[3, str(n)] for n in range(40)]
         assert len(node.events(ConnectorStatusReported)) == 40
+
+
+async def test_q50_events_that_were_dropped_keep_no_other_from_being_taken(tmp_path) -> None:
+    kinds = {0: "Started", 2: "Updated", 4: "Updated", 7: "Ended"}
+    async with (
+        gateway_running(tmp_path) as node,
+        node.charger("CP1", subprotocols=("ocpp2.0.1",)) as socket,
+    ):
+        for seq, kind in kinds.items():
+            payload = {
+                "eventType": kind,
+                "timestamp": f"2026-11-22T10:00:0{seq}Z",
+                "triggerReason": "MeterValuePeriodic",
+                "seqNo": seq,
+                "transactionInfo": {"transactionId": "T1"},
+                "evse": {"id": 1, "connectorId": 1},
+            }
+            answer = await call(socket, "TransactionEvent", payload, str(seq))
+            assert answer[0] == 3, answer
+        kept = node.events(TransactionProgressed)
+        assert [event.seq for event in kept] == [0, 2, 4, 7]
+        assert len({event.transaction for event in kept}) == 1

@@ -9,6 +9,7 @@ from csms.security.roots import checked_root, hash_data, same_hash
 from csms.security.steps import PNC_VENDOR, Network, Verdict, verdict
 from domain.commands import CommandResult
 from domain.errors import InvalidInput
+from protocol.redact import redact
 from protocol.schemas import load_schemas
 from tests.csms.pki.kit import NOW_US, Pki
 
@@ -39,6 +40,12 @@ def test_every_step_is_as_its_version_has_it(version) -> None:
     ]
     for step in made:
         assert schemas.request(step.action).flags(step.payload) == (), step
+
+
+@pytest.mark.parametrize("version", SCHEMAS)
+def test_t23_a_new_key_is_hidden_wherever_its_step_is_written_down(version) -> None:
+    payload = steps.new_key(version, "ab" * 20).payload
+    assert b"abab" not in redact(payload, json.dumps(payload).encode())
 
 
 @pytest.mark.parametrize("kind", ["v2g", "mo"])
