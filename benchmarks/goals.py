@@ -137,6 +137,7 @@ ROWS = (
     Row("crowd", "connects_per_s", "connect + BootNotification, all gateways", "/s"),
     Row("storm", "chargers", "reconnect storm, chargers"),
     Row("storm", "served_s", "storm: all served again", "s", at_most=20, digits=1),
+    Row("storm", "restarted", "storm: processes that did not live through it", at_most=0),
     Row("storm", "half_s", "storm: half of them", "s", digits=1),
     Row("storm", "live_p99_ms", "storm: those who stayed, 99 % within", "ms", at_most=1_000),
     Row("neighbours", "p99_ms", "answer at 500/s in peace, 99 % within", "ms", digits=1),

@@ -1,5 +1,6 @@
 """What the system knows of a process: CPU time, memory, life. Linux only."""
 
+import contextlib
 import os
 import select
 import time
@@ -53,6 +54,15 @@ class Meter:
 
     def restart(self) -> None:
         self._begun = {name: cpu_s(pid) for name, pid in self._pids.items()}
+
+    def living(self) -> "Meter":
+        """Return a meter of those that have not ended since; they go on counting."""
+        meter = Meter({})
+        for name, pid in self._pids.items():
+            with contextlib.suppress(ProcessLookupError):
+                cpu_s(pid)
+                meter._pids[name], meter._begun[name] = pid, self._begun[name]
+        return meter
 
     def used_s(self) -> dict[str, float]:
         return {name: cpu_s(pid) - self._begun[name] for name, pid in self._pids.items()}

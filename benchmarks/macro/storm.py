@@ -44,7 +44,9 @@ def measure(effort: Effort) -> tuple[Figures, dict[str, Any]]:
             *(command_of(storm, "storm", since_s=began_s, patience_s=120.0) for storm in storms),
             command_of(live, "paced", per_s=LIVE_PER_S, seconds=effort.storm_live_s),
         )
-        used = meter.used_s()
+        used = meter.living().used_s()
+        node.wait_until_up()
+        ended = sorted(node.pids().keys() - used.keys())
     figures = {
         "chargers": each * GENERATORS,
         "served_s": max(round_["last_s"] for round_ in served),
@@ -53,9 +55,16 @@ def measure(effort: Effort) -> tuple[Figures, dict[str, Any]]:
         "live_max_ms": during["max_ms"],
         "calm_p99_ms": before["p99_ms"],
         "lost": during["lost"],
+        "restarted": len(ended),
         "cpu_us": sum(used.values()) / (each * GENERATORS) * 1e6,
     }
-    return figures, {"before": before, "during": during, "served": served, "used_s": used}
+    return figures, {
+        "before": before,
+        "during": during,
+        "served": served,
+        "used_s": used,
+        "restarted": ended,
+    }
 
 
 def command_of(

@@ -138,7 +138,10 @@ class GatewaySettings(BaseModel):
         500, ge=1, description="Chargers in one question to the ledger."
     )
     activation_pause_ms: float = Field(
-        5.0, ge=0, description="How long questions to the ledger are collected."
+        5.0,
+        ge=0,
+        description="How long questions to the ledger are collected; 40 times as long "
+        "after a question about many chargers.",
     )
     activation_s: float = Field(
         10.0, gt=0, description="Deadline of a question to the ledger; after it actors stay blank."
