@@ -141,6 +141,10 @@ class TokenFields(Input):
     expires_us: int = Field(default=0, ge=0, description="0: never.")
     parent: str = Field(default="", description="Group (parentIdTag).")
     max_active: int = Field(default=1, ge=0, description="Concurrent transactions; 0: no limit.")
+    kind: str = Field(
+        default="",
+        description="Type as which OCPP 2.x must show it (ISO14443, eMAID ...); empty: any.",
+    )
 
 
 class TokenView(BaseModel):
@@ -152,6 +156,7 @@ class TokenView(BaseModel):
     expires_us: int
     parent: str
     max_active: int
+    kind: str
     revision: int
     pending: bool = False
 
