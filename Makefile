@@ -9,7 +9,7 @@ TEST_ARGS ?=
 ARGS ?=
 WORKERS ?= 2
 
-.PHONY: demo test check format docs chaos bench lock clean tools help
+.PHONY: demo test check format docs chaos bench lock pictures clean tools help
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -50,6 +50,9 @@ chaos: tools ## A thousand kills under load
 
 bench: $(READY) ## Measure, and compare with the last recorded run; ARGS=--record keeps it
 	$(BIN)/python -m benchmarks $(ARGS)
+
+pictures: tools ## Take the pictures of docs/dashboard.md anew
+	CSMS_TEST_SCREENSHOTS=docs/images $(BIN)/pytest -q tests/csms/dashboard/test_pages.py -k pictures
 
 lock: $(READY) ## Resolve the dependencies anew
 	$(BIN)/python -m piptools compile --quiet --generate-hashes --strip-extras --allow-unsafe \

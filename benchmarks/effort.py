@@ -36,6 +36,8 @@ class Effort:
     outage_per_s: float = 500.0
     soak_s: float = 90.0
     soak_step_s: float = 5.0
+    page_chargers: int = 10_000
+    page_rounds: int = 40
 
 
 FULL = Effort()
@@ -69,4 +71,6 @@ QUICK = Effort(
     outage_per_s=200.0,
     soak_s=4.0,
     soak_step_s=0.4,
+    page_chargers=300,
+    page_rounds=3,
 )

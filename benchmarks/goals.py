@@ -169,6 +169,13 @@ ROWS = (
     Row("sites", "ahead_50", "ahead of acnportal's best, 50 kW", "points", at_least=0, digits=2),
     Row("sites", "ahead_60", "ahead of acnportal's best, 60 kW", "points", at_least=0, digits=2),
     Row("sites", "allocate_ms", "CPU to share among 500 EVSEs", "ms", at_most=3, digits=1),
+    Row("pages", "first_ms", "list of 10,000 chargers, first page", "ms", at_most=100, digits=1),
+    Row("pages", "first_p95_ms", "the same, 95 % within", "ms", digits=1),
+    Row("pages", "search_ms", "search among them", "ms", at_most=100, digits=1),
+    Row("pages", "site_ms", "those of one site", "ms", at_most=100, digits=1),
+    Row("pages", "rest_ms", "100 of them over REST", "ms", digits=1),
+    Row("pages", "overview_ms", "overview of 10,000 chargers", "ms", digits=1),
+    Row("pages", "map_ms", "map of their 50 sites", "ms", digits=1),
     Row("capacity", "chargers", "cars that charge on sites that share power"),
     Row(
         "capacity",

@@ -383,6 +383,12 @@ def test_the_policy_forbids_inline_scripts_and_other_origins(seen: Sight):
     assert headers["cache-control"] == "no-store"
 
 
+def knock_in_vain(url: str) -> None:
+    for name, offered in (("WALLBOX-0815", ["ocpp1.6", "ocpp2.0.1"]), ("GARAGE-2", ["ocpp1.6"])):
+        with pytest.raises(InvalidStatus), connect(url + name, subprotocols=offered):
+            pass
+
+
 @pytest.mark.skipif(not SHOTS, reason="set CSMS_TEST_SCREENSHOTS to a folder to write pictures")
 def test_pictures_for_the_documentation(demo: Demo, browser: Browser):
     for name, path, scheme in (
@@ -390,10 +396,15 @@ def test_pictures_for_the_documentation(demo: Demo, browser: Browser):
         ("charger", "/ui/chargers/HARBOUR-01", "light"),
         ("site", "/ui/sites/harbour", "dark"),
         ("messages", "/ui/messages", "light"),
+        ("map", "/ui/map", "light"),
+        ("inbox", "/ui/inbox", "light"),
     ):
         with sight(browser, demo.url, color_scheme=scheme) as window:
             window.sign_in(demo.key)
             window.go(path)
+            if name == "inbox":
+                knock_in_vain(demo.chargers_url)
+                expect(window.page.locator(".knock").first).to_be_visible(timeout=LIVE_MS)
             if name == "messages":
                 window.page.locator(".log summary").nth(2).click()
             window.page.wait_for_timeout(1500)

@@ -5,6 +5,7 @@ import pytest
 
 from csms.api.auth import Role
 from csms.dashboard.pages import PAGES
+from csms.dashboard.pages.inbox import ADVISED
 from csms.dashboard.texts import FOLDER, LANGUAGES, choose, texts_of
 from csms.dashboard.view import NAVIGATION, environment
 
@@ -48,6 +49,33 @@ def test_templates_have_no_words_of_their_own():
         for words in LITERAL.findall(source.read_text(encoding="utf-8"))
     }
     assert found == set()
+
+
+def test_attributes_that_are_read_out_have_no_words_of_their_own():
+    pattern = re.compile(r'\b(?:aria-label|title|alt|data-label)="(?=[^"{]*[A-Za-z]{2})[^"{]*"')
+    found = {
+        (source.name, match.group(0))
+        for source in SOURCES
+        if source.suffix == ".html"
+        for match in pattern.finditer(source.read_text(encoding="utf-8"))
+    }
+    assert found == set()
+
+
+def test_scripts_say_nothing_that_is_not_in_the_catalogue():
+    pattern = re.compile(r"""["'`][A-Z][a-z]+(?: [a-z]+)+[.!?]?["'`]""")
+    found = {
+        (source.name, match.group(0))
+        for source in (FOLDER.parent / "static").glob("*.js")
+        for match in pattern.finditer(source.read_text(encoding="utf-8"))
+    }
+    assert found == set()
+
+
+def test_advice_is_there_for_every_reason_that_promises_some():
+    wanted = {f"advice.{reason}" for reason in ADVISED}
+    keys = texts_of("en").keys()
+    assert wanted == {key for key in keys if key.startswith("advice.")}
 
 
 def test_templates_have_no_inline_scripts_styles_or_handlers():
