@@ -49,6 +49,18 @@ async def peer(request: pytest.FixtureRequest) -> AsyncIterator[Peer]:
     assert peer.violations == []
 
 
+@pytest_asyncio.fixture(
+    params=[(package, name) for name in ("ocpp2.0.1", "ocpp2.1") for package in PACKAGES],
+    ids="-".join,
+)
+async def peer2(request: pytest.FixtureRequest) -> AsyncIterator[Peer]:
+    """A charger of each package and version of 2.x, with the same promise."""
+    peer = await start_peer(*request.param)
+    yield peer
+    await peer.close()
+    assert peer.violations == []
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item,

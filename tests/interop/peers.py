@@ -6,25 +6,26 @@ does not fit is in `violations`. `strict=False` on connect lets it send nonsense
 
 import asyncio
 import base64
+import functools
+import importlib
 import itertools
 import json
 import shutil
-from dataclasses import asdict, dataclass, make_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, make_dataclass
 from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
 import ocpp.exceptions
-from ocpp.charge_point import camel_to_snake_case
+from ocpp.charge_point import ChargePoint, camel_to_snake_case, snake_to_camel_case
 from ocpp.messages import Call, CallError
 from ocpp.routing import on
-from ocpp.v16 import ChargePoint, call, call_result
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
-from tests.interop.story import COMMANDS
-
+FOLDERS = {"ocpp1.6": "v16", "ocpp2.0.1": "v201", "ocpp2.1": "v21"}
+"""Where the package `ocpp` has each version."""
 NODE_FOLDER = Path(__file__).parent / "node"
 ANSWER_S = 15.0
 
@@ -67,6 +68,7 @@ class CallRefused(Exception):
 class Peer(Protocol):
     """A third-party charger. `disconnect` says goodbye, `vanish` does not."""
 
+    subprotocol: str
     called: list[tuple[str, Payload]]
     violations: list[str]
 
@@ -82,7 +84,7 @@ class Peer(Protocol):
 
 
 class _OcppCharger(ChargePoint):  # type: ignore[misc]  # the package has no types
-    """The package's own charger; a handler a command, made from the table of commands."""
+    """The package's own charger; a handler a command, made from its table of commands."""
 
     def __init__(self, peer: "OcppPackagePeer", identity: str, socket: ClientConnection) -> None:
         super().__init__(identity, socket, response_timeout=ANSWER_S)
@@ -106,7 +108,7 @@ class _OcppCharger(ChargePoint):  # type: ignore[misc]  # the package has no typ
         return answer
 
 
-def _handler(action: str) -> Any:
+def _handler(action: str, results: Any) -> Any:
     async def handle(self: _OcppCharger, **_payload: object) -> Any:
         reply = self._peer.replies.get(action)
         if reply is None:
@@ -115,21 +117,35 @@ def _handler(action: str) -> Any:
             await self._peer.released.wait()
         if reply.error:
             raise getattr(ocpp.exceptions, f"{reply.error}Error")("on purpose", {"why": "test"})
-        return getattr(call_result, action)(**camel_to_snake_case(reply.payload))
+        return getattr(results, action)(**camel_to_snake_case(reply.payload))
 
     # The package looks handlers up by their own names.
     handle.__name__ = f"handle_{action}"
     return on(action)(handle)
 
 
-for _action in COMMANDS:
-    setattr(_OcppCharger, f"handle_{_action}", _handler(_action))
+@functools.cache
+def _package(subprotocol: str) -> tuple[type[_OcppCharger], Any]:
+    """Return the package's charger of a version, and its requests."""
+    folder = FOLDERS[subprotocol]
+    calls = importlib.import_module(f"ocpp.{folder}.call")
+    results = importlib.import_module(f"ocpp.{folder}.call_result")
+    whole = importlib.import_module(f"ocpp.{folder}").ChargePoint
+    actions = [name for name, kind in vars(results).items() if is_dataclass(kind)]
+    handlers = {f"handle_{action}": _handler(action, results) for action in actions}
+    return type("OcppCharger", (_OcppCharger, whole), handlers), calls
+
+
+def survives(payload: Payload) -> bool:
+    """Return whether the package gives the names of a payload back as they were."""
+    return bool(snake_to_camel_case(camel_to_snake_case(payload)) == payload)
 
 
 class OcppPackagePeer:
     """Python: the package `ocpp` over websockets."""
 
-    def __init__(self) -> None:
+    def __init__(self, subprotocol: str) -> None:
+        self.subprotocol = subprotocol
         self.called: list[tuple[str, Payload]] = []
         self.violations: list[str] = []
         self.replies: dict[str, Reply] = {}
@@ -146,13 +162,13 @@ class OcppPackagePeer:
         try:
             self._socket = await connect(
                 f"{endpoint}/{quote(identity, safe='')}",
-                subprotocols=[Subprotocol("ocpp1.6")],
+                subprotocols=[Subprotocol(self.subprotocol)],
                 additional_headers=headers,
             )
         except InvalidStatus as error:
             raise Refused(error.response.status_code) from error
         self._strict = strict
-        self._charger = _OcppCharger(self, identity, self._socket)
+        self._charger = _package(self.subprotocol)[0](self, identity, self._socket)
         self._running = asyncio.create_task(self._charger.start())
         extensions = ", ".join(extension.name for extension in self._socket.protocol.extensions)
         return Agreed(self._socket.subprotocol or "", extensions)
@@ -160,7 +176,8 @@ class OcppPackagePeer:
     async def call(self, action: str, payload: Payload) -> Payload:
         assert self._charger is not None
         # For what the package has no message: one of our own.
-        message = getattr(call, action, None) or make_dataclass(action, payload)
+        calls = _package(self.subprotocol)[1]
+        message = getattr(calls, action, None) or make_dataclass(action, payload)
         request = message(**camel_to_snake_case(payload))
         try:
             await self._charger.call(
@@ -205,7 +222,8 @@ def basic(identity: str, password: str) -> str:
 class OcppRpcPeer:
     """Node.js: the package `ocpp-rpc`, in a process of its own that takes orders."""
 
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
+    def __init__(self, process: asyncio.subprocess.Process, subprotocol: str) -> None:
+        self.subprotocol = subprotocol
         self.called: list[tuple[str, Payload]] = []
         self.violations: list[str] = []
         self._process = process
@@ -214,7 +232,7 @@ class OcppRpcPeer:
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
-    async def start(cls) -> "OcppRpcPeer":
+    async def start(cls, subprotocol: str) -> "OcppRpcPeer":
         node = shutil.which("node")
         assert node is not None, "run: make tools"
         assert (NODE_FOLDER / "node_modules").is_dir(), "run: make tools"
@@ -222,7 +240,7 @@ class OcppRpcPeer:
             node, str(NODE_FOLDER / "charger.js"),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
         )  # fmt: skip
-        return cls(process)
+        return cls(process, subprotocol)
 
     async def _read(self) -> None:
         assert self._process.stdout is not None
@@ -262,8 +280,9 @@ class OcppRpcPeer:
         self, endpoint: str, identity: str, password: str | None = None, *, strict: bool = True
     ) -> Agreed:
         said = await self._order(
-            "connect", endpoint=endpoint, identity=identity, password=password, strict=strict
-        )
+            "connect", endpoint=endpoint, identity=identity, password=password, strict=strict,
+            subprotocol=self.subprotocol,
+        )  # fmt: skip
         return Agreed(said["subprotocol"], said["extensions"])
 
     async def call(self, action: str, payload: Payload) -> Payload:
@@ -293,9 +312,11 @@ class OcppRpcPeer:
         await self._reading
 
 
-async def start_peer(package: str) -> Peer:
+async def start_peer(package: str, subprotocol: str = "ocpp1.6") -> Peer:
     """Return a charger of `package`, not connected yet."""
-    return await OcppRpcPeer.start() if package == "ocpp-rpc" else OcppPackagePeer()
+    if package == "ocpp-rpc":
+        return await OcppRpcPeer.start(subprotocol)
+    return OcppPackagePeer(subprotocol)
 
 
 PACKAGES = ("ocpp", "ocpp-rpc")

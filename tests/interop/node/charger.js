@@ -8,8 +8,6 @@
 const readline = require("node:readline");
 const { RPCClient, createRPCError } = require("ocpp-rpc");
 
-const SUBPROTOCOL = "ocpp1.6";
-
 let client = null;
 const replies = new Map(); // action -> {payload} | {error} ; with `hold`: not before release
 let release = () => {};
@@ -33,12 +31,12 @@ async function answer({ method, params }) {
 }
 
 const orders = {
-  async connect({ endpoint, identity, password, strict }) {
+  async connect({ endpoint, identity, password, strict, subprotocol }) {
     client = new RPCClient({
       endpoint,
       identity,
       password,
-      protocols: [SUBPROTOCOL],
+      protocols: [subprotocol],
       strictMode: strict,
       reconnect: false,
       callTimeoutMs: 10_000,
