@@ -1,8 +1,7 @@
-"""Whole sessions and all commands of OCPP 2.0.1 and 2.1 with chargers that other people wrote.
+"""Whole sessions of OCPP 2.0.1 with chargers that other people wrote.
 
 The payloads are those of tests/protocol/payloads: every message with every member that it can have.
-The package `ocpp` loses some names of 2.1 on the way (`survives`); those messages are said by the
-other peer only. Neither package knows SEND.
+The package `ocpp` may lose names on the way (`survives`); such messages are said by the other only.
 """
 
 import asyncio
@@ -12,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.interop.node_under_test import NodeUnderTest
-from tests.interop.peers import OcppPackagePeer, Peer, Reply, survives
-from tests.interop.test_interop import command, is_known, iso, now
+from tests.interop.peers import OcppPackagePeer, Peer, survives
+from tests.interop.test_interop import is_known, iso, now
 from tests.protocol.payloads_v2 import PAYLOADS
 
 pytestmark = [pytest.mark.interop, pytest.mark.timeout(180)]
@@ -82,7 +81,7 @@ async def test_a_whole_session_is_answered_and_kept(node: NodeUnderTest, peer2: 
         said.add(action)
     least = set(PAYLOADS[peer.subprotocol].inbound) - SILENT
     if isinstance(peer, OcppPackagePeer):
-        assert len(said) >= len(least) - 8, least - said
+        assert len(said) >= len(least) - 4, least - said
     else:
         assert said == least
 
@@ -93,24 +92,3 @@ async def test_a_whole_session_is_answered_and_kept(node: NodeUnderTest, peer2: 
     messages = await asyncio.to_thread(node.settled, "the message log", logged)
     assert {m["outcome"] for m in messages} == {"result"}
     assert [m for m in messages if m["flags"]] == []
-
-
-async def test_every_command_brings_the_chargers_own_answer(
-    node: NodeUnderTest, peer2: Peer
-) -> None:
-    peer = peer2
-    identity = await boot(node, peer)
-    payloads = PAYLOADS[peer.subprotocol]
-    sent = []
-    for action, payload in payloads.outbound.items():
-        answer = payloads.answers[action]
-        if isinstance(peer, OcppPackagePeer) and not (survives(payload) and survives(answer)):
-            continue
-        await peer.reply(action, Reply(answer))
-        ended = await command(node, identity, action, payload)
-        assert ended["outcome"] in {"accepted", "rejected"}, ended
-        assert ended["response"] == answer, action
-        sent.append(action)
-    assert [action for action, _ in peer.called] == sent
-    assert all(payload == payloads.outbound[action] for action, payload in peer.called)
-    assert len(sent) >= len(payloads.outbound) - 12

@@ -15,6 +15,8 @@ from domain.events import (
     HeartbeatReceived,
     MessageExchanged,
     Sample,
+    StreamReported,
+    StreamValue,
     TimeQuality,
     TransactionEndedProvisionally,
     TransactionProgressed,
@@ -73,6 +75,17 @@ def test_every_row_has_a_value_for_every_column_and_then_its_lsn() -> None:
         assert arrow.to_pylist() == columns(block.table, block.rows).to_pylist()
         assert rejects == []
     assert seen == {table.name for table in TABLES}
+
+
+def test_each_value_of_a_stream_is_a_row_with_the_number_of_its_stream() -> None:
+    values = (StreamValue(T0, "230.4"), StreamValue(T0 + SECOND_US, "230.2"))
+    (block,) = built(entry("c1", StreamReported(5, values)))
+    rows = dicts(block)
+    assert [(row["event"], row["kind"], row["value"]) for row in rows] == [
+        (5, "PeriodicEventStream", "230.4"),
+        (5, "PeriodicEventStream", "230.2"),
+    ]
+    assert rows[0]["ts"] != rows[1]["ts"]
 
 
 def test_tenant_and_site_are_those_of_the_charger_and_empty_while_unknown() -> None:
