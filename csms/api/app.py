@@ -17,6 +17,7 @@ from csms.api import (
     hot,
     inbox,
     jobs,
+    keys,
     metrics,
     overview,
     security,
@@ -29,11 +30,14 @@ from csms.api import (
 )
 from csms.api.auth import AuthenticationMiddleware, Authenticator
 from csms.api.docs import docs_page
+from csms.api.idempotency import IdempotencyMiddleware
 from csms.api.limits import LimitsMiddleware
 from csms.api.problems import HANDLERS
+from csms.api.rates import RateMiddleware
 from csms.api.responses import PROBLEM_SCHEMA
 from csms.api.rules import check_routes
 from csms.api.services import Services
+from csms.api.trail import AuditTrail
 from csms.dashboard import app as dashboard
 
 TITLE = "csms"
@@ -57,6 +61,7 @@ ROUTERS = (
     templates.router,
     overview.router,
     jobs.router,
+    keys.router,
     inbox.router,
 )
 """Every path of theirs is a row of `csms.api.rules`."""
@@ -92,9 +97,13 @@ def build_app(services: Services) -> FastAPI:
         services.registry.api_keys.verify, services.settings, services.clock
     )
     # The last one added is the outermost.
+    settings = services.settings
+    app.add_middleware(IdempotencyMiddleware, services=services)
+    app.add_middleware(RateMiddleware, settings=settings, clock=services.clock)
     app.add_middleware(AuthenticationMiddleware, authenticator=authenticator)
     app.add_middleware(dashboard.PagesMiddleware)
-    app.add_middleware(LimitsMiddleware, body_bytes_max=services.settings.body_bytes_max)
+    trail = AuditTrail(services.engine, settings, services.clock)
+    app.add_middleware(LimitsMiddleware, body_bytes_max=settings.body_bytes_max, trail=trail)
     return app
 
 

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import difflib
 import json
-import uuid
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
@@ -17,6 +16,7 @@ from fastapi import APIRouter, Query, Request, Response
 from csms.api.auth import Caller, Principal, principal_of, require
 from csms.api.backplane import Presence
 from csms.api.hub import Filter
+from csms.api.idempotency import KEY_LENGTH_MAX, command_id
 from csms.api.models import CommandStep, CommandView, Followed, NewCall
 from csms.api.problems import Problem
 from csms.api.recent import Sent
@@ -56,12 +56,26 @@ ENERGY_ACTIONS = frozenset(
 )
 """About power alone: also for who may send no other call."""
 
+IDEMPOTENT: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": "Idempotency-Key",
+            "in": "header",
+            "required": False,
+            "description": "A second request with the same key and body is the same command and "
+            "gets the same answer; another body: 422. Kept for `api.idempotency_s`.",
+            "schema": {"type": "string", "minLength": 1, "maxLength": KEY_LENGTH_MAX},
+        }
+    ]
+}
+
 
 @router.post(
     "/chargers/{charger}/calls",
     responses=problems(404, 409, 413, 422)
     | {202: {"model": CommandView, "description": "Not ended yet: ask at `Location`."}},
     summary="Send an OCPP call and get the charger's answer",
+    openapi_extra=IDEMPOTENT,
 )
 async def call(
     request: Request,
@@ -93,10 +107,11 @@ async def call(
     warnings = violations(version, body.action, body.payload, force=body.force)
     if connection is None:
         raise _offline(charger, presence)
+    request.state.audit = {"action": body.action}
     now_us = services.clock.now_us()
     end_us = now_us + int(wait * 1e6)
     command = Command(
-        id=str(uuid.uuid4()),
+        id=command_id(request),
         charger=record.id,
         action=body.action,
         payload=body.payload,

@@ -4,6 +4,7 @@ Each list is a row of `LISTS`; the OpenAPI document is made from the same rows. 
 `next` is empty on the last page, and nothing says how many there are in all.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -96,6 +97,14 @@ async def _inbox(ask: Ask) -> reads.Page:
 
 async def _commands(ask: Ask) -> reads.Page:
     return await _page(ask, "commands", ask.filters | row_filters(principal_of(ask.request)))
+
+
+async def _audit(ask: Ask) -> reads.Page:
+    filters = ask.filters | {"tenant": tenant_filter(principal_of(ask.request))}
+    page = await _page(ask, "audit", filters)
+    for item in page.items:
+        item["detail"] = json.loads(item["detail"] or "{}")
+    return page
 
 
 async def _page(ask: Ask, kind: str, filters: dict[str, Any]) -> reads.Page:
@@ -310,6 +319,32 @@ LISTS: tuple[HotList, ...] = (
             "tls": "",
             "authorization": "Basic",
             "known": False,
+        },
+    ),
+    HotList(
+        "/api/v1/audit",
+        "audit",
+        "Who did what, newest first. Nothing of it can be changed or removed",
+        (
+            Parameter("actor", TEXT, "Id of the key or user."),
+            Parameter("actor_kind", TEXT, "user, key, command_line or nobody."),
+            Parameter("action", TEXT, "Such as POST /api/v1/chargers/{charger}/calls."),
+            Parameter("object", TEXT, "Such as the identity of a charger."),
+            Parameter("outcome", TEXT, "done, refused or failed."),
+            Parameter("remote", TEXT, "The address it came from."),
+            SINCE,
+            UNTIL,
+        ),
+        _audit,
+        {
+            "at_us": 1767225600000000,
+            "actor": "5f0c7a",
+            "actor_name": "ops",
+            "action": "POST /api/v1/chargers/{charger}/calls",
+            "object": "BERLIN-001",
+            "detail": {"action": "Reset"},
+            "outcome": "done",
+            "status": 200,
         },
     ),
     HotList(

@@ -1,13 +1,14 @@
-"""What every answer and every request has: a size limit, headers, and a line in the audit log."""
+"""What every answer and request has: a size limit, headers, an id, a row of the audit log."""
 
-import logging
+import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from csms.api.problems import Problem
+from csms.api.rules import is_page
+from csms.api.trail import AuditTrail
 
-AUDIT = logging.getLogger("csms.audit")
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 SECURITY_HEADERS = {
     "Cache-Control": "no-store",
@@ -26,9 +27,10 @@ class _BodyTooLarge(Exception):
 class LimitsMiddleware:
     """Refuses bodies above `body_bytes_max` (413); adds headers; audits writes."""
 
-    def __init__(self, app: ASGIApp, body_bytes_max: int) -> None:
+    def __init__(self, app: ASGIApp, body_bytes_max: int, trail: AuditTrail) -> None:
         self._app = app
         self._max = body_bytes_max
+        self._trail = trail
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
@@ -36,7 +38,9 @@ class LimitsMiddleware:
             await self._app(scope, receive, send)
             return
         seen = 0
-        status = 500
+        request = uuid.uuid4().hex
+        state = scope.setdefault("state", {})
+        writes = scope["method"] not in SAFE_METHODS and not is_page(scope["path"])
 
         async def limited() -> Message:
             nonlocal seen
@@ -47,12 +51,18 @@ class LimitsMiddleware:
             return message
 
         async def dressed(message: Message) -> None:
-            nonlocal status
             if message["type"] == "http.response.start":
-                status = message["status"]
+                principal = state.get("principal")
+                # Strangers could fill the log; they are counted and slowed down elsewhere.
+                if writes and principal is not None:
+                    status, detail = message["status"], state.get("audit", {})
+                    await self._trail.record(
+                        self._trail.row(scope, principal, status, request, detail)
+                    )
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)
+                headers.setdefault("X-Request-Id", request)
             await send(message)
 
         try:
@@ -63,20 +73,3 @@ class LimitsMiddleware:
         except _BodyTooLarge:
             text = f"the body has more than {self._max} bytes"
             await Problem(413, "too_large", text).response()(scope, receive, dressed)
-        finally:
-            if scope["method"] not in SAFE_METHODS:
-                _audit(scope, status)
-
-
-def _audit(scope: Scope, status: int) -> None:
-    """Write who did what; bodies may have secrets and are left out."""
-    principal = scope.get("state", {}).get("principal")
-    fields = {
-        "key": principal.id if principal else "",
-        "name": principal.name if principal else "",
-        "method": scope["method"],
-        "path": scope["path"],
-        "status": status,
-        "remote": (scope.get("client") or ("",))[0],
-    }
-    AUDIT.info("%s %s", scope["method"], scope["path"], extra={"fields": fields})

@@ -119,6 +119,11 @@ RULES: Final[Sequence[Rule]] = (
         ("GET", f"{V1}/templates/{{template}}", P.chargers_read),
         ("PUT", f"{V1}/templates/{{template}}", P.chargers_write),
         ("DELETE", f"{V1}/templates/{{template}}", P.chargers_write),
+        ("GET", f"{V1}/keys", P.keys_manage),
+        ("POST", f"{V1}/keys", P.keys_manage),
+        ("GET", f"{V1}/keys/{{key}}", P.keys_manage),
+        ("DELETE", f"{V1}/keys/{{key}}", P.keys_manage),
+        ("GET", f"{V1}/audit", P.audit_read),
         ("GET", f"{V1}/jobs", P.jobs_read),
         ("POST", f"{V1}/jobs", P.jobs_write),
         ("GET", f"{V1}/jobs/{{job}}", P.jobs_read),
@@ -163,10 +168,17 @@ class Book:
 
     def find(self, method: str, path: str) -> Rule | None:
         """Return the rule of a request; None when there is no such route."""
+        return self.match(method, path)[0]
+
+    def match(self, method: str, path: str) -> tuple[Rule | None, dict[str, str]]:
+        """Return the rule of a request, and what its path has in the place of names."""
         if is_page(path):
-            return Rule(method, PAGES, None, Reach.OWN)
-        rows = self._by_method.get("GET" if method == "HEAD" else method, ())
-        return next((rule for pattern, rule in rows if pattern.match(path)), None)
+            return Rule(method, PAGES, None, Reach.OWN), {}
+        for pattern, rule in self._by_method.get("GET" if method == "HEAD" else method, ()):
+            found = pattern.match(path)
+            if found:
+                return rule, found.groupdict()
+        return None, {}
 
 
 def is_page(path: str) -> bool:

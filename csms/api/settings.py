@@ -75,6 +75,32 @@ class ApiSettings(BaseModel):
     key_cache_max: int = Field(
         default=1_000, ge=1, description="Keys remembered between look-ups; the oldest is dropped."
     )
+    rate_per_s: float = Field(
+        default=2_000.0,
+        gt=0,
+        description="Requests of one key or user; more are answered with 429 and Retry-After.",
+    )
+    rate_burst: int = Field(
+        default=4_000, ge=1, description="Requests at once after a pause; then rate_per_s counts."
+    )
+    rate_callers_max: int = Field(
+        default=10_000, ge=1, description="Callers that are counted; the idlest is forgotten."
+    )
+    idempotency_s: float = Field(
+        default=86_400.0,
+        gt=0,
+        description="How long the answer to an Idempotency-Key is kept; later it is a new request.",
+    )
+    audit_wait_s: float = Field(
+        default=2.0,
+        gt=0,
+        description="A write waits for its row of the audit log; later it is answered without.",
+    )
+    audit_rows_max: int = Field(
+        default=10_000,
+        ge=1,
+        description="Rows that wait for the store; more are in the process's log only.",
+    )
     sql_deadline_s: float = Field(
         default=60.0, gt=0, description="Longest analyst's query; later the answer is a 503."
     )

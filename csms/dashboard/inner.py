@@ -13,6 +13,8 @@ import msgspec
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message
 
+from csms.api.rates import INNER
+
 PASSED = (b"authorization", b"cookie", b"host", b"origin", b"sec-fetch-site", b"x-csrf-token")
 """Headers that go with an inner request: who asks, and the proof that it was no other site."""
 OK = 200
@@ -134,6 +136,7 @@ class InnerApi:
             headers.append((b"content-length", str(len(payload)).encode()))
         scope = {
             "type": "http",
+            INNER: True,
             "asgi": {"version": "3.0"},
             "http_version": "1.1",
             "method": method,

@@ -17,7 +17,7 @@ from domain.errors import NotFound
 from domain.ids import DEFAULT_TENANT
 from storage.relational import credentials
 from storage.relational.engine import reading, writing
-from storage.relational.record_rules import INSTANT_MAX, NAME, check, check_text
+from storage.relational.record_rules import INSTANT_MAX, NAME, PAGE_MAX, check, check_text
 from storage.relational.tables import api_keys, sites
 
 SITES_MAX = 1_000
@@ -101,6 +101,15 @@ class ApiKeys:
         if row is None:
             raise NotFound("API key", key)
         return _api_key(row)
+
+    async def page(self, tenant: str | None, *, after: str = "", limit: int = 100) -> list[ApiKey]:
+        """Return a page in the order of ids, revoked ones too; tenant None: of all."""
+        check(0 < limit <= PAGE_MAX, "limit", f"must be 1 to {PAGE_MAX}")
+        query = select(api_keys).where(api_keys.c.id > after).order_by(api_keys.c.id).limit(limit)
+        if tenant is not None:
+            query = query.where(api_keys.c.tenant == tenant)
+        async with reading(self._engine) as connection:
+            return [_api_key(row) for row in await connection.execute(query)]
 
     async def list_all(self) -> list[ApiKey]:
         """Return all keys, revoked ones too, oldest first."""

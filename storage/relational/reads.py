@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.errors import InvalidInput, NotFound
 from storage.relational.engine import reading
 from storage.relational.tables import (
+    audit,
     certificate_requests,
     charger_states,
     chargers,
@@ -136,6 +137,18 @@ LISTS: Final[Mapping[str, List]] = {
         time=transactions.c.start_received_us,
     ),
     "commands": _log(commands, "charger", "action", "outcome"),
+    "audit": List(
+        source=audit,
+        columns=list(audit.columns),
+        order=audit.c.at_us,
+        key=audit.c.id,
+        descending=True,
+        equal={
+            name: audit.c[name]
+            for name in ("tenant", "actor_kind", "actor", "action", "object", "outcome", "remote")
+        },
+        time=audit.c.at_us,
+    ),
     "refusals": _log(refusals, "charger", "reason", "status"),
     "security_events": _log(security_events, "charger", "kind"),
     "data_transfers": _log(data_transfers, "charger", "vendor"),

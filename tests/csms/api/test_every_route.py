@@ -44,6 +44,7 @@ MODEL = {
     "places": [{"id": "{charger}/1", "charger": "{charger}", "evse": 1, "circuit": "grid"}],
 }
 SECURITY = f"{V1}/chargers/{{charger}}/security"
+AUDIT = f"{V1}/audit"
 STREAMS = {f"{V1}/events"}
 CHARGER_SAYS = frozenset({404, 409, 422})
 CALL = {"action": "ClearChargingProfile", "payload": {}}
@@ -78,6 +79,11 @@ PROBES: Mapping[tuple[str, str], Probe] = {
     ("PUT", f"{V1}/templates/{{template}}"): Probe({"wanted": []}),
     ("DELETE", f"{V1}/templates/{{template}}"): Probe(),
     ("GET", f"{V1}/events"): Probe(query="?charger={charger}"),
+    ("GET", f"{V1}/keys"): Probe(word="{key}"),
+    ("POST", f"{V1}/keys"): Probe({"role": "viewer", "sites": ["{site}"]}),
+    ("GET", f"{V1}/keys/{{key}}"): Probe(word="{key}"),
+    ("DELETE", f"{V1}/keys/{{key}}"): Probe(),
+    ("GET", f"{V1}/audit"): Probe(word="{charger}"),
     ("GET", f"{V1}/jobs"): Probe(word="{job}"),
     ("POST", f"{V1}/jobs"): Probe(
         {"action": "ClearCache", "payload": {}, "where": {"ids": ["{charger}"]}}
@@ -148,6 +154,7 @@ NAMES = (
     "serial",
     "job",
     "template",
+    "key",
 )
 
 
@@ -171,7 +178,10 @@ async def things(api: Api, tenant: str, site: str) -> dict[str, str]:
     wanted = PROBES["POST", f"{V1}/jobs"].body | {"paused": True}
     status, job = await api.ask("POST", f"{V1}/jobs", fill(wanted, names), key)
     assert status == 201, job
-    return names | {"transaction": await told(api, names), "job": job["id"]}
+    status, made = await api.ask("POST", f"{V1}/keys", {"role": "viewer"}, key)
+    assert status == 201, made
+    transaction = await told(api, names)
+    return names | {"transaction": transaction, "job": job["id"], "key": made["id"]}
 
 
 async def make(api: Api, role: str, names: Mapping[str, str]) -> None:
@@ -256,6 +266,10 @@ async def gets_nothing(api: Api, role: str, names: Mapping[str, str]) -> None:
         where = (rule.method, rule.path, status, answer)
         assert status in {200, 403, 404, 422}, where
         assert status != 200 or rule.method == "GET", where
+        if rule.path == AUDIT and status == 200:
+            # What he asked for himself is in it, and nobody else's doing.
+            assert {item["actor_name"] for item in answer["items"]} == {role}
+            continue
         for name in ("charger", "token", "command", "transaction"):
             shown = str(answer).replace(filled(rule.path, names), "")
             assert status != 200 or names[name] not in shown, where

@@ -1,0 +1,100 @@
+"""Writes what was done into the audit log, before whoever did it is told that it is done."""
+
+import asyncio
+import logging
+import secrets
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from csms.api.auth import Principal
+from csms.api.rules import Book
+from csms.api.settings import ApiSettings
+from domain.errors import CsmsError
+from storage.relational.audit import AuditRow, append
+from supervisor.clock import Clock
+
+AUDIT = logging.getLogger("csms.audit")
+ROWS_MAX = 500
+"""In one transaction; whatever comes meanwhile is in the next one."""
+REFUSED_FROM = 400
+FAILED_FROM = 500
+
+
+class AuditTrail:
+    """Groups rows that come at the same time into one transaction.
+
+    Args:
+        engine: the relational store.
+        settings: `audit_wait_s`, `audit_rows_max`.
+        clock: time.
+    """
+
+    def __init__(self, engine: AsyncEngine, settings: ApiSettings, clock: Clock) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._clock = clock
+        self._book = Book()
+        self._waiting: deque[tuple[AuditRow, asyncio.Future[None]]] = deque()
+        self._writer: asyncio.Task[None] | None = None
+
+    def row(
+        self,
+        scope: Mapping[str, Any],
+        principal: Principal,
+        status: int,
+        request: str,
+        detail: Mapping[str, Any],
+    ) -> AuditRow:
+        """Return the row of a request."""
+        rule, names = self._book.match(scope["method"], scope["path"])
+        now_us = self._clock.now_us()
+        outcome = "done" if status < REFUSED_FROM else "refused"
+        return AuditRow(
+            id=f"{now_us:016x}{secrets.token_hex(6)}",
+            at_us=now_us,
+            tenant=principal.tenant,
+            actor_kind=principal.kind,
+            actor=principal.id,
+            actor_name=principal.name,
+            remote=(scope.get("client") or ("",))[0],
+            action=f"{scope['method']} {rule.path if rule else scope['path'][:200]}",
+            object="/".join(str(name)[:200] for name in names.values()),
+            detail=msgspec.json.encode(detail).decode() if detail else "",
+            status=status,
+            outcome="failed" if status >= FAILED_FROM else outcome,
+            request=request,
+        )
+
+    async def record(self, row: AuditRow) -> None:
+        """Write a row; return when it is in the store, or after `audit_wait_s`.
+
+        While the store is away rows wait, `audit_rows_max` at most; beyond that they are in the
+        log of this process only, where every row is.
+        """
+        fields = msgspec.structs.asdict(row)
+        AUDIT.info("%s %s", row.action, row.object, extra={"fields": fields})
+        if len(self._waiting) >= self._settings.audit_rows_max:
+            AUDIT.error("the audit log cannot take a row: see the line before")
+            return
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((row, done))
+        if self._writer is None or self._writer.done():
+            self._writer = asyncio.create_task(self._write())
+        await asyncio.wait({done}, timeout=self._settings.audit_wait_s)
+
+    async def _write(self) -> None:
+        while self._waiting:
+            some = list(self._waiting)[:ROWS_MAX]
+            try:
+                await append(self._engine, [row for row, _ in some])
+            except CsmsError:
+                await asyncio.sleep(self._settings.audit_wait_s)
+                continue
+            for _, done in some:
+                self._waiting.popleft()
+                if not done.done():
+                    done.set_result(None)
