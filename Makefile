@@ -8,8 +8,10 @@ PACKAGES := domain protocol supervisor storage actors csms
 TEST_ARGS ?=
 ARGS ?=
 WORKERS ?= 2
+SEEDS ?= 200
+SIMULATE_ARGS ?=
 
-.PHONY: demo test check format docs chaos bench lock pictures clean tools help
+.PHONY: demo test check format docs chaos simulate bench lock pictures clean tools help
 
 help: ## Show these lines
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -47,6 +49,9 @@ docs: $(READY) ## Write the generated pages
 
 chaos: tools ## A thousand kills under load
 	$(BIN)/pytest -m long tests/chaos $(TEST_ARGS)
+
+simulate: $(READY) ## A node in simulated worlds: SEEDS=200, SEEDS=5-80 or SEEDS=7,9
+	$(BIN)/python -m tests.simulation $(SEEDS) $(SIMULATE_ARGS)
 
 bench: $(READY) ## Measure, and compare with the last recorded run; ARGS=--record keeps it
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -216,10 +216,18 @@ class JournalWriter:
         except BaseException:
             os.close(self._lock)
             raise
+        self._begin()
+
+    def _begin(self) -> None:
+        """Start the writer thread."""
         self._thread = threading.Thread(
             target=self._run, name=f"journal {self.path.name}", daemon=True
         )
         self._thread.start()
+
+    def _end(self) -> None:
+        """Wait until the writer thread has written what waits."""
+        self._thread.join()
 
     # ---- the loop thread ------------------------------------------------------------------
 
@@ -299,7 +307,7 @@ class JournalWriter:
             return
         self._closing = True
         self._wake.set()
-        self._thread.join()
+        self._end()
         os.close(self._lock)
 
     def _over_limit(self, size: int) -> None:
@@ -400,22 +408,25 @@ class JournalWriter:
 
     def _run(self) -> None:
         try:
-            while True:
+            while not self._closing or self._queue:
                 self._wake.clear()  # before the look at the queue: no wake-up is lost
-                group = self._take_group()
-                if group:
-                    self._commit(group)
-                    if self._prunable() > self._settings.prune_backlog_records_max:
-                        self._prune_step()
-                elif self._closing:
-                    break
-                elif not (self._prune_step() or self._shrink_step()):
+                if not self._turn():
                     self._wake.wait()
         except Exception as error:  # noqa: BLE001 whatever it was, nothing is safe to acknowledge
             self._fail(error)
         finally:
             with contextlib.suppress(sqlite3.Error):
                 self._db.close()
+
+    def _turn(self) -> bool:
+        """Commit a group, or else tidy up a little; False when there was nothing to do."""
+        group = self._take_group()
+        if group:
+            self._commit(group)
+            if self._prunable() > self._settings.prune_backlog_records_max:
+                self._prune_step()
+            return True
+        return self._closing or self._prune_step() or self._shrink_step()
 
     def _take_group(self) -> list[tuple[bytes, Done | None]]:
         group: list[tuple[bytes, Done | None]] = []

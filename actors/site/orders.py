@@ -135,7 +135,10 @@ def _orders(
             ignored = spot.because == "ignores"  # told again, even if it has accepted just that
             worth = told_a != target_a and (crowded or _is_worth(state, told_a, target_a))
             if doubted or ignored or worth:
-                effects.append(_send(state, spot, scope, min(target_a, now_a), now_us))
+                limit_a = min(target_a, now_a)
+                if doubted and crowded:
+                    limit_a = _surely_fits(spot, limit_a, now_a, room, path)
+                effects.append(_send(state, spot, scope, limit_a, now_us))
     for raised_us, name, scope, target_a in sorted(raises):
         spot = state.spots[name]
         # The first limit of a charger does not wait for the interval between two raises.
@@ -193,6 +196,19 @@ def _is_worth(state: SiteState, told_a: float | None, target_a: float) -> bool:
     if told_a is None or (told_a == 0) != (target_a == 0):
         return True
     return abs(target_a - told_a) >= min(state.control.change_min_a, target_a or 1.0)
+
+
+def _surely_fits(spot: Spot, limit_a: float, now_a: float, room: list[int], path: Path) -> float:
+    """Return the limit, or what of it fits whatever the EVSE has now.
+
+    It counts with the most that may hold, and may have much less: to such a one the same order is
+    a raise, and there is no room as long as others have not lowered theirs.
+    """
+    step_ma = round(spot.place.resolution_a * MA_PER_A)
+    left = [room[row] for row in path.rows] + [room[row] // path.phases for row in path.powers]
+    free_ma = max(0, round(now_a * MA_PER_A) + min(left)) // step_ma * step_ma
+    fits_a = min(limit_a, free_ma / MA_PER_A)
+    return fits_a if fits_a >= spot.place.min_a else 0.0
 
 
 def _raise(

@@ -127,6 +127,7 @@ class Gateway:
         self._by_address: dict[str, int] = {}
         self.connections: dict[Connection, ChargerLine | None] = {}
         """Open sockets, and the lines of those that were let in."""
+        self.writing: set[ChargerLine] = set()
         self._attempts = Attempts(parts.settings)
         self._refusals = Quota(parts.settings.refusals_per_min, 1)
         self._verified: OrderedDict[bytes, None] = OrderedDict()
@@ -449,13 +450,26 @@ class Gateway:
         except (JournalFailed, Unavailable):
             log.debug("not kept, the journal is away: %s", charger)
 
-    def keep_then(self, charger: str, events: tuple[Event, ...], done: Callable[[], None]) -> bool:
-        """Write events of a site; `done` is called after the commit. False: nothing is written."""
+    def keep_then(
+        self, charger: str, events: tuple[Event, ...], done: Callable[[], None], generation: int = 0
+    ) -> bool:
+        """Write events; `done` is called after the commit. False: nothing is written.
+
+        It is never called when the journal fails first: see `journal_failed`.
+        """
+        blob = encode_entry(Entry(charger, generation, self.now_us(), events))
         try:
-            self.journal.append(encode_entry(Entry(charger, 0, self.now_us(), events)), done)
+            self.journal.append(blob, done)
         except (JournalFailed, Unavailable):
             return False
         return True
+
+    def journal_failed(self) -> None:
+        """Tell those who wait for a commit that it will not come."""
+        writing, self.writing = self.writing, set()
+        for line in writing:
+            line.unwritten()
+        self.sites.journal_failed()
 
     def congested(self) -> bool:
         """Return whether the journal is behind, so that sockets must not be read."""

@@ -106,6 +106,8 @@ class House(Protocol):
     sites: Sites
     questions: Questions
     models: Models
+    writing: "set[ChargerLine]"
+    """Those that tell somebody something after the next commit."""
 
     def saw(self, number: int) -> None:
         """Count a known oddity of chargers."""
@@ -116,6 +118,11 @@ class House(Protocol):
 
     def keep(self, charger: str, generation: int, events: tuple[Event, ...]) -> None:
         """Write events that nobody waits for."""
+
+    def keep_then(
+        self, charger: str, events: tuple[Event, ...], done: Callable[[], None], generation: int = 0
+    ) -> bool:
+        """Write events; `done` is called after the commit. False: nothing is written."""
 
     def acknowledged(self, action: str, latency_us: int) -> None:
         """Count an answer."""
@@ -151,6 +158,7 @@ class ChargerLine:
         "_sent",
         "_timer",
         "_wake",
+        "_writing",
         "address",
         "charger",
         "connected_us",
@@ -203,6 +211,8 @@ class ChargerLine:
         self.sightings: dict[int, int] | None = None
         """Number of a known oddity -> how often this connection has shown it."""
         self.waiting: dict[str, asyncio.Future[CommandResult]] | None = None
+        self._writing: dict[str, CommandResult | None] | None = None
+        """Commands that somebody waits for, and whose end is on its way to the disk."""
         self._sent: tuple[str, str, int] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._wake: asyncio.TimerHandle | None = None
@@ -669,8 +679,45 @@ class ChargerLine:
             for event in effect.events
             if not self.fenced or type(event) is CommandFinished
         )
-        if events:
-            self._keep_always(events)
+        if not events:
+            return
+        command = next((e.command for e in events if type(e) is CommandFinished), "")
+        if self.waiting and command in self.waiting and self._keep_then_tell(command, events):
+            return
+        self._keep_always(events)
+
+    def _keep_then_tell(self, command: str, events: tuple[Event, ...]) -> bool:
+        """Write down how a command ended; whoever waits is told when it is on disk."""
+        gateway = self._gateway
+        written = partial(self._written, command)
+        if not gateway.keep_then(self.charger, events, written, self.generation):
+            return False
+        if self._writing is None:
+            self._writing = {}
+        self._writing[command] = None
+        gateway.writing.add(self)
+        return True
+
+    def _written(self, command: str) -> None:
+        result = self._writing.pop(command, None) if self._writing is not None else None
+        if not self._writing:
+            self._gateway.writing.discard(self)
+        if result is not None:
+            self._tell_asker(result)
+
+    def unwritten(self) -> None:
+        """The journal has failed: nobody will ever know how these commands ended."""
+        for command, result in (self._writing or {}).items():
+            text = "how it ended could not be written down"
+            if result is not None:
+                text = f"it ended {result.outcome}, but {text}"
+            self._tell_asker(CommandResult(command, Outcome.LOST, error_text=text))
+        self._writing = None
+
+    def _tell_asker(self, result: CommandResult) -> None:
+        future = self.waiting.pop(result.id, None) if self.waiting else None
+        if future is not None and not future.done():
+            future.set_result(result)
 
     @staticmethod
     def _without_secrets(event: CommandFinished) -> CommandFinished:
@@ -711,11 +758,12 @@ class ChargerLine:
             self._timer = self._gateway.loop.call_later(delay_s, self._tick)
 
     def finish(self, effect: Finish) -> None:
-        """Tell whoever asked for the command."""
+        """Tell whoever asked for the command, when its end is on disk."""
         self._gateway.commanded(effect.command.action, effect.result.outcome)
-        future = self.waiting.pop(effect.command.id, None) if self.waiting else None
-        if future is not None and not future.done():
-            future.set_result(effect.result)
+        if self._writing and effect.command.id in self._writing:
+            self._writing[effect.command.id] = effect.result
+        else:
+            self._tell_asker(effect.result)
 
     def occupy(self, effect: Occupy) -> None:
         """Count a transaction of a token, unless it was never kept."""
@@ -752,11 +800,11 @@ class ChargerLine:
     def ended(self) -> None:
         """The actor is gone: whoever still waits for a command learns it now."""
         self.fenced = True
-        waiting, self.waiting = self.waiting, None
-        for command, future in (waiting or {}).items():
-            if not future.done():
-                text = "the charger's actor ended before the command did"
-                future.set_result(CommandResult(command, Outcome.LOST, error_text=text))
+        text = "the charger's actor ended before the command did"
+        for command in [
+            c for c in self.waiting or () if not self._writing or c not in self._writing
+        ]:
+            self._tell_asker(CommandResult(command, Outcome.LOST, error_text=text))
 
     def fence(self, code: int, reason: str) -> None:
         """Another connection owns the charger from now on."""

@@ -399,6 +399,7 @@ class GatewayProcess:
     def _wait_for_journal(self, why: str) -> None:
         log.error("the journal failed: %s", why)
         self._gateway.refusing = "journal_failed"
+        self._gateway.journal_failed()
         self._gateway.close_all_now(1013, "try again later")
         self._reopening = self._loop.create_task(self._reopen())
 

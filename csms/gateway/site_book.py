@@ -65,11 +65,21 @@ class SiteBook:
         self._written = {key: said for key, said in self._written.items() if key[0] != site}
         self._waiting = {key: sends for key, sends in self._waiting.items() if key[0] != site}
 
+    def journal_failed(self) -> None:
+        """No open record will ever be committed: all is written anew, what waits is not sent.
+
+        The site's actor misses the answers to those orders and decides again.
+        """
+        self._written.clear()
+        self._open.clear()
+        self._waiting.clear()
+
     def _committed(self, key: tuple[str, str]) -> None:
-        self._open[key] -= 1
-        if self._open[key]:
+        left = self._open.get(key, 0) - 1
+        if left > 0:
+            self._open[key] = left
             return
-        del self._open[key]
+        self._open.pop(key, None)
         for send in self._waiting.pop(key, ()):
             send()
 

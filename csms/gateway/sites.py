@@ -364,6 +364,10 @@ class Sites:
         for key in [key for key in self._where if key[0] == site]:
             del self._where[key]
 
+    def journal_failed(self) -> None:
+        """What was to be written down was not, and what waited for it is not sent."""
+        self._book.journal_failed()
+
     # effects of the machine (actors.site.shell.House)
 
     def set_limit(self, site: str, effect: SetLimit) -> None:

@@ -295,3 +295,14 @@ def test_a_higher_limit_is_shown_before_it_is_sent() -> None:
     assert isinstance(shared, Shared)
     assert order.raises
     assert shared.held["A"].session_a == order.limit_a == 20.0
+
+
+def test_whose_limit_is_in_doubt_is_told_no_more_than_fits_whatever_it_has() -> None:
+    state, site = one_fuse(40.0)
+    start(state, site, "A", "B")
+    confirm_all(state, plug(state, "A"))  # 32 A
+    # A transaction that ran before anybody knew of it: B may have 32 A, or nothing.
+    began = SessionBegan("B", 1, "tx-B", START, fresh=False)
+    told = {order.place: order.limit_a for order in orders_of(handle(state, began, START))}
+    assert told["A"] == 20.0
+    assert told["B"] <= 8.0

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from actors.site.control import ControlSettings
 from domain.errors import Unavailable
 from domain.events import LimitDecided
 from domain.site import RememberedLimit
@@ -56,3 +57,22 @@ async def test_higher_limits_wait_for_a_journal_that_is_away_no_longer_than_it_t
             await harness.until(lambda: car.limit_a == 32.0)
             await asyncio.sleep(0)
             assert harness.events(LimitDecided) == []
+
+
+async def test_higher_limits_are_told_again_after_a_journal_has_failed(tmp_path: Path) -> None:
+    hasty = ControlSettings(gather_s=0.05, retry_s=0.1, answer_s=1.0)
+    async with gateway_running(tmp_path, chargers=CHARGERS, site_control=hasty) as harness:
+        book = harness.gateway.sites._book
+        keep = book._keep
+        # It takes records, and then fails: none of them is ever on disk.
+        book._keep = lambda _charger, _events, _done: True
+        harness.gateway.sites.apply(record(40.0))
+        async with charging(harness, "A") as car:
+            await harness.until(lambda: book._waiting)
+            book._keep = keep
+            harness.gateway.sites.journal_failed()
+            await harness.until(lambda: car.limit_a == 32.0)
+            await harness.until(
+                lambda: any(fact.session_a == 32.0 for fact in harness.events(LimitDecided))
+            )
+            assert not book._open
