@@ -119,7 +119,7 @@ class Laws(RuleBasedStateMachine):
                     assert self.numbers.setdefault(key, number) == number
                 assert number not in THEIRS
             for event in reply.events:
-                if type(event) is TransactionProgressed:
+                if type(event) is TransactionProgressed and len(only(effects, Reply)) == 1:
                     assert self.state.said.get(event.said, event.transaction) == event.transaction
                 if type(event) in (TransactionStarted, TransactionStopped, TransactionProgressed):
                     assert event.transaction not in THEIRS

@@ -35,16 +35,16 @@ def test_an_older_status_is_kept_but_does_not_overwrite_a_newer_one() -> None:
     state = new_state()
     run(state, said(status(1, "Charging", T0 + S)))
     assert run(state, said(status(1, "Preparing", T0)))[0].events[0].status == "Preparing"
-    assert state.connectors[1].status == "Charging"
+    assert state.connectors[1, 0].status == "Charging"
     run(state, said(status(1, "Finishing", T0 + S)))
-    assert state.connectors[1].status == "Finishing"
+    assert state.connectors[1, 0].status == "Finishing"
 
 
 def test_the_charger_as_a_whole_does_not_overwrite_a_connector() -> None:
     state = new_state()
     run(state, said(status(1, "Charging")))
     run(state, said(status(0, "Available", T0 + S)))
-    assert state.connectors[1].status == "Charging"
+    assert state.connectors[1, 0].status == "Charging"
 
 
 UPLOADS = [

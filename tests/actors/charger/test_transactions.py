@@ -280,7 +280,7 @@ def test_an_old_available_after_a_newer_status_ends_nothing() -> None:
     run(state, said(status(1, "Charging", T0 + 10 * S)))
     report = status(1, "Available", T0 + 5 * S)
     assert run(state, said(report)) == [Reply(call(), ACKNOWLEDGED, (report,))]
-    assert state.connectors[1].status == "Charging"
+    assert state.connectors[1, 0].status == "Charging"
 
 
 def test_a_real_stop_after_a_provisional_end_still_counts() -> None:
