@@ -27,6 +27,7 @@ from actors.site.control import ControlSettings
 from actors.site.plan.settings import PlanSettings
 from actors.site.settings import SiteSettings
 from csms.api.settings import ApiSettings
+from csms.files.settings import FilesSettings
 from csms.gateway.settings import GatewaySettings
 from csms.gateway.tls_settings import TlsSettings
 from csms.listen import ListenSettings
@@ -84,6 +85,7 @@ class Config(BaseModel):
     pki: PkiSettings = _section(PkiSettings)
     contracts: ContractSettings = _section(ContractSettings)
     security: SecuritySettings = _section(SecuritySettings)
+    files: FilesSettings = _section(FilesSettings)
     charger: ChargerSettings = _section(ChargerSettings)
     sites: SiteSettings = _section(SiteSettings)
     site_control: ControlSettings = _section(ControlSettings)

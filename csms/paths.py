@@ -53,6 +53,11 @@ class DataPaths:
         return self.root / "secret"
 
     @property
+    def files(self) -> Path:
+        """Firmware for chargers and logs from them, mode 0700."""
+        return self.root / "files"
+
+    @property
     def pki(self) -> Path:
         """The built-in certificate authority and our own certificates, mode 0700."""
         return self.root / "pki"

@@ -6,7 +6,8 @@ What counts as a secret:
                          secret, token ... (ChangeConfiguration.req, GetConfiguration.conf)
     variables            the values of variables of such names (2.x: SetVariables, NotifyReport ...)
     members              of such names, anywhere, also inside DataTransfer's data when it is JSON
-    URLs                 the password of user:password@host, and signatures in queries
+    URLs                 the password of user:password@host, signatures in queries, and parts of
+                         paths that are 256 random bits
 
 The rows of a version's tables say which payloads may hold any (`secret_request`,
 `secret_response`); all others pass untouched, at no cost.
@@ -28,6 +29,8 @@ _SECRET_WORDS = re.compile(_SECRET_NAME.pattern.replace("$", ""), re.IGNORECASE)
 # hiding too much of a URL costs less than hiding too little.
 _USERINFO = re.compile(r"(?<=://)[^\s\"'<>]*@")
 _QUERY_VALUE = re.compile(r"(?<=[?&;])([^=&;#?\s\"'<>]+)=([^&;#\s\"'<>]*)")
+# 256 bits in base64url: the addresses at which chargers fetch firmware and send logs.
+_PATH_SECRET = re.compile(r"(?<=/)[A-Za-z0-9_-]{43}(?=[/?#\s\"'<>]|$)")
 _DEPTH_MAX = 32
 
 
@@ -56,10 +59,11 @@ def redact_unreadable(text: bytes) -> bytes:
 
 
 def hide_in_urls(text: str) -> str:
-    """Return `text` without passwords and signatures in its URLs; user names stay."""
+    """Return `text` without passwords, signatures and secrets in its URLs; user names stay."""
     if "://" not in text:
         return text
-    return _QUERY_VALUE.sub(_hide_query_value, _USERINFO.sub(_hide_password, text))
+    without = _PATH_SECRET.sub(HIDDEN, _USERINFO.sub(_hide_password, text))
+    return _QUERY_VALUE.sub(_hide_query_value, without)
 
 
 def is_secret_name(name: str) -> bool:

@@ -13,6 +13,7 @@ from csms.api import (
     charger_files,
     chargers,
     events,
+    files,
     health,
     hot,
     inbox,
@@ -26,6 +27,7 @@ from csms.api import (
     templates,
     tokens,
     transactions,
+    transfers,
     variables,
 )
 from csms.api.auth import AuthenticationMiddleware, Authenticator
@@ -51,6 +53,8 @@ DESCRIPTION = (
 
 ROUTERS = (
     charger_files.router,
+    files.router,
+    transfers.router,
     chargers.router,
     calls.router,
     security.router,
@@ -86,6 +90,7 @@ def build_app(services: Services) -> FastAPI:
         *series.routes(),
         *events.routes(),
         *health.routes(),
+        *transfers.routes(),
         *dashboard.routes(),
         Route("/metrics", metrics.page, methods=["GET"]),
         Route("/api/openapi.json", _openapi, methods=["GET"]),
@@ -103,7 +108,15 @@ def build_app(services: Services) -> FastAPI:
     app.add_middleware(AuthenticationMiddleware, authenticator=authenticator)
     app.add_middleware(dashboard.PagesMiddleware)
     trail = AuditTrail(services.engine, settings, services.clock)
-    app.add_middleware(LimitsMiddleware, body_bytes_max=settings.body_bytes_max, trail=trail)
+    app.add_middleware(
+        LimitsMiddleware,
+        body_bytes_max=settings.body_bytes_max,
+        trail=trail,
+        longer={
+            transfers.PATH: services.files.upload_bytes_max,
+            files.PATH: services.files.firmware_bytes_max,
+        },
+    )
     return app
 
 

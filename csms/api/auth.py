@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from csms.api.problems import Problem, from_error
-from csms.api.rules import RULES, Book, Reach
+from csms.api.rules import RULES, TRANSFERS, Book, Reach
 from csms.api.settings import ApiSettings
 from domain.access import Permission, Role, may
 from domain.errors import CsmsError
@@ -154,7 +154,7 @@ class AuthenticationMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate one request."""
-        if scope["type"] == "http" and scope["path"] not in PUBLIC:
+        if scope["type"] == "http" and not _is_open(scope["path"]):
             client = scope.get("client") or ("", 0)
             header = Headers(scope=scope).get("authorization", "")
             try:
@@ -181,6 +181,10 @@ class AuthenticationMiddleware:
             raise Problem(403, "sites", "this is about a whole tenant, not some sites")
         if rule.reach == Reach.INSTALLATION and (principal.sites or is_confined(principal)):
             raise Problem(403, "tenant", "this is about the whole installation, not one tenant")
+
+
+def _is_open(path: str) -> bool:
+    return path in PUBLIC or path.startswith(TRANSFERS)
 
 
 def is_confined(principal: Principal) -> bool:

@@ -1,6 +1,7 @@
 """What every answer and request has: a size limit, headers, an id, a row of the audit log."""
 
 import uuid
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -25,12 +26,27 @@ class _BodyTooLarge(Exception):
 
 
 class LimitsMiddleware:
-    """Refuses bodies above `body_bytes_max` (413); adds headers; audits writes."""
+    """Refuses bodies above `body_bytes_max` (413); adds headers; audits writes.
 
-    def __init__(self, app: ASGIApp, body_bytes_max: int, trail: AuditTrail) -> None:
+    `longer`: beginnings of paths whose bodies may be longer: they are files, and never in memory.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        body_bytes_max: int,
+        trail: AuditTrail,
+        longer: Mapping[str, int] | None = None,
+    ) -> None:
         self._app = app
         self._max = body_bytes_max
         self._trail = trail
+        self._longer = dict(longer or {})
+
+    def _max_of(self, path: str) -> int:
+        return next(
+            (limit for start, limit in self._longer.items() if path.startswith(start)), self._max
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on."""
@@ -38,6 +54,7 @@ class LimitsMiddleware:
             await self._app(scope, receive, send)
             return
         seen = 0
+        bytes_max = self._max_of(scope["path"])
         request = uuid.uuid4().hex
         state = scope.setdefault("state", {})
         writes = scope["method"] not in SAFE_METHODS and not is_page(scope["path"])
@@ -46,7 +63,7 @@ class LimitsMiddleware:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._max:
+            if seen > bytes_max:
                 raise _BodyTooLarge
             return message
 
@@ -67,9 +84,9 @@ class LimitsMiddleware:
 
         try:
             length = Headers(scope=scope).get("content-length", "0")
-            if length.isdigit() and int(length) > self._max:
+            if length.isdigit() and int(length) > bytes_max:
                 raise _BodyTooLarge  # noqa: TRY301 - answered in one place
             await self._app(scope, limited, dressed)
         except _BodyTooLarge:
-            text = f"the body has more than {self._max} bytes"
+            text = f"the body has more than {bytes_max} bytes"
             await Problem(413, "too_large", text).response()(scope, receive, dressed)

@@ -34,6 +34,7 @@ TITLES: Mapping[int, str] = {
     500: "Internal error",
     503: "Unavailable",
     504: "No answer in time",
+    507: "No room",
 }
 
 

@@ -18,6 +18,7 @@ from csms.api.hub import Hub
 from csms.api.services import Services
 from csms.listen import ListenSettings
 from csms.settings import ProcessSettings
+from storage.file_store import FileStore
 from storage.relational.engine import open_engine
 from storage.relational.registry import Registry
 from supervisor.process import ProcessContext
@@ -47,6 +48,11 @@ def charger_urls(listen: ListenSettings, host: str, port: int) -> dict[int, str]
     if listen.mtls_port:
         urls[3] = _base("wss", listen.mtls_host, listen.mtls_port)
     return urls
+
+
+def api_url(host: str, port: int) -> str:
+    """Return where this process is, as chargers of the same network see it."""
+    return _base("http", host, port).removesuffix("/ocpp/")
 
 
 def _base(scheme: str, host: str, port: int) -> str:
@@ -80,6 +86,9 @@ async def run(ctx: ProcessContext) -> None:
                 follow_s=config.charger.follow_s,
                 charger_urls=charger_urls(config.listen, host, port),
                 security=config.security,
+                files=config.files,
+                file_store=FileStore(config.paths.files),
+                api_url=api_url(*ctx.sockets["api"].getsockname()[:2]),
                 pki=config.paths.pki,
             )
             server = uvicorn.Server(

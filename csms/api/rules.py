@@ -52,6 +52,9 @@ def _rules(reach: Reach, *rows: tuple[str, str, P | None]) -> tuple[Rule, ...]:
 V1 = "/api/v1"
 CHARGER = f"{V1}/chargers/{{charger}}"
 SITE = f"{V1}/sites/{{site}}"
+TRANSFERS: Final = "/files/"
+"""What begins like this is between us and one charger."""
+TRANSFER = f"{TRANSFERS}{{secret}}/{{name:path}}"
 
 RULES: Final[Sequence[Rule]] = (
     *_rules(
@@ -62,6 +65,10 @@ RULES: Final[Sequence[Rule]] = (
         ("GET", f"{V1}/ready", None),
         ("GET", "/api/openapi.json", None),
         ("GET", "/api/docs", None),
+        # Who knows the secret in the address is the charger that was told it.
+        ("GET", TRANSFER, None),
+        ("PUT", TRANSFER, None),
+        ("POST", TRANSFER, None),
     ),
     *_rules(
         Reach.SITES,
@@ -81,6 +88,10 @@ RULES: Final[Sequence[Rule]] = (
         ("GET", f"{CHARGER}/certificates", P.calls_trust),
         ("POST", f"{CHARGER}/certificates", P.calls_trust),
         ("DELETE", f"{CHARGER}/certificates/{{serial}}", P.calls_trust),
+        ("POST", f"{CHARGER}/firmware", P.calls_trust),
+        ("POST", f"{CHARGER}/logs", P.calls_send),
+        ("GET", f"{CHARGER}/logs", P.messages_read),
+        ("GET", f"{CHARGER}/logs/{{file}}", P.messages_read),
         ("GET", f"{CHARGER}/variables", P.chargers_read),
         # Of the variables, `csms.api.variables` asks for more: calls.trust.
         ("PATCH", f"{CHARGER}/variables", P.calls_send),
@@ -124,6 +135,9 @@ RULES: Final[Sequence[Rule]] = (
         ("GET", f"{V1}/keys/{{key}}", P.keys_manage),
         ("DELETE", f"{V1}/keys/{{key}}", P.keys_manage),
         ("GET", f"{V1}/audit", P.audit_read),
+        ("GET", f"{V1}/files", P.chargers_read),
+        ("POST", f"{V1}/files", P.calls_trust),
+        ("DELETE", f"{V1}/files/{{file}}", P.calls_trust),
         ("GET", f"{V1}/jobs", P.jobs_read),
         ("POST", f"{V1}/jobs", P.jobs_write),
         ("GET", f"{V1}/jobs/{{job}}", P.jobs_read),

@@ -12,9 +12,11 @@ from csms.api.backplane import Backplane
 from csms.api.hub import Hub
 from csms.api.recent import RecentCommands
 from csms.api.settings import ApiSettings
+from csms.files.settings import FilesSettings
 from csms.security.settings import SecuritySettings
 from domain.errors import InvalidInput, NotFound
 from domain.records import ChargerRecord
+from storage.file_store import FileStore
 from storage.relational.registry import Registry
 from supervisor.clock import Clock
 
@@ -37,6 +39,10 @@ class Services:
     """How long an accepted command is watched for what follows from it."""
     recent: RecentCommands = field(default_factory=RecentCommands)
     security: SecuritySettings = field(default_factory=SecuritySettings)
+    files: FilesSettings = field(default_factory=FilesSettings)
+    file_store: FileStore = field(default_factory=lambda: FileStore(Path("files")))
+    api_url: str = ""
+    """How chargers reach this process when `files.public_url` does not say it."""
     pki: Path | None = None
     """Folder of the built-in authority."""
 

@@ -14,6 +14,7 @@ from storage.relational.tables.device import (
     templates,
     variables,
 )
+from storage.relational.tables.files import file_links, files
 from storage.relational.tables.housekeeping import journal_positions, leases, quarantine
 from storage.relational.tables.identity import (
     audit,
@@ -79,6 +80,8 @@ __all__ = [
     "device_notices",
     "dismissals",
     "evse_limits",
+    "file_links",
+    "files",
     "idempotency_keys",
     "job_items",
     "jobs",
