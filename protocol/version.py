@@ -19,6 +19,7 @@ from domain.reports import Report
 from protocol.codec import PayloadDecoder
 from protocol.dialect import Dialect
 from protocol.limits_on_chargers import ChargerLimit
+from protocol.local_lists import ListWords
 from protocol.reading import Reading, ReadingLimits
 from protocol.schemas import Schemas
 
@@ -196,6 +197,8 @@ class Version:
     """Where in a command's payload the name of the thing is that a report must speak of."""
     write_limit: Callable[[ChargerLimit], dict[str, Any]] | None = None
     """The payload of SetChargingProfile; None: it cannot be told limits."""
+    list_words: ListWords | None = None
+    """How local authorization lists are written; None: it has none."""
     decoders: Mapping[str, PayloadDecoder] = field(init=False)
     """Of the inbound actions that have an exact reader."""
     acknowledgements: Mapping[str, bytes] = field(init=False)

@@ -4,6 +4,8 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from sqlalchemy.ext.asyncio import AsyncEngine
+
 from csms.api.auth import Principal
 from csms.api.calls import GRACE_S, issuer
 from csms.api.problems import Problem
@@ -57,6 +59,11 @@ class Device:
             raise Problem(409, "charger_offline", f"charger {record.id!r} is not connected")
         return cls(services, principal, record, version, connection)
 
+    @property
+    def engine(self) -> AsyncEngine:
+        """Return the relational store."""
+        return self._services.engine
+
     async def set(self, wanted: Sequence[Variable]) -> list[Variable]:
         """Set variables within the charger's limits; return each with its `status`.
 
@@ -74,7 +81,7 @@ class Device:
 
     async def report(self, request: int) -> tuple[str, CommandResult | None]:
         """Ask for everything; return the command's id and its result."""
-        return await self._send(report_call(self.version, request))
+        return await self.send(report_call(self.version, request))
 
     async def _run(self, calls: Sequence[DeviceCall]) -> list[Variable]:
         found: list[Variable] = []
@@ -83,7 +90,7 @@ class Device:
             if failed:
                 found += [_with(each, NOT_ASKED) for each in call.variables]
                 continue
-            _, result = await self._send(call)
+            _, result = await self.send(call)
             told = self._learned(call, result)
             if told is None:
                 failed = str(result.outcome) if result is not None else str(Outcome.LOST)
@@ -101,7 +108,8 @@ class Device:
         fact = row.learn(call.payload, result.response, reading)
         return list(fact.variables) if isinstance(fact, VariablesReported) else None
 
-    async def _send(self, call: DeviceCall) -> tuple[str, CommandResult | None]:
+    async def send(self, call: DeviceCall) -> tuple[str, CommandResult | None]:
+        """Send one call; return the command's id and its result, None: it may have been sent."""
         services = self._services
         now_us = services.clock.now_us()
         command = Command(
@@ -126,17 +134,17 @@ class Device:
 
     async def _limit(self, name: str, action: str) -> int:
         """Return a limit that the charger has reported in its DeviceDataCtrlr; 0: none."""
-        page = await reads.page(
-            self._services.engine,
-            "variables",
-            {
-                "charger": self._record.id,
-                "component": "DeviceDataCtrlr",
-                "variable": f"{name}/{action}",
-            },
-            limit=1,
-        )
-        text = page.items[0]["value"] if page.items else ""
+        return await self.number("DeviceDataCtrlr", f"{name}/{action}")
+
+    async def number(self, component: str, variable: str, *, is_max: bool = False) -> int:
+        """Return a whole number that the charger has reported, or its maximum; 0: none."""
+        filters = {"charger": self._record.id, "component": component, "variable": variable}
+        page = await reads.page(self._services.engine, "variables", filters, limit=1)
+        if not page.items:
+            return 0
+        if is_max:
+            return int(page.items[0]["limit_max"] or 0)
+        text = page.items[0]["value"]
         return int(text) if text.isascii() and text.isdigit() else 0
 
 

@@ -96,6 +96,9 @@ RULES: Final[Sequence[Rule]] = (
         # Of the variables, `csms.api.variables` asks for more: calls.trust.
         ("PATCH", f"{CHARGER}/variables", P.calls_send),
         ("POST", f"{CHARGER}/variables/refresh", P.calls_send),
+        # To ask the charger, `csms.api.local_lists` asks for more: calls.send.
+        ("GET", f"{CHARGER}/local-list", P.chargers_read),
+        ("PUT", f"{CHARGER}/local-list", P.calls_send),
         ("GET", f"{CHARGER}/drift", P.chargers_read),
         ("POST", f"{CHARGER}/drift/apply", P.calls_send),
         ("GET", f"{CHARGER}/drift/runs", P.chargers_read),

@@ -38,6 +38,8 @@ class Services:
     follow_s: int
     """How long an accepted command is watched for what follows from it."""
     recent: RecentCommands = field(default_factory=RecentCommands)
+    lists_on_their_way: set[str] = field(default_factory=set)
+    """Chargers whose local list is being changed: one update at a time."""
     security: SecuritySettings = field(default_factory=SecuritySettings)
     files: FilesSettings = field(default_factory=FilesSettings)
     file_store: FileStore = field(default_factory=lambda: FileStore(Path("files")))

@@ -65,4 +65,5 @@ V16 = Version(
     schemas=load_schemas("v16"),
     follow_names=FOLLOW_NAMES,
     write_limit=smart_charging.write_limit,
+    list_words=local_list.LIST_WORDS,
 )

@@ -108,4 +108,5 @@ V201 = Version(
     schemas=load_schemas("v201", "Request"),
     follow_names=FOLLOW_NAMES,
     write_limit=smart_charging.write_limit,
+    list_words=local_list.LIST_WORDS,
 )

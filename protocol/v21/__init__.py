@@ -14,6 +14,7 @@ Wire names stay as the specification spells them.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import MappingProxyType
 
 from protocol.dialect import OCPP_21
@@ -29,7 +30,7 @@ from protocol.v21 import (
     streams,
     transactions,
 )
-from protocol.v201 import V201
+from protocol.v201 import V201, local_list
 from protocol.version import Follow, Inbound, Outbound, Version, table
 
 INBOUND: Mapping[str, Inbound] = table(
@@ -72,4 +73,6 @@ V21 = Version(
     schemas=load_schemas("v21", "Request"),
     follow_names=FOLLOW_NAMES,
     write_limit=V201.write_limit,
+    # IdTokenEnumType is open in 2.1.
+    list_words=replace(local_list.LIST_WORDS, takes=lambda _entry: True),
 )

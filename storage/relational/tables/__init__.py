@@ -23,6 +23,7 @@ from storage.relational.tables.identity import (
     sign_ins,
     users,
 )
+from storage.relational.tables.lists import local_lists
 from storage.relational.tables.logs import (
     certificate_requests,
     charger_certificates,
@@ -87,6 +88,7 @@ __all__ = [
     "jobs",
     "journal_positions",
     "leases",
+    "local_lists",
     "metadata",
     "notices",
     "outage_exclusions",

@@ -76,6 +76,8 @@ PROBES: Mapping[tuple[str, str], Probe] = {
         {"set": [{"variable": "HeartbeatInterval", "value": "60"}]}
     ),
     ("POST", f"{V1}/chargers/{{charger}}/variables/refresh"): Probe(),
+    ("GET", f"{V1}/chargers/{{charger}}/local-list"): Probe(),
+    ("PUT", f"{V1}/chargers/{{charger}}/local-list"): Probe({}, otherwise=CHARGER_SAYS),
     ("GET", f"{V1}/chargers/{{charger}}/drift"): Probe(word="{charger}"),
     ("POST", f"{V1}/chargers/{{charger}}/drift/apply"): Probe(),
     ("GET", f"{V1}/chargers/{{charger}}/drift/runs"): Probe(),
