@@ -20,6 +20,7 @@ from protocol.codec import PayloadDecoder
 from protocol.dialect import Dialect
 from protocol.limits_on_chargers import ChargerLimit
 from protocol.local_lists import ListWords
+from protocol.profile_rules import ProfileWords
 from protocol.reading import Reading, ReadingLimits
 from protocol.schemas import Schemas
 
@@ -197,6 +198,8 @@ class Version:
     """Where in a command's payload the name of the thing is that a report must speak of."""
     write_limit: Callable[[ChargerLimit], dict[str, Any]] | None = None
     """The payload of SetChargingProfile; None: it cannot be told limits."""
+    profile_words: ProfileWords | None = None
+    """Where calls have charging profiles; None: they are not checked."""
     list_words: ListWords | None = None
     """How local authorization lists are written; None: it has none."""
     decoders: Mapping[str, PayloadDecoder] = field(init=False)

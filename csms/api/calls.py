@@ -19,6 +19,7 @@ from csms.api.hub import Filter
 from csms.api.idempotency import KEY_LENGTH_MAX, command_id
 from csms.api.models import CommandStep, CommandView, Followed, NewCall
 from csms.api.problems import Problem
+from csms.api.profile_check import profile_warnings
 from csms.api.recent import Sent
 from csms.api.responses import problems
 from csms.api.services import Services, services_of
@@ -105,6 +106,9 @@ async def call(
     row = action_of(version, body.action)
     require(principal, permission_of(row, body.action, body.payload))
     warnings = violations(version, body.action, body.payload, force=body.force)
+    warnings += await profile_warnings(
+        services, record, version, body.action, body.payload, force=body.force
+    )
     if connection is None:
         raise _offline(charger, presence)
     request.state.audit = {"action": body.action}

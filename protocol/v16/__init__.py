@@ -65,5 +65,6 @@ V16 = Version(
     schemas=load_schemas("v16"),
     follow_names=FOLLOW_NAMES,
     write_limit=smart_charging.write_limit,
+    profile_words=smart_charging.PROFILE_WORDS,
     list_words=local_list.LIST_WORDS,
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 from domain.commands import Priority
 from protocol.limits_on_chargers import LONG_AGO, ChargerLimit
+from protocol.profile_rules import ProfileWords
 from protocol.version import Outbound
 
 
@@ -38,6 +39,22 @@ def write_limit(limit: ChargerLimit) -> dict[str, Any]:
         profile["transactionId"] = int(limit.session)
     return {"connectorId": limit.evse, "csChargingProfiles": profile}
 
+
+PROFILE_WORDS = ProfileWords(
+    carriers={
+        "SetChargingProfile": "csChargingProfiles",
+        "RemoteStartTransaction": "chargingProfile",
+    },
+    place="connectorId",
+    id="chargingProfileId",
+    whole="ChargePointMaxProfile",
+    has_transaction=False,
+    whole_is_dated=False,
+    stack_level=("", "ChargeProfileMaxStackLevel"),
+    periods=("", "ChargingScheduleMaxPeriods"),
+    units=("", "ChargingScheduleAllowedChargingRateUnit"),
+    unit_names={"Current": "A", "Power": "W"},
+)
 
 OUTBOUND = (
     # Unknown means that no profile matched: nothing was cleared.

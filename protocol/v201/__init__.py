@@ -108,5 +108,6 @@ V201 = Version(
     schemas=load_schemas("v201", "Request"),
     follow_names=FOLLOW_NAMES,
     write_limit=smart_charging.write_limit,
+    profile_words=smart_charging.PROFILE_WORDS,
     list_words=local_list.LIST_WORDS,
 )

@@ -9,6 +9,7 @@ from domain.answers import StatusAnswer
 from domain.commands import Priority
 from protocol.common import nothing
 from protocol.limits_on_chargers import LONG_AGO, ChargerLimit
+from protocol.profile_rules import ProfileWords
 from protocol.v201.notice import member, notice, question
 from protocol.v201.writing import status
 from protocol.version import Follow, Inbound, Outbound
@@ -46,6 +47,22 @@ def write_limit(limit: ChargerLimit) -> dict[str, Any]:
         profile["transactionId"] = limit.session
     return {"evseId": limit.evse, "chargingProfile": profile}
 
+
+PROFILE_WORDS = ProfileWords(
+    carriers={
+        "SetChargingProfile": "chargingProfile",
+        "RequestStartTransaction": "chargingProfile",
+    },
+    place="evseId",
+    id="id",
+    whole="ChargingStationMaxProfile",
+    has_transaction=True,
+    whole_is_dated=True,
+    stack_level=("SmartChargingCtrlr", "ProfileStackLevel"),
+    periods=("SmartChargingCtrlr", "PeriodsPerSchedule"),
+    units=("SmartChargingCtrlr", "RateUnit"),
+    unit_names={"A": "A", "W": "W"},
+)
 
 INBOUND = (
     Inbound(

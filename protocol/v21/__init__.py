@@ -73,6 +73,7 @@ V21 = Version(
     schemas=load_schemas("v21", "Request"),
     follow_names=FOLLOW_NAMES,
     write_limit=V201.write_limit,
+    profile_words=V201.profile_words,
     # IdTokenEnumType is open in 2.1.
     list_words=replace(local_list.LIST_WORDS, takes=lambda _entry: True),
 )
