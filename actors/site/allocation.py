@@ -17,7 +17,7 @@ from actors.site.limits import MA_PER_A, UNLIMITED, LimitsNow
 from actors.site.narrowing import narrowed
 from actors.site.policies import Candidate, entry_key, starves, wanted_a
 from actors.site.settings import Policy, SiteSettings
-from actors.site.sharing import GRACE_MA, Entrant, share_out, take_path
+from actors.site.sharing import GRACE_MA, Entrant, share_out
 from actors.site.tree import ROWS_PER_CIRCUIT, Path, Tree
 from domain.site import (
     NO_LIMIT,
@@ -38,6 +38,7 @@ KINDS: Mapping[CircuitKind, BindingKind] = {
     CircuitKind.CHARGER: BindingKind.CHARGER,
     CircuitKind.CONTRACT: BindingKind.CONTRACT,
 }
+BY_KIND: Mapping[BindingKind, Binding] = {kind: Binding(kind) for kind in BindingKind}
 
 
 def allocate(
@@ -75,7 +76,8 @@ def allocate(
     for one in entrants:
         one.path = narrow[one.path.key]
     share_out(list(limits.room_ma), entrants, policy, settings, now_us)
-    rows = {one.candidate.demand.place: _limit(tree, limits, one) for one in entrants}
+    bindings: dict[int, Binding] = {}
+    rows = {one.candidate.demand.place: _limit(tree, limits, one, bindings) for one in entrants}
     room = _left(limits.room_ma, whole, entrants)
     rows |= {place: _reserved(tree, limits, place) for place in limits.reserved_ma}
     return Allocation(dict(sorted(rows.items())), _headroom(tree, room), overloaded)
@@ -106,27 +108,44 @@ def _entrants(
             raise ValueError(f"two demands for {demand.place}")
         by_place[demand.place] = demand
     entrants = []
+    volts = tree.site.voltage_v
+    steps: dict[tuple[float, float], tuple[int, int]] = {}
     for name in sorted(by_place):
         if name in limits.reserved_ma:
             continue
         demand, place = by_place[name], tree.places[name]
         path = tree.path(name, demand.phases)
-        step = round(place.resolution_a * MA_PER_A)
-        low = -(-round(place.min_a * MA_PER_A) // step) * step
-        high, high_by = _high(place, demand, policy)
-        high = math.floor(high * MA_PER_A + GRACE_MA) // step * step
+        sizes = (place.resolution_a, place.min_a)
+        if sizes not in steps:
+            steps[sizes] = _step_and_low(*sizes)
+        step, low = steps[sizes]
+        most, high_by = _high(place, demand, policy)
+        high = math.floor(most * MA_PER_A + GRACE_MA) // step * step
         if demand.idle and high > low:
             high, high_by = low, BindingKind.CAR
-        if high_by is BindingKind.CAR and demand.wanted_a > 0 and demand.plan_a * MA_PER_A >= low:
-            high = max(low, high)
-        power_w = high / MA_PER_A * path.phases * tree.site.voltage_v * _efficiency(place)
+        if (
+            high < low
+            and high_by is BindingKind.CAR
+            and demand.wanted_a > 0
+            and demand.plan_a * MA_PER_A >= low
+        ):
+            high = low
+        power_w = high / MA_PER_A * path.phases * volts
+        if place.current is Current.DC:
+            power_w *= place.efficiency
         candidate = Candidate(demand, low, high, power_w)
-        first = starves(demand, settings, now_us)
+        first = demand.turn is not None and starves(demand, settings, now_us)
         key = entry_key(candidate, policy, settings, now_us, first=first)
         entrants.append(Entrant(candidate, path, step, high_by, key, first))
     # Stable: equal keys stay in the order of the ids.
     entrants.sort(key=lambda one: one.key)
     return entrants
+
+
+def _step_and_low(resolution_a: float, min_a: float) -> tuple[int, int]:
+    """Return the step of the hardware, and the minimum in whole steps, in mA."""
+    step = round(resolution_a * MA_PER_A)
+    return step, -(-round(min_a * MA_PER_A) // step) * step
 
 
 def _high(place: EvsePlace, demand: Demand, policy: Policy) -> tuple[float, BindingKind]:
@@ -140,15 +159,14 @@ def _high(place: EvsePlace, demand: Demand, policy: Policy) -> tuple[float, Bind
     return high, by
 
 
-def _efficiency(place: EvsePlace) -> float:
-    return place.efficiency if place.current is Current.DC else 1.0
-
-
-def _limit(tree: Tree, limits: LimitsNow, one: Entrant) -> EvseLimit:
-    if one.blocked >= 0 and one.given + one.step <= one.candidate.high:
-        binding = _binding(tree, limits, one.blocked)
+def _limit(tree: Tree, limits: LimitsNow, one: Entrant, bindings: dict[int, Binding]) -> EvseLimit:
+    row = one.blocked
+    if row < 0 or one.given + one.step > one.candidate.high:
+        binding = BY_KIND[one.high_by]
+    elif row in bindings:
+        binding = bindings[row]
     else:
-        binding = Binding(one.high_by)
+        binding = bindings[row] = _binding(tree, limits, row)
     place = tree.places[one.candidate.demand.place]
     return _evse_limit(tree, place, one.given, one.path.phases, binding)
 
@@ -157,7 +175,9 @@ def _evse_limit(
     tree: Tree, place: EvsePlace, given: int, phases: int, binding: Binding
 ) -> EvseLimit:
     amperes = given / MA_PER_A
-    watts = amperes * phases * tree.site.voltage_v * _efficiency(place)
+    watts = amperes * phases * tree.site.voltage_v
+    if place.current is Current.DC:
+        watts *= place.efficiency
     return EvseLimit(amperes, watts, phases, binding)
 
 
@@ -176,13 +196,19 @@ def _binding(tree: Tree, limits: LimitsNow, row: int) -> Binding:
 
 
 def _left(room: Sequence[int], paths: Sequence[Path], entrants: Sequence[Entrant]) -> list[int]:
-    """Return what is left of every row, those included that could not bind."""
+    """Return what is left of every row of a phase, those included that could not bind."""
     total: dict[int, int] = {}
-    for one in entrants:
-        total[one.path.key] = total.get(one.path.key, 0) + one.given
+    known: dict[int, Path] = {}
+    for path, one in zip(paths, entrants, strict=True):
+        key = path.key
+        if key in total:
+            total[key] += one.given
+        else:
+            total[key], known[key] = one.given, path
     left = list(room)
-    for path in {path.key: path for path in paths}.values():
-        take_path(left, path, total[path.key])
+    for key, taken in total.items():
+        for row in known[key].rows:
+            left[row] -= taken
     return left
 
 

@@ -8,182 +8,160 @@ somebody who has less (or the same) getting less (Bertsekas and Gallager, Data N
 Offsets make the same procedure even out something else: with the time that a car has to spare as
 offset, those that have least of it are filled first.
 
-EVSEs that count in the same rows are one group, and rows are full or not for whole groups; so what
-costs is groups times rows, not EVSEs times rows. When a group is frozen, the level at which another
-row is full can only rise: so a heap of levels is kept, and a level is only computed anew when it
-is at the top.
+A row that is full at a lower level than all rows that share an EVSE with it is full at that level
+whatever happens elsewhere, as levels only rise when others are frozen. So in one round all such
+rows are settled, wherever they are in the tree, and a few rounds over arrays do for a large site.
 """
 
-import heapq
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Final, NamedTuple, TypeAlias
 
-import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from actors.site.tree import Path
 
-INFINITE = math.inf
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.intp]
+Mask: TypeAlias = NDArray[np.bool_]
+HAIR_MA: Final = 5e-4
+"""Half a micro-ampere: what adding and subtracting floats may leave behind."""
 
 
-class Share(msgspec.Struct, frozen=True, gc=False):
-    """How much an EVSE gets at a level, in mA."""
+class Rise(NamedTuple):
+    """How an EVSE's share grows with the level: by `weight` mA, from `offset` on."""
 
-    low: float
-    high: float
     weight: float = 1.0
     offset: float = 0.0
 
-    def at(self, level: float) -> float:
-        """Return the share at this level."""
-        return min(self.high, max(self.low, self.weight * (level - self.offset)))
+
+class _Counts(NamedTuple):
+    """Who counts in which row, one entry for each EVSE and row: arrays of the same length."""
+
+    row: Ints
+    member: Ints
+    times: Floats
+
+    def where(self, mask: Mask) -> "_Counts":
+        at = mask.nonzero()[0]
+        return _Counts(self.row.take(at), self.member.take(at), self.times.take(at))
 
 
-@dataclass(slots=True, eq=False)
-class _Group:
-    """EVSEs that count in the same rows."""
+class _Bends(NamedTuple):
+    """Where the sum of a row gets steeper or flatter, by row and level."""
 
-    path: Path
-    members: list[int] = field(default_factory=list)
-    slopes: dict[float, float] = field(default_factory=dict)
-    """Level -> how much steeper the group's sum gets there."""
-    growth: float = 0.0
-    """What all would take at most above their lows."""
-    rows: list[tuple["_Row", int]] = field(default_factory=list)
-    frozen: bool = False
+    row: Ints
+    member: Ints
+    level: Floats
+    change: Floats
 
-
-@dataclass(slots=True, eq=False)
-class _Row:
-    """A row that would overflow if everybody got all."""
-
-    room: float
-    groups: list[tuple[_Group, int]]
-    growth: float
-    """What its groups that are not frozen would take at most above their lows."""
-    slopes: dict[float, float] = field(default_factory=dict)
-    """Of those groups together. Merging them is what costs, so it is done once; a group that is
-    frozen is subtracted."""
-    order: list[float] = field(default_factory=list)
-    """The levels of the slopes, rising."""
-    stale: bool = False
-    """A group of it was frozen since its level was computed."""
+    def at(self, where: Ints) -> "_Bends":
+        return _Bends(
+            self.row.take(where),
+            self.member.take(where),
+            self.level.take(where),
+            self.change.take(where),
+        )
 
 
-def fill(shares: Sequence[Share], paths: Sequence[Path], room: Sequence[float]) -> list[float]:
+def fill(
+    lows: Sequence[int],
+    highs: Sequence[int],
+    rises: Sequence[Rise],
+    paths: Sequence[Path],
+    room: Sequence[int],
+) -> list[float]:
     """Return how much each EVSE gets, in mA, not rounded.
 
     Args:
-        shares: of each EVSE.
+        lows: of each EVSE, what it has already, mA.
+        highs: of each EVSE, the most that it gets, mA.
+        rises: of each EVSE.
         paths: of each EVSE.
-        room: of each row, after everybody has its low; at least 0 in each row that is used.
+        room: of each row, after everybody has its low, mA; at least 0 in each row that is used.
     """
-    groups = _groups(shares, paths)
-    rows = _rows_that_bind(groups, room)
-    got = [share.high for share in shares]
-    heap = [(_level(row), number) for number, row in enumerate(rows)]
-    heapq.heapify(heap)
-    while heap:
-        level, number = heap[0]
-        row = rows[number]
-        if row.stale:
-            row.stale = False
-            level = _level(row)
-            if level == INFINITE:
-                heapq.heappop(heap)
-            else:
-                heapq.heapreplace(heap, (level, number))
-            continue
-        heapq.heappop(heap)
-        if level == INFINITE:
-            continue
-        for group, _ in row.groups:
-            if not group.frozen:
-                _freeze(group, level, shares, got)
-    return got
+    low, high = np.array(lows, dtype=float), np.array(highs, dtype=float)
+    growth = high - low
+    left = np.array(room, dtype=float)
+    counts, binds = _that_bind(_counts(paths), growth, left)
+    if not counts.row.size:
+        return [float(most) for most in highs]
+    weight, offset = np.fromiter(chain.from_iterable(rises), float).reshape(-1, 2).T
+    bends = _bends(counts, offset + low / weight, offset + high / weight, weight)
+    got = high.copy()
+    lowest = np.empty(low.size)
+    while True:
+        level = _levels(bends, left, binds)
+        of_entry = level.take(counts.row)
+        lowest.fill(np.inf)
+        np.minimum.at(lowest, counts.member, of_entry)
+        # A row waits while somebody in it is held back by another.
+        settled = binds.copy()
+        settled[counts.row[of_entry > lowest.take(counts.member)]] = False
+        frozen = np.zeros(low.size, dtype=bool)
+        frozen[counts.member[settled.take(counts.row)]] = True
+        share = weight * (lowest - offset)
+        np.copyto(got, np.minimum(high, np.maximum(low, share)), where=frozen)
+        gone = frozen.take(counts.member)
+        taken = (got - low).take(counts.member) * counts.times * gone
+        left -= np.bincount(counts.row, taken, left.size)
+        counts, binds = _that_bind(counts.where(~gone), growth, left)
+        if not counts.row.size:
+            return list(got.tolist())
+        bends = bends.at((~frozen.take(bends.member) & binds.take(bends.row)).nonzero()[0])
 
 
-def _groups(shares: Sequence[Share], paths: Sequence[Path]) -> list[_Group]:
-    groups: dict[int, _Group] = {}
-    for number, (share, path) in enumerate(zip(shares, paths, strict=True)):
-        group = groups.get(path.key)
-        if group is None:
-            group = groups[path.key] = _Group(path)
-        group.members.append(number)
-        if share.high > share.low:
-            group.growth += share.high - share.low
-            slopes, weight = group.slopes, share.weight
-            begin = share.offset + share.low / weight
-            end = share.offset + share.high / weight
-            slopes[begin] = slopes.get(begin, 0.0) + weight
-            slopes[end] = slopes.get(end, 0.0) - weight
-    return [group for group in groups.values() if group.growth > 0]
+def _counts(paths: Sequence[Path]) -> _Counts:
+    def flat(values: Iterable[tuple[int, ...]]) -> Ints:
+        return np.fromiter(chain.from_iterable(values), dtype=np.intp)
+
+    everybody = np.arange(len(paths))
+    row = flat([path.rows for path in paths])
+    member = np.repeat(everybody, [len(path.rows) for path in paths])
+    times = np.ones(row.size)
+    powers = flat([path.powers for path in paths])
+    if powers.size:
+        users = np.repeat(everybody, [len(path.powers) for path in paths])
+        phases = np.array([path.phases for path in paths], dtype=float)
+        row, member = np.concatenate((row, powers)), np.concatenate((member, users))
+        times = np.concatenate((times, phases[users]))
+    return _Counts(row, member, times)
 
 
-def _rows_that_bind(groups: list[_Group], room: Sequence[float]) -> list[_Row]:
-    """Return the rows that can get full."""
-    wanted: dict[int, float] = {}
-    for group in groups:
-        path, growth = group.path, group.growth
-        for number in path.rows:
-            wanted[number] = wanted.get(number, 0.0) + growth
-        for number in path.powers:
-            wanted[number] = wanted.get(number, 0.0) + growth * path.phases
-    rows = {
-        number: _Row(room[number], [], total)
-        for number, total in wanted.items()
-        if total > room[number]
-    }
-    for group in groups:
-        path = group.path
-        for number in path.rows:
-            row = rows.get(number)
-            if row is not None:
-                row.groups.append((group, 1))
-                group.rows.append((row, 1))
-        for number in path.powers:
-            row = rows.get(number)
-            if row is not None:
-                row.groups.append((group, path.phases))
-                group.rows.append((row, path.phases))
-    return list(rows.values())
+def _that_bind(counts: _Counts, growth: Floats, left: Floats) -> tuple[_Counts, Mask]:
+    """Return who counts in the rows that would overflow if everybody got all, and those rows."""
+    more = growth.take(counts.member) * counts.times
+    wanted = np.bincount(counts.row, more, left.size)
+    binds = wanted > np.maximum(0.0, left) + HAIR_MA
+    return counts.where(binds.take(counts.row) & (more > 0)), binds
 
 
-def _level(row: _Row) -> float:
-    """Return at which level the row is full, infinite when its groups are not enough for it."""
-    left = max(0.0, row.room)  # floats may have taken a hair too much
-    # Half a micro-ampere: what subtracting floats may leave behind.
-    if row.growth <= left + 5e-4:
-        return INFINITE
-    slopes = row.slopes
-    if not row.order:
-        for group, times in row.groups:
-            if not group.frozen:
-                for at, change in group.slopes.items():
-                    slopes[at] = slopes.get(at, 0.0) + change * times
-        row.order = sorted(slopes)
-    slope, level = 0.0, 0.0
-    for at in row.order:
-        step = slope * (at - level) if slope else 0.0
-        if step > left:
-            return level + left / slope
-        left -= step
-        level = at
-        slope += slopes[at]
+def _bends(counts: _Counts, begin: Floats, end: Floats, weight: Floats) -> _Bends:
+    change = weight[counts.member] * counts.times
+    row = np.concatenate((counts.row, counts.row))
+    member = np.concatenate((counts.member, counts.member))
+    level = np.concatenate((begin[counts.member], end[counts.member]))
+    order = np.lexsort((level, row))
+    return _Bends(row, member, level, np.concatenate((change, -change))).at(order)
+
+
+def _levels(bends: _Bends, left: Floats, binds: Mask) -> Floats:
+    """Return at which level each row is full, infinite when it does not bind."""
+    rows = binds.nonzero()[0]
+    many = np.bincount(bends.row, minlength=left.size).take(rows)
+    begins = many.cumsum() - many
+    slope = bends.change.cumsum()
+    steps = slope[:-1] * (bends.level[1:] - bends.level[:-1])
+    steps[begins[1:] - 1] = 0.0  # from row to row
+    grown = np.empty(slope.size)
+    grown[0] = 0.0
+    steps.cumsum(out=grown[1:])
+    # Floats may have taken a hair too much.
+    full = grown.take(begins) + np.maximum(0.0, left.take(rows))
+    within = grown <= full.repeat(many)
+    # The last bend at which the row is not full yet; at the very last one it is, as it binds.
+    last = np.minimum(np.add.reduceat(within, begins, dtype=np.intp), many - 1) + begins - 1
+    level = np.full(left.size, np.inf)
+    level[rows] = bends.level.take(last) + (full - grown.take(last)) / slope.take(last)
     return level
-
-
-def _freeze(group: _Group, level: float, shares: Sequence[Share], got: list[float]) -> None:
-    group.frozen = True
-    used = 0.0
-    for number in group.members:
-        share = shares[number]
-        got[number] = share.at(level)
-        used += got[number] - share.low
-    for row, times in group.rows:
-        row.stale = True
-        row.room -= used * times
-        row.growth -= group.growth * times
-        if row.order:
-            for at, change in group.slopes.items():
-                row.slopes[at] -= change * times

@@ -4,10 +4,9 @@ A row is left out when it carries all that its EVSEs could take together, and wh
 the same EVSEs and less room. What is left decides just the same, and is a fraction of the work.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from actors.site.limits import UNLIMITED
-from actors.site.tree import Path
+from actors.site.tree import POWER, ROWS_PER_CIRCUIT, Path
 
 
 def narrowed(
@@ -30,26 +29,23 @@ def narrowed(
         else:
             total[key] = high
             known[key] = path
-    limited = {row for row, left in enumerate(room) if left < UNLIMITED}
-    use: dict[int, int] = {}
-    users: dict[int, list[int]] = {}
+    use = [0] * len(room)
     for key, path in known.items():
         high = total[key]
         for row in path.rows:
-            if row in use:
-                use[row] += high
-                users[row].append(key)
-            else:
-                use[row], users[row] = high, [key]
+            use[row] += high
+        high *= path.phases
         for row in path.powers:
-            if row not in limited:
-                continue
-            if row in use:
-                use[row] += high * path.phases
-                users[row].append(key)
-            else:
-                use[row], users[row] = high * path.phases, [key]
-    keeps = _tightest([row for row in use if use[row] + 3 * margin > room[row]], room, users, known)
+            use[row] += high
+    # The nearest circuit first, as of those that are equally tight it is the one to be told.
+    bases = range(len(room) - ROWS_PER_CIRCUIT, -1, -ROWS_PER_CIRCUIT)
+    full: dict[int, list[int]] = {
+        row: []
+        for base in bases
+        for row in range(base, base + ROWS_PER_CIRCUIT)
+        if use[row] and use[row] + 3 * margin > room[row]
+    }
+    keeps = _tightest(full, room, known)
     return {
         key: Path(
             key,
@@ -62,15 +58,22 @@ def narrowed(
 
 
 def _tightest(
-    rows: Sequence[int],
-    room: Sequence[int],
-    users: dict[int, list[int]],
-    paths: dict[int, Path],
+    users: dict[int, list[int]], room: Sequence[int], paths: Mapping[int, Path]
 ) -> set[int]:
-    """Return one row of those that have the same users and count them alike."""
+    """Return one row of those that have the same users and count them alike.
+
+    `users` are the rows, still with nobody in them.
+    """
+    for one, path in paths.items():
+        for row in path.rows:
+            if row in users:
+                users[row].append(one)
+        for row in path.powers:
+            if row in users:
+                users[row].append(one)
     best: dict[tuple[bool, tuple[int, ...]], int] = {}
-    for row in rows:
-        key = (row in paths[users[row][0]].powers, tuple(users[row]))
+    for row, keys in users.items():
+        key = (row % ROWS_PER_CIRCUIT == POWER, tuple(keys))
         other = best.get(key)
         if other is None or room[row] < room[other]:
             best[key] = row

@@ -10,13 +10,14 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from actors.site.filling import Share
+from actors.site.filling import Rise
 from actors.site.limits import US_PER_S
 from actors.site.settings import Policy, SiteSettings
 from domain.site import NO_LIMIT, Demand
 
 HOUR_S: Final = 3_600
 NEVER_US: Final = 2**62
+EQUAL: Final = Rise()
 Key: TypeAlias = tuple[float, ...]
 
 
@@ -77,26 +78,25 @@ def laxity_s(candidate: Candidate, now_us: int) -> float:
     return (demand.departure_us - now_us) / US_PER_S - needs_s
 
 
-def equal_share(candidate: Candidate, settings: SiteSettings, now_us: int) -> Share:
+def equal_share(candidate: Candidate, settings: SiteSettings, now_us: int) -> Rise:
     """Everybody the same."""
-    _ = settings, now_us
-    return Share(candidate.low, candidate.high)
+    _ = candidate, settings, now_us
+    return EQUAL
 
 
-def weighted_share(candidate: Candidate, settings: SiteSettings, now_us: int) -> Share:
+def weighted_share(candidate: Candidate, settings: SiteSettings, now_us: int) -> Rise:
     """Everybody by weight."""
     _ = settings, now_us
-    return Share(candidate.low, candidate.high, candidate.demand.weight)
+    return Rise(candidate.demand.weight, 0.0)
 
 
-def laxity_share(candidate: Candidate, settings: SiteSettings, now_us: int) -> Share:
+def laxity_share(candidate: Candidate, settings: SiteSettings, now_us: int) -> Rise:
     """Fill so that the times to spare after the next window are as even as can be.
 
     A car that gets the share r of its full current has its laxity shrink by (1 - r) of the window.
     """
     window_s = settings.laxity_window_s
-    offset = laxity_s(candidate, now_us) - window_s
-    return Share(candidate.low, candidate.high, candidate.high / window_s, offset)
+    return Rise(candidate.high / window_s, laxity_s(candidate, now_us) - window_s)
 
 
 Order: TypeAlias = Callable[[Candidate, SiteSettings, int], Key]
@@ -108,7 +108,7 @@ ORDERS: Final[Mapping[Policy, Order]] = {
     Policy.LEAST_LAXITY: laxity_key,
 }
 """In which order cars get their minimum."""
-SHARES: Final[Mapping[Policy, Callable[[Candidate, SiteSettings, int], Share]]] = {
+SHARES: Final[Mapping[Policy, Callable[[Candidate, SiteSettings, int], Rise]]] = {
     Policy.EQUAL_SHARE: equal_share,
     Policy.MAX_MIN_FAIR: weighted_share,
     Policy.LEAST_LAXITY: laxity_share,

@@ -26,7 +26,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
-from actors.site.filling import Share, fill
+from actors.site.filling import Rise, fill
 from actors.site.limits import MA_PER_A
 from actors.site.policies import SHARES, Candidate, Key, laxity_share
 from actors.site.settings import Policy, SiteSettings
@@ -37,7 +37,7 @@ GRACE_MA: Final = 1e-3
 """Floats of progressive filling may miss a whole step by less than this."""
 
 
-class Entrant(msgspec.Struct):
+class Entrant(msgspec.Struct, gc=False):
     """A car that may get a share; currents in mA of each phase.
 
     Attributes:
@@ -91,7 +91,7 @@ def share_out(
             _let_in(room, one, rules)
 
 
-def take_path(room: list[int], path: Path, taken: int) -> None:
+def _take_path(room: list[int], path: Path, taken: int) -> None:
     """Take so much on each phase out of all rows of a path."""
     for row in path.rows:
         room[row] -= taken
@@ -115,8 +115,8 @@ def _fairly(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
         # By id, not by turns: who gets the odd step must not change with time alone.
         ordered = sorted(members, key=lambda one: one.candidate.demand.place)
         share = SHARES[rules.policy]
-        shares = [share(one.candidate, rules.settings, rules.now_us) for one in ordered]
-        _fill_and_top_up(room, ordered, shares)
+        rises = [share(one.candidate, rules.settings, rules.now_us) for one in ordered]
+        _fill_and_top_up(room, ordered, rises)
 
 
 def _in_order(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
@@ -132,10 +132,12 @@ def _in_order(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
 def _by_laxity(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
     for _, group in groupby(entrants, key=_priority):
         members = list(group)
-        shares = [laxity_share(one.candidate, rules.settings, rules.now_us) for one in members]
+        rises = [laxity_share(one.candidate, rules.settings, rules.now_us) for one in members]
         # A first look, as if there were no minima, shows who would get how much.
         parts = fill(
-            [Share(0.0, share.high, share.weight, share.offset) for share in shares],
+            [0] * len(members),
+            [one.candidate.high for one in members],
+            rises,
             [one.path for one in members],
             [max(0, left) for left in room],
         )
@@ -146,7 +148,7 @@ def _by_laxity(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
         can_wait = [n for n in ranked if parts[n] <= GRACE_MA and not members[n].starves]
         waits = set(can_wait)
         inside = [n for n in ranked if n not in waits and _let_in(room, members[n], rules)]
-        _fill_and_top_up(room, [members[n] for n in inside], [shares[n] for n in inside])
+        _fill_and_top_up(room, [members[n] for n in inside], [rises[n] for n in inside])
         for n in can_wait:
             if _let_in(room, members[n], rules):
                 _give(room, members[n], _steps_free(room, members[n]))
@@ -191,14 +193,21 @@ def _let_in(room: list[int], one: Entrant, rules: _Rules) -> bool:
     return True
 
 
-def _fill_and_top_up(room: list[int], members: Sequence[Entrant], shares: Sequence[Share]) -> None:
+def _fill_and_top_up(room: list[int], members: Sequence[Entrant], rises: Sequence[Rise]) -> None:
     """Raise those that have their minimum together, as far as there is room."""
-    targets = fill(shares, [one.path for one in members], room)
+    targets = fill(
+        [one.candidate.low for one in members],
+        [one.candidate.high for one in members],
+        rises,
+        [one.path for one in members],
+        room,
+    )
     lost = []
     for one, target in zip(members, targets, strict=True):
         whole = math.floor(target + GRACE_MA) // one.step * one.step
         lost.append(whole - target)
-        _give(room, one, max(0, min(whole - one.given, _steps_free(room, one))))
+        if whole > one.given:
+            _give(room, one, min(whole - one.given, _steps_free(room, one)))
     # Who lost most by rounding comes first.
     order = sorted(range(len(members)), key=lost.__getitem__)
     _top_up(room, [members[n] for n in order])
@@ -223,7 +232,7 @@ def _steps_free(room: Sequence[int], one: Entrant) -> int:
 
 def _give(room: list[int], one: Entrant, more: int) -> None:
     if more:
-        take_path(room, one.path, more)
+        _take_path(room, one.path, more)
         one.given += more
 
 

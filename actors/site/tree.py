@@ -10,6 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
+
 from domain.errors import CsmsError
 from domain.site import Circuit, EvsePlace, PerPhase, Site
 
@@ -44,8 +46,7 @@ class SiteModelWrong(CsmsError):
         return f"site {self.site}: {said}"
 
 
-@dataclass(frozen=True)
-class Path:
+class Path(msgspec.Struct, frozen=True, gc=False):
     """The rows that an EVSE counts in, from its own circuit up to the root.
 
     Attributes:
