@@ -282,7 +282,7 @@ class NoticeReported(Fact, frozen=True, array_like=True, tag=True, gc=False):
     topic: str
     """The action, as the specification spells it."""
     body: str
-    """The payload as JSON text, secrets and personal data redacted."""
+    """The payload as JSON text, secrets hidden; personal data is here, not in the message log."""
     key: str = ""
     """What it speaks of: a transaction, a reservation, an EVSE; empty: the charger."""
     status: str = ""

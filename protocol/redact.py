@@ -15,6 +15,7 @@ The rows of a version's tables say which payloads may hold any (`secret_request`
 
 import json
 import re
+from collections.abc import Mapping
 
 HIDDEN = "***"
 
@@ -44,6 +45,16 @@ def redact(payload: object, text: bytes) -> bytes:
     if clean == payload:
         return text
     return json.dumps(clean, separators=(",", ":")).encode()
+
+
+def hide_members(
+    payload: Mapping[str, object], text: bytes, names: frozenset[str]
+) -> tuple[Mapping[str, object], bytes]:
+    """Return a payload and its JSON without the values of these members. Never raises."""
+    if not any(payload.get(name) not in (None, "") for name in names):
+        return payload, text
+    clean = {name: HIDDEN if name in names else value for name, value in payload.items()}
+    return clean, json.dumps(clean, separators=(",", ":")).encode()
 
 
 def redact_unreadable(text: bytes) -> bytes:

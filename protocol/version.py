@@ -99,6 +99,8 @@ class Inbound:
     """Where the specification has it."""
     secret_request: bool = False
     """True: the payload may hold secrets, redact it before it is logged."""
+    personal: frozenset[str] = frozenset()
+    """Members about a person: hidden in the message log, read and kept as they are."""
     exact: Exact | None = None
     answered: bool = True
     """False: it comes as SEND (2.1) and must not be answered; `write` is not asked."""

@@ -72,7 +72,7 @@ from protocol.events import (
     UnmatchedAnswer,
 )
 from protocol.limits import SessionLimits
-from protocol.redact import redact, redact_unreadable
+from protocol.redact import hide_members, redact, redact_unreadable
 from protocol.session import Role, Session
 from protocol.version import Inbound, Outbound, Reading, ReadingLimits, Version
 from supervisor.asyncio_base import AsyncioBase
@@ -387,6 +387,8 @@ class ChargerLine:
             text = redact(payload, text)
             if text is not event.text:
                 payload = msgspec.json.decode(text)
+        if row.personal:
+            _, text = hide_members(payload, text, row.personal)
         report = row.read(payload, reading)
         at_us = reading.received_us
         call = Call(event.uid, event.action, text, at_us, event.flags + flags, answered)
@@ -435,13 +437,18 @@ class ChargerLine:
     ) -> None:
         """Answer CALLERROR: only for what the charger did wrong, never for a reason of ours."""
         self.session.fail(event.uid, code, text)
+        row = self.version.inbound.get(event.action)
+        whole: Mapping[str, Any] = event.whole()
+        said = event.text
+        if row is not None and row.personal:
+            whole, said = hide_members(whole, said, row.personal)
         self._keep(
             (
                 MessageExchanged(
                     incoming=True,
                     uid=event.uid,
                     action=event.action,
-                    request=redact(event.whole(), event.text).decode(),
+                    request=redact(whole, said).decode(),
                     response="",
                     outcome="error",
                     error_code=self.version.dialect.spell(code),

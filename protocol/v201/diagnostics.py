@@ -13,6 +13,7 @@ INBOUND = (
         notice("NotifyCustomerInformation", at="generatedAt"),
         nothing,
         "N09",
+        personal=frozenset({"data"}),
     ),
     Inbound("NotifyEvent", read_event, nothing, "N07", secret_request=True),
     Inbound(
