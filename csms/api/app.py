@@ -9,6 +9,7 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from csms.api import (
+    alerts,
     calls,
     charger_files,
     chargers,
@@ -68,6 +69,7 @@ ROUTERS = (
     overview.router,
     jobs.router,
     keys.router,
+    alerts.router,
     inbox.router,
 )
 """Every path of theirs is a row of `csms.api.rules`."""

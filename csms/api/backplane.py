@@ -230,6 +230,18 @@ class Backplane:
         answer = await warehouse.ask("sql", body, self._settings.sql_deadline_s)
         return msgspec.convert(answer, Sql)
 
+    async def lags(self) -> dict[str, dict[str, dict[str, int]]]:
+        """Return how far ledger and warehouse have read each journal: {"lsn", "last"} by name.
+
+        Raises:
+            LinkError: one of them does not answer.
+        """
+        found = {}
+        for name in ("ledger", "warehouse"):
+            answer = await self._ask_now(self._links[name], "lag")
+            found[name] = msgspec.convert(answer, dict[str, dict[str, int]])
+        return found
+
     async def metrics(self) -> dict[str, str]:
         """Return the metrics of every process that gives some, by name."""
         answers = await asyncio.gather(

@@ -82,6 +82,7 @@ async def run(ctx: ProcessContext) -> None:
                 backplane=backplane,
                 run_dir=ctx.run_dir,
                 hub=hub,
+                webhook_private=config.operations.webhook_private,
                 job_chargers_max=config.operations.job_chargers_max,
                 follow_s=config.charger.follow_s,
                 charger_urls=charger_urls(config.listen, host, port),

@@ -35,6 +35,7 @@ class Services:
     """Security profile -> what comes before a charger's identity in its URL."""
     hub: Hub
     job_chargers_max: int
+    webhook_private: tuple[str, ...]
     follow_s: int
     """How long an accepted command is watched for what follows from it."""
     recent: RecentCommands = field(default_factory=RecentCommands)

@@ -54,6 +54,7 @@ NAVIGATION: Sequence[Entry] = (
     Entry("tokens", "/tokens", Permission.tokens_read),
     Entry("commands", "/commands", Permission.commands_read),
     Entry("jobs", "/jobs", Permission.jobs_read),
+    Entry("alerts", "/alerts", Permission.alerts_read),
     Entry("system", "/system", Permission.system_read),
 )
 

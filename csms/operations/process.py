@@ -8,6 +8,8 @@ import os
 from actors.ledger.live import LiveWindow
 from actors.ledger.watchers import Watchers
 from csms.api.backplane import Backplane
+from csms.operations.alerts import AlertWatch
+from csms.operations.delivery import Deliverer
 from csms.operations.jobs import JobRunner
 from csms.settings import ProcessSettings
 from storage.relational.engine import open_engine
@@ -38,6 +40,10 @@ class OperationsProcess:
         self._jobs = JobRunner(
             self._engine, self._backplane, config.operations, ctx.clock, self._window.put
         )
+        self._alerts = AlertWatch(
+            self._engine, self._backplane, config.operations, ctx.clock, self._window.put
+        )
+        self._deliverer = Deliverer(self._engine, config.operations, ctx.clock)
         self._server = LinkServer(
             ctx.run_dir / f"{ctx.name}.sock",
             {"metrics": self._metrics, "live": self._watch_live, "look": self._look},
@@ -53,7 +59,13 @@ class OperationsProcess:
             await stack.enter_async_context(self._backplane)
             stack.push_async_callback(self._jobs.close)
             working = [
-                asyncio.create_task(work) for work in (self._jobs.run(), self._watchers.run())
+                asyncio.create_task(work)
+                for work in (
+                    self._jobs.run(),
+                    self._alerts.run(),
+                    self._deliverer.run(),
+                    self._watchers.run(),
+                )
             ]
             try:
                 await self._ctx.draining.wait()

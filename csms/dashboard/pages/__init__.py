@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from csms.dashboard.pages import (
+    alerts,
     charger,
     chargers,
     commands,
@@ -30,6 +31,7 @@ PAGES: Sequence[Page] = (
     *inbox.PAGES,
     *imports.PAGES,
     *commands.PAGES,
+    *alerts.PAGES,
     *jobs.PAGES,
     *messages.PAGES,
     *series.PAGES,

@@ -10,9 +10,13 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from actors.alerts.machine import decide
 from csms.api.rules import RULES, Book, Reach, Rule
 from domain.access import ROLES, Role
+from domain.alerts import Rule as AlertRule
+from domain.alerts import Sighting
 from domain.events import CommandFinished, Entry, TransactionStarted
+from storage.relational import alerts
 from storage.relational.tables import audit, idempotency_keys, metadata, sign_ins
 from tests.csms.api.node import Api, project, running_api
 
@@ -94,6 +98,22 @@ PROBES: Mapping[tuple[str, str], Probe] = {
     ("GET", f"{V1}/keys/{{key}}"): Probe(word="{key}"),
     ("DELETE", f"{V1}/keys/{{key}}"): Probe(),
     ("GET", f"{V1}/audit"): Probe(word="{charger}"),
+    ("GET", f"{V1}/alerts"): Probe(word="{alert}"),
+    ("GET", f"{V1}/alerts/{{alert}}"): Probe(word="{alert}"),
+    ("POST", f"{V1}/alerts/{{alert}}/acknowledge"): Probe(otherwise=CHARGER_SAYS),
+    ("GET", f"{V1}/alert-rules"): Probe(word="{rule}"),
+    ("POST", f"{V1}/alert-rules"): Probe({"kind": "offline"}),
+    ("PUT", f"{V1}/alert-rules/{{rule}}"): Probe({"kind": "fault"}),
+    ("GET", f"{V1}/alert-channels"): Probe(word="{channel}"),
+    ("POST", f"{V1}/alert-channels"): Probe({"kind": "email", "target": "a@example.org"}),
+    ("POST", f"{V1}/alert-channels/{{channel}}/test"): Probe(otherwise=CHARGER_SAYS),
+    ("GET", f"{V1}/alert-silences"): Probe(word="{silence}"),
+    ("POST", f"{V1}/alert-silences"): Probe({"until_us": 1 << 61}),
+    ("GET", f"{V1}/deliveries"): Probe(word="{delivery}"),
+    ("POST", f"{V1}/deliveries/{{delivery}}/replay"): Probe(otherwise=CHARGER_SAYS),
+    ("DELETE", f"{V1}/alert-rules/{{rule}}"): Probe(otherwise=CHARGER_SAYS),
+    ("DELETE", f"{V1}/alert-channels/{{channel}}"): Probe(otherwise=CHARGER_SAYS),
+    ("DELETE", f"{V1}/alert-silences/{{silence}}"): Probe(otherwise=CHARGER_SAYS),
     ("GET", f"{V1}/jobs"): Probe(word="{job}"),
     ("POST", f"{V1}/jobs"): Probe(
         {"action": "ClearCache", "payload": {}, "where": {"ids": ["{charger}"]}}
@@ -169,6 +189,11 @@ NAMES = (
     "file",
     "secret",
     "name",
+    "alert",
+    "rule",
+    "channel",
+    "silence",
+    "delivery",
 )
 
 
@@ -197,7 +222,23 @@ async def things(api: Api, tenant: str, site: str) -> dict[str, str]:
     status, file = await api.ask("POST", f"{V1}/files?name=fw.bin", None, key, data=b"image")
     assert status == 201, file
     made_ids = {"job": job["id"], "key": made["id"], "file": file["id"]}
+    made_ids |= await alerted(api, tenant, key)
     return names | made_ids | {"transaction": await told(api, names)}
+
+
+async def alerted(api: Api, tenant: str, role: str) -> dict[str, str]:
+    """A rule, a channel, a silence, an alert and a delivery of a tenant."""
+    made = {}
+    for name in ("rule", "channel", "silence"):
+        path = f"{V1}/alert-{name}s"
+        _, one = await api.ask("POST", path, PROBES["POST", path].body, role)
+        made[name] = one["id"]
+    _, sent = await api.ask("POST", f"{V1}/alert-channels/{made['channel']}/test", role=role)
+    rule = AlertRule(made["rule"], tenant)
+    seen = [Sighting("part", 1)]
+    changes = decide(rule, seen, {}, (), 2, lambda: f"alert of {made['rule']}")
+    await alerts.apply(api.engine, rule, changes, 2)
+    return made | {"delivery": sent["id"], "alert": changes[0].alert.id}
 
 
 async def make(api: Api, role: str, names: Mapping[str, str]) -> None:

@@ -31,6 +31,8 @@ PAGES = (
     "/ui/sites/harbour/settings",
     "/ui/tokens",
     "/ui/commands",
+    "/ui/alerts",
+    "/ui/alerts/settings",
     "/ui/jobs",
     "/ui/jobs/new",
     "/ui/system",
