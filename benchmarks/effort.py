@@ -38,6 +38,10 @@ class Effort:
     soak_step_s: float = 5.0
     page_chargers: int = 10_000
     page_rounds: int = 40
+    operators_chargers: int = 19_000
+    operators_dashboards: int = 200
+    operators_s: float = 20.0
+    operators_commands_per_s: float = 1_000.0
 
 
 FULL = Effort()
@@ -73,4 +77,8 @@ QUICK = Effort(
     soak_step_s=0.4,
     page_chargers=300,
     page_rounds=3,
+    operators_chargers=200,
+    operators_dashboards=20,
+    operators_s=4.0,
+    operators_commands_per_s=100.0,
 )

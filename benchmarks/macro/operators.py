@@ -1,0 +1,183 @@
+"""What operators cost: open dashboards, and commands through REST.
+
+    dashboards  many streams of events are open while all chargers send meter values at a set rate:
+                CPU of the gateway against that of the same load with nobody watching
+    commands    a set number of commands a second through REST, waiting for the charger's answer
+
+The dashboards and the chargers that answer commands live in this process; the chargers that are
+only watched are those of the generator.
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+from typing import Any
+
+import aiohttp
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+from benchmarks.effort import Effort
+from benchmarks.generator import Generator, quantiles_ms
+from benchmarks.goals import Figures
+from benchmarks.node import Node, running_node
+from csms.config import load_config
+from storage.relational.engine import open_engine
+from storage.relational.registry import Registry
+from supervisor.clock import Clock
+
+GATEWAY = "gw0"
+PER_S = 300.0
+"""MeterValues a second of all watched chargers: 20,000 that report about each minute."""
+KINDS = "kind=connection&kind=status&kind=power&kind=transaction&kind=command"
+CHARGERS = 100
+"""Of those that answer commands."""
+
+
+def measure(effort: Effort) -> tuple[Figures, dict[str, Any]]:
+    """Return the figures and their details."""
+    with running_node() as node:
+        key = asyncio.run(made_key(node))
+        with Generator(node.port) as generator:
+            generator.do("grow", to=effort.operators_chargers)
+            node.catch_up()
+            alone = load(node, generator, effort)
+            watched = asyncio.run(with_dashboards(node, key, generator, effort))
+        commands = asyncio.run(with_commands(node, key, effort))
+    figures = {
+        "gateway_pct": watched["gateway_pct"] - alone["gateway_pct"],
+        "api_pct": watched["api_pct"],
+        "ledger_pct": watched["ledger_pct"] - alone["ledger_pct"],
+        "events_per_s": watched["events_per_s"],
+        "commands_per_s": commands["per_s"],
+        "command_p50_ms": commands["p50_ms"],
+        "command_p99_ms": commands["p99_ms"],
+        "command_failures": commands["failures"],
+    }
+    return figures, {"alone": alone, "watched": watched, "commands": commands}
+
+
+def load(node: Node, generator: Generator, effort: Effort) -> dict[str, float]:
+    """Per cent of a core of each process under the load of all watched chargers."""
+    meter, begun = node.meter(), time.monotonic()
+    generator.do("paced", per_s=PER_S, seconds=effort.operators_s)
+    passed_s = time.monotonic() - begun
+    used = {f"{name}_pct": spent / passed_s * 100 for name, spent in meter.used_s().items()}
+    return used | {"gateway_pct": used[f"{GATEWAY}_pct"]}
+
+
+async def made_key(node: Node) -> str:
+    """An API key of an administrator."""
+    engine = open_engine(load_config(data=node.data, environ={}).database_url)
+    try:
+        _, key = await Registry(engine, Clock().now_us).api_keys.create("bench", "admin")
+    finally:
+        await engine.dispose()
+    return key
+
+
+def url_of(node: Node) -> str:
+    """Where REST is."""
+    for line in (node.data / "output").read_text().splitlines():
+        if line.startswith("api "):
+            return line.split()[1].rstrip("/").removesuffix("/api/v1")
+    raise RuntimeError("the node has not said where its REST interface is")
+
+
+async def with_dashboards(
+    node: Node, key: str, generator: Generator, effort: Effort
+) -> dict[str, float]:
+    """The same load while dashboards are open."""
+    events = 0
+
+    async def dashboard(session: aiohttp.ClientSession, is_open: asyncio.Event) -> None:
+        nonlocal events
+        async with session.get(f"{url_of(node)}/api/v1/events?{KINDS}") as response:
+            assert response.status == 200, await response.text()
+            async for line in response.content:
+                is_open.set()
+                events += line.startswith(b"event:")
+
+    headers = {"Authorization": f"Bearer {key}"}
+    timeout = aiohttp.ClientTimeout(total=None)
+    connector = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(
+        headers=headers, timeout=timeout, connector=connector
+    ) as session:
+        opened = [asyncio.Event() for _ in range(effort.operators_dashboards)]
+        tasks = [asyncio.create_task(dashboard(session, one)) for one in opened]
+        await asyncio.gather(*(one.wait() for one in opened))
+        events = 0
+        begun = time.monotonic()
+        used = await asyncio.to_thread(load, node, generator, effort)
+        used["events_per_s"] = events / (time.monotonic() - begun)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return used
+
+
+async def answering(port: int, name: str, booted: asyncio.Event) -> None:
+    """A charger that accepts every command."""
+    boot = {"chargePointVendor": "V", "chargePointModel": "M"}
+    with contextlib.suppress(ConnectionClosed):
+        async with connect(
+            f"ws://127.0.0.1:{port}/ocpp/{name}", subprotocols=["ocpp1.6"], compression=None
+        ) as socket:
+            await socket.send(json.dumps([2, "boot", "BootNotification", boot]))
+            async for text in socket:
+                frame = json.loads(text)
+                if frame[0] == 3:
+                    booted.set()
+                elif frame[0] == 2:
+                    await socket.send(json.dumps([3, frame[1], {"status": "Accepted"}]))
+
+
+async def with_commands(node: Node, key: str, effort: Effort) -> dict[str, float]:
+    """Commands at a set rate, whatever comes back."""
+    names = [f"ANSWERS-{number:03d}" for number in range(CHARGERS)]
+    booted = [asyncio.Event() for _ in names]
+    chargers = [
+        asyncio.create_task(answering(node.port, name, event))
+        for name, event in zip(names, booted, strict=True)
+    ]
+    await asyncio.gather(*(event.wait() for event in booted))
+    await asyncio.to_thread(node.catch_up)
+    waits: list[float] = []
+    failures = 0
+    body = {"action": "TriggerMessage", "payload": {"requestedMessage": "Heartbeat"}}
+
+    async def command(session: aiohttp.ClientSession, name: str) -> None:
+        nonlocal failures
+        begun = time.perf_counter()
+        path = f"{url}/api/v1/chargers/{name}/calls?wait=10"
+        async with session.post(path, json=body) as response:
+            answer = await response.json()
+        waits.append(time.perf_counter() - begun)
+        failures += answer.get("outcome") != "accepted"
+
+    url = url_of(node)
+    loop = asyncio.get_running_loop()
+    headers = {"Authorization": f"Bearer {key}"}
+    async with aiohttp.ClientSession(
+        headers=headers, connector=aiohttp.TCPConnector(limit=0)
+    ) as session:
+        await asyncio.gather(*(command(session, name) for name in names))
+        waits.clear()
+        meter = node.meter()
+        tasks = []
+        begun = loop.time()
+        total = int(effort.operators_commands_per_s * effort.operators_s)
+        for number in range(total):
+            due = begun + number / effort.operators_commands_per_s
+            if due > loop.time():
+                await asyncio.sleep(due - loop.time())
+            tasks.append(asyncio.create_task(command(session, names[number % CHARGERS])))
+        await asyncio.gather(*tasks)
+        passed_s = loop.time() - begun
+        used = {f"{name}_pct": spent / passed_s * 100 for name, spent in meter.used_s().items()}
+    for task in chargers:
+        task.cancel()
+    await asyncio.gather(*chargers, return_exceptions=True)
+    return {"per_s": total / passed_s, "failures": failures} | quantiles_ms(sorted(waits)) | used
