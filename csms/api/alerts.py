@@ -15,7 +15,7 @@ from csms.api.models import Input
 from csms.api.problems import Problem
 from csms.api.responses import problems
 from csms.api.services import Services, services_of
-from csms.api.tenancy import check_tenant, tenant_filter
+from csms.api.tenancy import check_charger, check_site, check_tenant, tenant_filter
 from csms.operations.delivery import Refused, check_url
 from csms.operations.sights import KINDS
 from domain.errors import InvalidInput
@@ -112,6 +112,15 @@ async def _mine(request: Request, kind: str, name: str) -> dict[str, Any]:
     return row
 
 
+async def _check_places(request: Request, site: str, charger: str = "") -> None:
+    """Raise NotFound for a site or charger that is none of the caller's."""
+    services, principal = services_of(request), principal_of(request)
+    if site:
+        check_site(principal, await services.registry.get_site(site))
+    if charger:
+        check_charger(principal, await services.charger(charger))
+
+
 @router.get("/alerts", responses=problems(422), summary="Alerts, newest first")
 async def list_alerts(
     request: Request,
@@ -150,7 +159,9 @@ async def list_rules(request: Request, cursor: Cursor = "", limit: Limit = 100) 
     return await _page(request, "rule", {}, cursor, limit)
 
 
-@router.post("/alert-rules", status_code=201, responses=problems(413, 422), summary="Add a rule")
+@router.post(
+    "/alert-rules", status_code=201, responses=problems(404, 413, 422), summary="Add a rule"
+)
 async def create_rule(request: Request, body: NewRule, principal: Caller) -> dict[str, Any]:
     """Add a rule; it is looked at within `operations.alert_every_s`."""
     return await _put_rule(request, body, str(uuid.uuid4()), principal.tenant)
@@ -181,6 +192,7 @@ async def _put_rule(request: Request, body: NewRule, name: str, tenant: str) -> 
             raise InvalidInput(f"params.{param}", f"{body.kind} has {sorted(known)} only")
         if isinstance(value, list) is not isinstance(known[param], list):
             raise InvalidInput(f"params.{param}", f"must be as {known[param]!r}")
+    await _check_places(request, body.site)
     for channel in (*body.channels, *body.escalate_channels):
         await _mine(request, "channel", channel)
     row = body.model_dump() | {
@@ -256,13 +268,18 @@ async def list_silences(request: Request, cursor: Cursor = "", limit: Limit = 10
     return await _page(request, "silence", {}, cursor, limit)
 
 
-@router.post("/alert-silences", status_code=201, responses=problems(413, 422), summary="Silence")
+@router.post(
+    "/alert-silences", status_code=201, responses=problems(404, 413, 422), summary="Silence"
+)
 async def create_silence(request: Request, body: NewSilence, principal: Caller) -> dict[str, Any]:
     """Tell nothing of what fits until then; it is told afterwards when it still is so."""
     services = services_of(request)
     now_us = services.clock.now_us()
     if body.until_us <= now_us:
         raise InvalidInput("until_us", "is over")
+    await _check_places(request, body.site, body.charger)
+    if body.rule:
+        await _mine(request, "rule", body.rule)
     name = str(uuid.uuid4())
     row = body.model_dump() | {
         "id": name,
