@@ -9,15 +9,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Network = IPv4Network | IPv6Network
 
-GATEWAYS_MAX = 27
-"""A tree has 30 processes at most, and ledger, warehouse and api are three of them."""
+GATEWAYS_MAX = 26
+"""A tree has 30 processes at most, and ledger, warehouse, operations and api are four of them."""
 
 
 def _gateways(count: int) -> int:
     if count > GATEWAYS_MAX:
         raise ValueError(
-            f"must be at most {GATEWAYS_MAX}: a node has 30 processes at most, and three of them "
-            "are the ledger, the warehouse and the api"
+            f"must be at most {GATEWAYS_MAX}: a node has 30 processes at most, and four of them "
+            "are the ledger, the warehouse, the operations and the api"
         )
     return count
 
@@ -82,7 +82,7 @@ class ListenSettings(BaseModel):
     gateways: Annotated[int, AfterValidator(_gateways)] = Field(
         default=1,
         ge=1,
-        description="Gateway processes, 27 at most; each serves up to 20,000 chargers.",
+        description="Gateway processes, 26 at most; each serves up to 20,000 chargers.",
     )
     accept_unknown: Annotated[tuple[str, ...], AfterValidator(_networks)] = Field(
         default=(),

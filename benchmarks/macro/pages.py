@@ -73,7 +73,7 @@ async def _fill(node: Node, count: int) -> str:
         projector = Projector(engine, clock.now_us)
         for at in range(0, len(rows), 1_000):
             await projector.apply("pages", rows[at : at + 1_000], "gw0")
-        return (await registry.create_api_key("pages", "admin"))[1]
+        return (await registry.api_keys.create("pages", "admin"))[1]
     finally:
         await engine.dispose()
 

@@ -15,6 +15,7 @@ summary{cursor:pointer;padding:.3rem 0}table{border-collapse:collapse}
 td,th{text-align:left;padding:.15rem .8rem .15rem 0;vertical-align:top}
 b{display:inline-block;min-width:4rem}
 """
+JSON = "application/json"
 METHODS = ("get", "post", "put", "patch", "delete")
 
 
@@ -52,8 +53,12 @@ def _operation(
     schema: Mapping[str, Any] = {}
     body = row.get("requestBody")
     if body:
-        schema = _resolved(document, body["content"]["application/json"]["schema"])
-        example = (schema.get("examples") or [{}])[0]
+        media, content = next(iter(body["content"].items()))
+        if media == JSON:
+            schema = _resolved(document, content["schema"])
+            example = (schema.get("examples") or [{}])[0]
+        else:
+            yield f"<p>The body is {escape(media)}.</p>"
     yield f"<pre>{escape(_curl(path, method, example))}</pre>"
     rows = [(p["name"], p["in"], p.get("description", "")) for p in row.get("parameters", ())]
     if schema:

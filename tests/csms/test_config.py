@@ -60,7 +60,7 @@ def test_relative_paths_become_absolute(tmp_path: Path, monkeypatch: pytest.Monk
         ("[lisen]\nport = 1", ["lisen", "did you mean listen?", "csms.toml"]),
         ("port = 1", ["port", "did you mean"]),
         ("[listen]\ngateways = 0", ["listen.gateways", "1", "0"]),
-        ("[listen]\ngateways = 28", ["listen.gateways", "27", "30 processes", "28"]),
+        ("[listen]\ngateways = 28", ["listen.gateways", "26", "30 processes", "28"]),
         ("[listen]\naccept_unknown = ['10.0.0.0/8']", ["10.0.0.0/8", "say it twice"]),
         ("[listen]\naccept_unknown = ['nonsense']", ["listen.accept_unknown", "nonsense"]),
         ("[api]\nport = 8887", ["api.port", "differ", "8887"]),

@@ -110,6 +110,7 @@ class Peers:
             "gw1": gateway,
             "ledger": {"sync": self.sync, "live": self.live},
             "warehouse": {"sql": self.sql},
+            "operations": {"look": lambda _link, _body: None},
         }[name]
 
 
@@ -145,7 +146,7 @@ class Api:
 
 @contextlib.asynccontextmanager
 async def running_api(
-    *, peers: tuple[str, ...] = ("gw0", "ledger", "warehouse"), **overrides: object
+    *, peers: tuple[str, ...] = ("gw0", "ledger", "warehouse", "operations"), **overrides: object
 ) -> AsyncIterator[Api]:
     with tempfile.TemporaryDirectory(prefix="api") as folder:
         config = load_config(data=Path(folder), environ={}, overrides=overrides)

@@ -94,7 +94,8 @@ async def test_a_writer_that_is_blocked_too_long_is_unavailable(tmp_path: Path) 
 async def test_an_upsert_can_leave_newer_rows_alone(store: AsyncEngine) -> None:
     def row(connector: int, status: str, order_us: int) -> dict[str, object]:
         return {
-            "charger": "A", "connector": connector, "status": status, "order_us": order_us
+            "charger": "A", "connector": connector, "plug": 0, "status": status,
+            "order_us": order_us,
         }  # fmt: skip
 
     for status, order_us in (("first", 5), ("older", 4), ("same", 5), ("newer", 6)):
