@@ -74,6 +74,7 @@ def test_a_first_run_shows_live_data(seen: Sight):
     expect(page.locator("#sites tbody tr")).to_have_count(3)
 
 
+@pytest.mark.timeout(180)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_barriers_that_axe_knows(demo: Demo, browser: Browser, scheme: str):
     with sight(browser, demo.url, color_scheme=scheme) as window:
