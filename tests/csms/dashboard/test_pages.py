@@ -39,6 +39,7 @@ PAGES = (
     "/ui/onboard",
     "/ui/chargers/HARBOUR-01/settings",
 )
+pytestmark = pytest.mark.timeout(180)
 LIVE_MS = 45_000
 SHOTS = os.environ.get("CSMS_TEST_SCREENSHOTS", "")
 """A folder: then the pictures of the documentation are written there."""

@@ -161,7 +161,7 @@ async def test_two_cars_at_two_gateways_share_one_fuse(tmp_path: Path) -> None:
         owners = {harness.gateway.sites.owner("depot") for harness in (zero, one)}
         assert len(owners) == 1
         async with charging(zero, "A") as a, charging(one, "B") as b:
-            await zero.until(lambda: (a.limit_a, b.limit_a) == (20.0, 20.0))
+            await zero.until(lambda: (a.limit_a, b.limit_a) == (20.0, 20.0), seconds=20)
             await a.stop()
             await zero.until(lambda: b.limit_a == 32.0, seconds=15)
 
@@ -173,7 +173,11 @@ async def test_the_other_gateway_takes_a_site_over_with_its_limits(tmp_path: Pat
         owner = zero if zero.gateway.sites.owner("depot") == "gw0" else one
         other = one if owner is zero else zero
         async with charging(other, "A") as car:
-            await other.until(lambda: car.limit_a == 32.0)
+            # Its answer has come back, too: else the next owner tells it once more.
+            shown = owner.gateway.sites.shown
+            await owner.until(
+                lambda: "depot" in shown and shown["depot"].held["A/1"].limit_a == 32.0
+            )
             before = len(car.limits)
             # As if its process had gone: nobody can tell it anything.
             [link] = other.gateway.sites._parts.peers.values()
