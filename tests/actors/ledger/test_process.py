@@ -206,7 +206,7 @@ class TestFeed:
     async def test_sync_does_not_wait_for_one_that_hangs(
         self, home: Home, registry: Registry
     ) -> None:
-        home = Home(home.config.data, feed_poll_ms=60_000, sync_s=0.1, push_s=0.5)
+        home = Home(home.config.data, feed_poll_ms=60_000, sync_s=2.0, push_s=4.0)
         async with home.ledger() as cli, FakeGateway(home) as gw0, FakeGateway(home, "gw1") as gw1:
             await gw0.subscribe()
             await gw1.subscribe()
