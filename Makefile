@@ -31,7 +31,7 @@ tools: $(READY)
 	@sh tests/tools.sh
 
 test: tools ## Run the tests, real PostgreSQL included
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile --max-worker-restart 0 $(TEST_ARGS)
+	@sh tests/run.sh $(BIN)/python $(WORKERS) $(TEST_ARGS)
 
 check: $(READY) ## Format, lint, types, import contracts, generated docs
 	$(BIN)/ruff format --check .

@@ -50,7 +50,7 @@ class Cars(Generator):
     module = "benchmarks.cars"
 
     def __init__(self, port: int, sites: int, each: int) -> None:
-        super().__init__(port, "127.0.0.1", f"{sites}x{each}")
+        super().__init__(port, "127.0.0.1", f"{sites}x{each}", sources=())
 
 
 class Garage:

@@ -40,8 +40,8 @@ class Effort:
     page_rounds: int = 40
     operators_chargers: int = 19_000
     operators_dashboards: int = 200
-    operators_s: float = 20.0
-    operators_commands_per_s: float = 1_000.0
+    operators_s: float = 12.0
+    operators_commands_per_s: tuple[float, ...] = (50, 100, 200, 300, 500, 700, 1_000)
 
 
 FULL = Effort()
@@ -80,5 +80,5 @@ QUICK = Effort(
     operators_chargers=200,
     operators_dashboards=20,
     operators_s=4.0,
-    operators_commands_per_s=100.0,
+    operators_commands_per_s=(50.0, 100.0),
 )

@@ -51,7 +51,8 @@ class Generator:
         host: of the server under load.
         port: of the server under load.
         prefix: of the chargers' identities.
-        sources: loopback addresses that they come from, by turns; each has 28,000 ports.
+        sources: loopback addresses that they come from, by turns; each has 28,000 ports. None:
+            whichever the kernel takes.
     """
 
     module = "benchmarks.generator"

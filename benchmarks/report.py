@@ -15,6 +15,7 @@ HOW = (
     "[How each figure is measured](docs/performance.md); all windows are in "
     "[benchmarks/results](benchmarks/results)."
 )
+NOTEWORTHY = 0.05
 MARKS = {True: "yes", False: "**no**", None: ""}
 
 
@@ -67,6 +68,10 @@ def compared(result: Result, last: Result | None, *, judged: bool = True) -> str
     `judged`: a quick run is not, its loads are too small.
     """
     lines = []
+    if slower := _slower(result, last):
+        lines.append(
+            f"  (a fixed piece of work takes {slower:.2f} times as long here as it did then)"
+        )
     for row in rows_of(result.name):
         value = result.figures.get(row.key)
         if value is None:
@@ -80,6 +85,14 @@ def compared(result: Result, last: Result | None, *, judged: bool = True) -> str
             f"  {row.label:<48} {row.shown(value):>14}  {row.goal:>14}  {verdict:<8}{change:>7}"
         )
     return "\n".join(lines)
+
+
+def _slower(result: Result, last: Result | None) -> float | None:
+    """How the machine itself differs, as a factor; None: not known, or too little to be named."""
+    now, then = (one.machine.get("work_ms") if one else None for one in (result, last))
+    if not now or not then:
+        return None
+    return now / then if abs(now / then - 1) >= NOTEWORTHY else None
 
 
 def markdown(results: Iterable[Result]) -> str:
@@ -104,12 +117,17 @@ def _places(results: Iterable[Result]) -> list[str]:
         place = (
             f"{machine['cores']} cores ({machine['cpu']}), {machine['memory_gib']:g} GiB, "
             f"{machine['filesystem']} with {machine['fsync_ms']:g} ms a flush, "
+            f"{_work(machine)}"
             f"Python {machine['python']}, {result.date[:10]}"
         )
         places.setdefault(place, []).append(result.name)
     if len(places) == 1:
         return [f"Taken on {place}; node and generator share the cores." for place in places]
     return [f"{', '.join(names)}: taken on {place}." for place, names in places.items()]
+
+
+def _work(machine: Mapping[str, Any]) -> str:
+    return f"{work:g} ms for the fixed work, " if (work := machine.get("work_ms")) else ""
 
 
 def put_between_marks(text: str, table: str) -> str:

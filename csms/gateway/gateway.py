@@ -112,6 +112,8 @@ class Gateway:
         """Asks elsewhere; the composition root sets one that has somebody to ask."""
         self.trust = Trust()
         """What the certificates of chargers are held against; replaced when its files change."""
+        self.turned_away: Callable[[], None] = lambda: None
+        """To be told of each socket that is closed at the door; who has the doors sets it."""
         self.refusing = "starting"
         """A key of REFUSALS while nobody is let in, else empty."""
         self.paused = 0
@@ -148,6 +150,7 @@ class Gateway:
             or here >= settings.handshakes_per_address_max
         ):
             self.meters.refused("full")
+            self.turned_away()
             return False
         self._handshakes[connection] = 0.0
         self._by_address[connection.remote] = here + 1

@@ -22,6 +22,7 @@ import msgspec
 from csms.gateway.activation import Activation
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
+from csms.gateway.doors import Door, Doors
 from csms.gateway.garbage import settle
 from csms.gateway.gateway import Gateway, Parts, decode_command
 from csms.gateway.line import ChargerLine
@@ -210,7 +211,7 @@ class GatewayProcess:
         await self._wait_for_records()
         await self._start_journal()
         settle()
-        listeners = await self._listen()
+        doors = await self._listen()
         # A connection is looked at every `slices` seconds: often enough for its ping.
         slices = max(1, min(BEAT_SLICES, int(config.gateway.ping_s / BEAT_S)))
         turn = 0
@@ -227,22 +228,27 @@ class GatewayProcess:
             if self._loop.time() - looked_s >= config.tls.watch_s:
                 looked_s = self._loop.time()
                 await self._refresh_certificates()
-        await self._drain(listeners)
+        await self._drain(doors)
 
-    async def _listen(self) -> list[asyncio.Server]:
+    async def _listen(self) -> Doors:
         """Accept from every listening socket that main has opened."""
+        listen, limits = self._config.listen, self._config.gateway
         if self._config.listen.encrypted:
             self._contexts = Contexts(self._config.tls, self._config.paths.pki)
             self._gateway.trust = self._contexts.trust
-        return [
-            await self._loop.create_server(
-                self._accepting(listener),
-                sock=self._ctx.sockets[listener.socket],
-                backlog=self._config.listen.backlog,
-            )
-            for listener in LISTENERS
-            if listener.socket in self._ctx.sockets
-        ]
+        doors = Doors(
+            [
+                Door(self._ctx.sockets[listener.socket], self._accepting(listener))
+                for listener in LISTENERS
+                if listener.socket in self._ctx.sockets
+            ],
+            listen.backlog,
+            limits.turned_away_max,
+            limits.doors_shut_ms / 1e3,
+        )
+        self._gateway.turned_away = doors.turned_away
+        await doors.open()
+        return doors
 
     def _accepting(self, listener: Listener) -> Callable[[], asyncio.Protocol]:
         """Return what makes the protocol of a new connection."""
@@ -266,11 +272,10 @@ class GatewayProcess:
         failures = 0 if self._contexts is None else self._contexts.failures
         return {"changed": changed, "failures": failures}
 
-    async def _drain(self, listeners: list[asyncio.Server]) -> None:
+    async def _drain(self, doors: Doors) -> None:
         gateway = self._gateway
         gateway.refusing = "draining"
-        for listener in listeners:
-            listener.close()
+        doors.close()
         await gateway.close_all(1012, "service restart", self._config.gateway.close_per_s)
         deadline = self._loop.time() + DRAIN_WAIT_S
         while gateway.ending and self._loop.time() < deadline:  # noqa: ASYNC110

@@ -23,6 +23,15 @@ class GatewaySettings(BaseModel):
         ge=1,
         description="Unfinished handshakes of one remote address; more are closed at once.",
     )
+    turned_away_max: int = Field(
+        32,
+        ge=1,
+        description="Connections closed at once for one of those limits before the gateway stops "
+        "accepting for `doors_shut_ms`; who dials meanwhile waits in the kernel.",
+    )
+    doors_shut_ms: int = Field(
+        100, ge=1, le=10_000, description="How long a gateway does not accept then."
+    )
     handshake_s: float = Field(
         10.0, gt=0, description="Time for the whole handshake; after it the connection is closed."
     )

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,16 @@ def test_a_run_is_shown_beside_its_goals_and_the_last_run():
     assert "+50 %" in killed
     assert "MISSED" in found
     assert "+0 %" in found
+
+
+def test_a_slower_machine_is_said_to_be_slower():
+    then, here = recovery(1.0, 2.0), recovery(1.5, 3.0)
+    then = replace(then, machine={**MACHINE, "work_ms": 80.0})
+    first, *rest = compared(replace(here, machine={**MACHINE, "work_ms": 120.0}), then).splitlines()
+    assert "1.50 times as long" in first
+    assert len(rest) == 2
+    same = compared(replace(here, machine={**MACHINE, "work_ms": 81.0}), then)
+    assert "times as long" not in same
 
 
 def test_a_quick_run_is_not_judged():

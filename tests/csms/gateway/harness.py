@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import socket
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -17,6 +18,7 @@ from actors.site.control import ControlSettings
 from csms.gateway.activation import Activation
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
+from csms.gateway.doors import Door, Doors
 from csms.gateway.gateway import Gateway, Parts
 from csms.gateway.listeners import MUTUAL_TLS, PLAIN, TLS, Listener
 from csms.gateway.models import Models
@@ -207,22 +209,27 @@ async def gateway_running(
         )
     )
     gateway.refusing = ""
-    server = await loop.create_server(lambda: Connection(gateway), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    encrypted = {}
+    listening = {PLAIN: lambda: Connection(gateway)}
     if contexts is not None:
         gateway.trust = contexts.trust
         for listener in (TLS, MUTUAL_TLS):
-            encrypted[listener] = await loop.create_server(
-                partial(_over_tls, gateway, listener, contexts), "127.0.0.1", 0
-            )
-    ports = {each: one.sockets[0].getsockname()[1] for each, one in encrypted.items()}
+            listening[listener] = partial(_over_tls, gateway, listener, contexts)
+    sockets = {each: socket.create_server(("127.0.0.1", 0)) for each in listening}
+    limits = gateway.settings
+    doors = Doors(
+        [Door(sockets[each], protocol) for each, protocol in listening.items()],
+        1_024,
+        limits.turned_away_max,
+        limits.doors_shut_ms / 1e3,
+    )
+    gateway.turned_away = doors.turned_away
+    await doors.open()
+    ports = {each: one.getsockname()[1] for each, one in sockets.items()}
+    port = ports.pop(PLAIN)
     try:
         yield Harness(gateway, port, path, meters, ports)
     finally:
-        server.close()
-        for each in encrypted.values():
-            each.close()
+        doors.close()
         gateway.close_all_now(1001, "test over")
         for _ in range(100):
             if not gateway.connections:
@@ -232,7 +239,6 @@ async def gateway_running(
         gateway.stop()
         base.shutdown()
         journal.close()
-        await server.wait_closed()
 
 
 def _over_tls(gateway: Gateway, listener: Listener, contexts: Contexts) -> TlsTransport:
