@@ -9,14 +9,15 @@ import hashlib
 import json
 import logging
 import uuid
-from typing import Any, Final
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from csms.api.auth import Principal
+from csms.api.held import held
 from csms.api.problems import Problem, from_error
 from csms.api.rules import Book
 from csms.api.services import Services
@@ -97,7 +98,7 @@ class IdempotencyMiddleware:
     ) -> None:
         state = scope.setdefault("state", {})
         state["command_id"] = name
-        told = await _told(self._app, scope, body)
+        told = await held(self._app, scope, body)
         engine = self._services.engine
         try:
             if told.status < MULTIPLE_CHOICES or state.get("sends"):
@@ -124,7 +125,7 @@ class IdempotencyMiddleware:
             "raw_path": path.encode(),
             "query_string": b"",
         }
-        told = await _told(self._app, asking, b"")
+        told = await held(self._app, asking, b"")
         if told.status != OK:
             raise Problem(
                 409,
@@ -138,27 +139,6 @@ class IdempotencyMiddleware:
         await told.send(send)
 
 
-class _Told:
-    """An answer, held back."""
-
-    def __init__(self) -> None:
-        self.status = 500
-        self.headers: dict[str, str] = {}
-        self.body = b""
-
-    async def take(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            self.headers = {n.decode(): v.decode("latin-1") for n, v in message["headers"]}
-        elif message["type"] == "http.response.body":
-            self.body += message.get("body", b"")
-
-    async def send(self, send: Send) -> None:
-        headers = [(k.lower().encode(), v.encode("latin-1")) for k, v in self.headers.items()]
-        await send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await send({"type": "http.response.body", "body": self.body})
-
-
 async def _body(receive: Receive) -> bytes:
     parts: list[bytes] = []
     while True:
@@ -168,18 +148,3 @@ async def _body(receive: Receive) -> bytes:
         parts.append(message.get("body", b""))
         if not message.get("more_body", False):
             return b"".join(parts)
-
-
-async def _told(app: ASGIApp, scope: Any, body: bytes) -> _Told:  # noqa: ANN401 - a scope
-    told = _Told()
-    sent = False
-
-    async def receive() -> Message:
-        nonlocal sent
-        if sent:
-            return {"type": "http.disconnect"}
-        sent = True
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    await app(scope, receive, told.take)
-    return told

@@ -16,6 +16,7 @@ from csms.api.app import build_app
 from csms.api.backplane import Backplane
 from csms.api.hub import Hub
 from csms.api.services import Services
+from csms.api.shared import Shared
 from csms.listen import ListenSettings
 from csms.settings import ProcessSettings
 from storage.file_store import FileStore
@@ -82,6 +83,7 @@ async def run(ctx: ProcessContext) -> None:
                 backplane=backplane,
                 run_dir=ctx.run_dir,
                 hub=hub,
+                power=Shared(config.api.power_cache_s, config.api.power_cache_max, ctx.clock),
                 webhook_private=config.operations.webhook_private,
                 job_chargers_max=config.operations.job_chargers_max,
                 follow_s=config.charger.follow_s,

@@ -12,6 +12,7 @@ from csms.api.backplane import Backplane
 from csms.api.hub import Hub
 from csms.api.recent import RecentCommands
 from csms.api.settings import ApiSettings
+from csms.api.shared import Shared
 from csms.files.settings import FilesSettings
 from csms.security.settings import SecuritySettings
 from domain.errors import InvalidInput, NotFound
@@ -38,6 +39,8 @@ class Services:
     webhook_private: tuple[str, ...]
     follow_s: int
     """How long an accepted command is watched for what follows from it."""
+    power: Shared
+    """Answers to who asks for the power of now."""
     recent: RecentCommands = field(default_factory=RecentCommands)
     lists_on_their_way: set[str] = field(default_factory=set)
     """Chargers whose local list is being changed: one update at a time."""

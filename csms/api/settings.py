@@ -101,6 +101,15 @@ class ApiSettings(BaseModel):
         ge=1,
         description="Rows that wait for the store; more are in the process's log only.",
     )
+    power_cache_s: float = Field(
+        default=1.0,
+        ge=0,
+        description="The power of now is asked of ClickHouse once in this time, for all who ask "
+        "the same; 0: they share an answer only while it is on its way.",
+    )
+    power_cache_max: int = Field(
+        default=1_000, ge=1, description="Such answers in memory; the oldest is forgotten."
+    )
     sql_deadline_s: float = Field(
         default=60.0, gt=0, description="Longest analyst's query; later the answer is a 503."
     )

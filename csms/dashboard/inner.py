@@ -105,19 +105,54 @@ class InnerApi:
         answer = await self.ask("GET", path, query=query)
         return answer.body if answer.is_ok else None
 
-    async def send(self, method: str, path: str, body: object = None, **query: object) -> Any:  # noqa: ANN401 - JSON
-        """Return the body of the answer to a write.
+    async def read(self, path: str) -> tuple[Any, str]:
+        """Return the body of a GET and its entity tag, for a form that changes what it shows.
 
         Raises:
             Refused: REST answered with a problem.
         """
-        answer = await self.ask(method, path, body=body, query=query)
+        answer = await self.ask("GET", path)
+        if not answer.is_ok:
+            raise Refused(answer)
+        return answer.body, answer.headers.get("etag", "")
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        if_match: str = "",
+        if_none_match: str = "",
+        **query: object,
+    ) -> Any:  # noqa: ANN401 - JSON
+        """Return the body of the answer to a write.
+
+        Args:
+            method: of HTTP.
+            path: with every part from outside quoted.
+            body: JSON, or bytes.
+            if_match: entity tag of what the form has shown; empty: whatever it is now.
+            if_none_match: `*`: only when there is no such thing yet.
+            query: as of `get`.
+
+        Raises:
+            Refused: REST answered with a problem; 412: it has changed meanwhile.
+        """
+        conditions = {"if-match": if_match, "if-none-match": if_none_match}
+        answer = await self.ask(method, path, body=body, query=query, headers=conditions)
         if not answer.is_ok:
             raise Refused(answer)
         return answer.body
 
     async def ask(
-        self, method: str, path: str, *, body: object = None, query: Mapping[str, object] = {}
+        self,
+        method: str,
+        path: str,
+        *,
+        body: object = None,
+        query: Mapping[str, object] = {},
+        headers: Mapping[str, str] = {},
     ) -> Answer:
         """Return the answer, whatever it is. A body of bytes goes as it is, as CSV."""
         wanted = {
@@ -130,10 +165,11 @@ class InnerApi:
             payload, kind = body, b"text/csv"
         else:
             payload = b"" if body is None else msgspec.json.encode(body)
-        headers = [*self._headers, (b"accept", b"application/json")]
+        sent = [*self._headers, (b"accept", b"application/json")]
+        sent += [(n.encode(), v.encode("latin-1", "replace")) for n, v in headers.items() if v]
         if body is not None:
-            headers.append((b"content-type", kind))
-            headers.append((b"content-length", str(len(payload)).encode()))
+            sent.append((b"content-type", kind))
+            sent.append((b"content-length", str(len(payload)).encode()))
         scope = {
             "type": "http",
             INNER: True,
@@ -145,7 +181,7 @@ class InnerApi:
             "raw_path": path.encode(),
             "root_path": "",
             "query_string": urlencode(wanted).encode(),
-            "headers": headers,
+            "headers": sent,
             "client": self._client,
             "server": self._server,
         }

@@ -16,7 +16,7 @@ from csms.api.auth import Principal, is_confined
 from csms.api.services import services_of
 from csms.dashboard import formats
 from csms.dashboard.cells import csv_cell
-from csms.dashboard.inner import InnerApi
+from csms.dashboard.inner import InnerApi, Refused
 from csms.dashboard.qr import qr
 from csms.dashboard.texts import LANGUAGES, Texts, choose, texts_of
 from domain.access import Permission
@@ -28,6 +28,7 @@ LANGUAGE_COOKIE = "csms_language"
 THEME_COOKIE = "csms_theme"
 FIELDS_MAX = 100
 """Of a form; a body with more is answered with an error."""
+CHANGED = 412
 THEMES = ("auto", "light", "dark")
 
 
@@ -49,6 +50,7 @@ NAVIGATION: Sequence[Entry] = (
     Entry("sites", "/sites", Permission.sites_read),
     Entry("map", "/map", Permission.sites_read),
     Entry("transactions", "/transactions", Permission.transactions_read),
+    Entry("uptime", "/uptime", Permission.chargers_read),
     Entry("messages", "/messages", Permission.messages_read),
     Entry("inbox", "/inbox", Permission.refusals_read, whole=True),
     Entry("tokens", "/tokens", Permission.tokens_read),
@@ -132,6 +134,10 @@ class View:
     def may(self, permission: str) -> bool:
         """Return whether who looks has a permission, such as `chargers.write`."""
         return self.principal is not None and self.principal.may(Permission(permission))
+
+    def why(self, refused: Refused) -> str:
+        """Return what to say of an answer of REST that is no success."""
+        return self.texts("say.changed") if refused.status == CHANGED else refused.detail
 
     def now_us(self) -> int:
         """Return now."""

@@ -153,5 +153,7 @@ outage_exclusions = Table(
     text("reason"),
     text("issued_by"),
     whole("created_us"),
+    whole("removed_us"),  # 0: it holds
+    whole("revision", index=True),
     Index("ix_outage_exclusions_charger", "charger"),
 )

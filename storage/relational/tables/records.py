@@ -7,7 +7,14 @@ from storage.relational.tables.base import flag, key, metadata, text, whole
 counters = Table("counters", metadata, key("name"), whole("value"))
 """`revision`: the last number of the change feed. `transaction`: the last number leased."""
 
-tenants = Table("tenants", metadata, key("id"), text("name"), whole("created_us"))
+tenants = Table(
+    "tenants",
+    metadata,
+    key("id"),
+    text("name"),
+    whole("created_us"),
+    whole("disabled_us"),  # 0: it is not
+)
 
 sites = Table(
     "sites",

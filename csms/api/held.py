@@ -1,0 +1,42 @@
+"""An answer of the application, held back: looked at before it leaves."""
+
+from starlette.types import ASGIApp, Message, Scope, Send
+
+
+class Held:
+    """The answer to one request. `take` is the `send` of an application."""
+
+    def __init__(self) -> None:
+        self.status = 500
+        self.headers: dict[str, str] = {}
+        self.body = b""
+
+    async def take(self, message: Message) -> None:
+        """Keep one message of the answer."""
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            self.headers = {n.decode(): v.decode("latin-1") for n, v in message["headers"]}
+        elif message["type"] == "http.response.body":
+            self.body += message.get("body", b"")
+
+    async def send(self, send: Send) -> None:
+        """Let the answer go."""
+        headers = [(k.lower().encode(), v.encode("latin-1")) for k, v in self.headers.items()]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+async def held(app: ASGIApp, scope: Scope, body: bytes) -> Held:
+    """Return the answer of `app` to a request whose body is known."""
+    answer = Held()
+    sent = False
+
+    async def receive() -> Message:
+        nonlocal sent
+        if sent:
+            return {"type": "http.disconnect"}
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    await app(scope, receive, answer.take)
+    return answer
