@@ -30,6 +30,7 @@ from actors.warehouse.shell import Warehouse
 from csms.settings import ProcessSettings
 from domain.errors import InvalidInput, Unavailable
 from domain.records import Changes, ChargerRecord
+from storage.analytical import exclusions
 from storage.analytical.client import dsn_of, open_client, plain_text
 from storage.analytical.console import Answer, Console
 from storage.analytical.gate import Refused
@@ -103,6 +104,7 @@ class WarehouseProcess:
             {
                 "sql": self._sql,
                 "lag": self._lag,
+                "exclusions": self._exclusions,
                 "metrics": self._metrics,
                 # What is meant for gateways and comes over the feed is none of our business.
                 "passed": lambda _link, _body: None,
@@ -236,6 +238,25 @@ class WarehouseProcess:
         finally:
             self._statements -= 1
         return asdict(answer) if isinstance(answer, Answer) else answer
+
+    async def _exclusions(self, link: Link, body: Body) -> Body:
+        """{"rows": [exclusions.Copy]} -> {"version"}: copies of outages that do not count."""
+        del link
+        rows = msgspec.convert(body, dict[str, list[exclusions.Copy]])["rows"]
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout_s):
+                await self._schema_ready.wait()
+            version = await self._loop.run_in_executor(self._sql_threads, self._copy, rows)
+        except TimeoutError:
+            raise RemoteFailed("Unavailable", "the analytical store is not open yet") from None
+        except Unavailable as error:
+            raise RemoteFailed("Unavailable", str(error)) from error
+        return {"version": version}
+
+    def _copy(self, rows: list[exclusions.Copy]) -> int:
+        # A client of its own, for this thread: so seldom that it need not be kept.
+        with contextlib.closing(open_client(self._dsn, self._settings)) as client:
+            return exclusions.put(client, self._settings, rows)
 
     async def _lag(self, link: Link, body: Body) -> Body:
         del link, body

@@ -230,6 +230,18 @@ class Backplane:
         answer = await warehouse.ask("sql", body, self._settings.sql_deadline_s)
         return msgspec.convert(answer, Sql)
 
+    async def exclude(self, rows: Sequence[tuple[object, ...]]) -> int:
+        """Copy outages that do not count to the analytical store; return its last version.
+
+        Raises:
+            LinkError: the warehouse is away, or gave no answer in time.
+        """
+        warehouse = self._links["warehouse"]
+        await warehouse.connected(PROMPT_S)
+        body: dict[str, object] = {"rows": [list(row) for row in rows]}
+        answer = await warehouse.ask("exclusions", body, self._settings.sql_deadline_s)
+        return msgspec.convert(answer, dict[str, int])["version"]
+
     async def lags(self) -> dict[str, dict[str, dict[str, int]]]:
         """Return how far ledger and warehouse have read each journal: {"lsn", "last"} by name.
 

@@ -71,6 +71,17 @@ EXAMPLES: Final[tuple[tuple[str, str], ...]] = (
         ),
     ),
     (
+        "Uptime of this month, the worst connectors first",
+        (
+            "SELECT charger, connector, connectivity, fault_free, nevi,\n"
+            "    round(outage_s / 3600, 1) AS outage_h, round(excluded_s / 3600, 1) AS excluded_h\n"
+            "FROM uptime_by_month\n"
+            "WHERE month = toStartOfMonth(today())\n"
+            "ORDER BY nevi\n"
+            "LIMIT 20"
+        ),
+    ),
+    (
         "Payloads that violate their schema, by charger and place",
         (
             "SELECT charger, action, flag, count() AS messages\n"

@@ -36,6 +36,7 @@ RETENTION = {
     "security_events": ("toDateTime(ts)", "history_days"),
     "device_events": ("toDateTime(ts)", "history_days"),
     "evse_limits": ("toDateTime(ts)", "history_days"),
+    "outage_exclusions": ("toDateTime(until)", "history_days"),
     "samples_hourly": ("hour", "hourly_days"),
 }
 """Table -> the expression that ages, and the setting (days) that says when a row goes."""

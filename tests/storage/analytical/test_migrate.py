@@ -28,7 +28,14 @@ from tests.storage.analytical.helper import (
     story,
 )
 
-FILES = ["0001_facts", "0002_rollups", "0003_views", "0004_evse_limits", "0005_messages_of_2x"]
+FILES = [
+    "0001_facts",
+    "0002_rollups",
+    "0003_views",
+    "0004_evse_limits",
+    "0005_messages_of_2x",
+    "0006_uptime",
+]
 
 
 @pytest.fixture
