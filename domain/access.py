@@ -77,7 +77,7 @@ MEANINGS: Final[Mapping[Permission, str]] = MappingProxyType(
         P.system_read: "See processes and metrics",
         P.users_manage: "Add, change and remove users",
         P.keys_manage: "Make, list and revoke API keys",
-        P.tenants_manage: "Add and rename tenants",
+        P.tenants_manage: "See, add, rename and disable tenants",
         P.audit_read: "Read the audit log",
     }
 )

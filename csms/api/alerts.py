@@ -167,6 +167,12 @@ async def create_rule(request: Request, body: NewRule, principal: Caller) -> dic
     return await _put_rule(request, body, str(uuid.uuid4()), principal.tenant)
 
 
+@router.get("/alert-rules/{rule}", responses=problems(404), summary="One rule")
+async def get_rule(request: Request, rule: str) -> dict[str, Any]:
+    """Return a rule."""
+    return await _mine(request, "rule", rule)
+
+
 @router.put("/alert-rules/{rule}", responses=problems(404, 413, 422), summary="Change a rule")
 async def change_rule(request: Request, rule: str, body: NewRule) -> dict[str, Any]:
     """Put a rule in place of what it was."""
@@ -237,6 +243,12 @@ async def create_channel(request: Request, body: NewChannel, principal: Caller) 
     return await store.get(services.engine, "channel", name) | {"secret": secret}
 
 
+@router.get("/alert-channels/{channel}", responses=problems(404), summary="One channel")
+async def get_channel(request: Request, channel: str) -> dict[str, Any]:
+    """Return a channel, without its secret."""
+    return await _mine(request, "channel", channel)
+
+
 @router.delete(
     "/alert-channels/{channel}",
     status_code=204,
@@ -289,6 +301,12 @@ async def create_silence(request: Request, body: NewSilence, principal: Caller) 
     }
     await store.put(services.engine, "silence", row)
     return await store.get(services.engine, "silence", name)
+
+
+@router.get("/alert-silences/{silence}", responses=problems(404), summary="One silence")
+async def get_silence(request: Request, silence: str) -> dict[str, Any]:
+    """Return a silence."""
+    return await _mine(request, "silence", silence)
 
 
 @router.delete(

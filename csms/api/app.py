@@ -2,8 +2,7 @@
 
 from typing import Any
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
+from fastapi import Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -12,6 +11,7 @@ from csms.api import (
     alerts,
     calls,
     charger_files,
+    charger_tags,
     chargers,
     events,
     files,
@@ -27,34 +27,31 @@ from csms.api import (
     series,
     sites,
     templates,
+    tenants,
     tokens,
     transactions,
     transfers,
+    uptime,
     variables,
 )
 from csms.api.auth import AuthenticationMiddleware, Authenticator
 from csms.api.docs import docs_page
+from csms.api.etags import EtagMiddleware
 from csms.api.idempotency import IdempotencyMiddleware
 from csms.api.limits import LimitsMiddleware
+from csms.api.lists import LISTS
+from csms.api.openapi import TITLE, VERSION, document
 from csms.api.problems import HANDLERS
+from csms.api.query import only_known
 from csms.api.rates import RateMiddleware
-from csms.api.responses import PROBLEM_SCHEMA
 from csms.api.rules import check_routes
 from csms.api.services import Services
 from csms.api.trail import AuditTrail
 from csms.dashboard import app as dashboard
 
-TITLE = "csms"
-VERSION = "1"
-DESCRIPTION = (
-    "Send an API key as `Authorization: Bearer <key>`. What a role may do: docs/permissions.md. "
-    "Instants are microseconds since 1970-01-01 "
-    "UTC in fields that end in `_us`. Lists follow a cursor: send `next` as `cursor`."
-)
-
-
 ROUTERS = (
     charger_files.router,
+    charger_tags.router,
     files.router,
     transfers.router,
     chargers.router,
@@ -67,8 +64,10 @@ ROUTERS = (
     local_lists.router,
     templates.router,
     overview.router,
+    uptime.router,
     jobs.router,
     keys.router,
+    tenants.router,
     alerts.router,
     inbox.router,
 )
@@ -88,9 +87,9 @@ def build_app(services: Services) -> FastAPI:
         app.add_exception_handler(kind, handler)
     app.state.services = services
     for router in ROUTERS:
-        app.include_router(router)
+        app.include_router(router, dependencies=[Depends(only_known)])
     plain = [
-        *hot.routes(),
+        *hot.routes(LISTS),
         *series.routes(),
         *events.routes(),
         *health.routes(),
@@ -107,6 +106,7 @@ def build_app(services: Services) -> FastAPI:
     )
     # The last one added is the outermost.
     settings = services.settings
+    app.add_middleware(EtagMiddleware)
     app.add_middleware(IdempotencyMiddleware, services=services)
     app.add_middleware(RateMiddleware, settings=settings, clock=services.clock)
     app.add_middleware(AuthenticationMiddleware, authenticator=authenticator)
@@ -127,23 +127,8 @@ def build_app(services: Services) -> FastAPI:
 def openapi(app: FastAPI) -> dict[str, Any]:
     """Return the OpenAPI document; made once."""
     if app.openapi_schema is None:
-        document = get_openapi(
-            title=TITLE, version=VERSION, description=DESCRIPTION, routes=app.routes
-        )
-        page_items_max = app.state.services.settings.page_items_max
-        plain = hot.openapi_paths(page_items_max) | series.openapi_paths() | events.openapi_paths()
-        for path, item in plain.items():
-            document["paths"][path] = {**item, **document["paths"].get(path, {})}
-        components = document.setdefault("components", {})
-        schemas = components.setdefault("schemas", {})
-        definitions = dict(PROBLEM_SCHEMA)
-        schemas.update(definitions.pop("$defs", {}))
-        schemas["ProblemView"] = definitions
-        for unused in ("HTTPValidationError", "ValidationError"):
-            schemas.pop(unused, None)
-        components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-        document["security"] = [{"key": []}]
-        app.openapi_schema = document
+        settings = app.state.services.settings
+        app.openapi_schema = document(app.routes, settings.page_items_max)
     return app.openapi_schema
 
 

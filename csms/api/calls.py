@@ -84,7 +84,9 @@ async def call(
     charger: str,
     body: NewCall,
     principal: Caller,
-    wait: Annotated[float, Query(ge=0, description="Seconds; 0: do not wait.")] = 30.0,
+    wait: Annotated[
+        float, Query(ge=0, allow_inf_nan=False, description="Seconds; 0: do not wait.")
+    ] = 30.0,
     until: Until = "answer",
 ) -> CommandView:
     """Send a call. 200: it has ended, and `outcome` says how. 202: it has not ended yet.
@@ -157,7 +159,9 @@ async def call(
 async def get_command(
     request: Request,
     command: str,
-    wait: Annotated[float, Query(ge=0, description="Seconds to wait for `until`.")] = 0.0,
+    wait: Annotated[
+        float, Query(ge=0, allow_inf_nan=False, description="Seconds to wait for `until`.")
+    ] = 0.0,
     until: Until = "answer",
 ) -> CommandView:
     """Return how a command goes: its steps, its answer, and what followed or is awaited."""

@@ -1,4 +1,4 @@
-"""`/api/v1/chargers`, but for the list (`hot.py`) and calls (`calls.py`)."""
+"""`/api/v1/chargers`, but for the list (`lists.py`) and calls (`calls.py`)."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from csms.api.auth import Caller, principal_of
 from csms.api.models import ChargerChanges, ChargerFields, ChargerView, NewCharger
-from csms.api.responses import problems
+from csms.api.responses import LATER, problems
 from csms.api.services import Services, services_of
 from csms.api.tenancy import check_charger, check_site_name
 from domain.errors import InvalidInput
@@ -83,7 +83,9 @@ async def change_charger(
     return await _written(services, charger, generated)
 
 
-@router.delete("/{charger}", status_code=204, responses=problems(404), summary="Remove a charger")
+@router.delete(
+    "/{charger}", status_code=204, responses=problems(404) | LATER, summary="Remove a charger"
+)
 async def delete_charger(request: Request, charger: str, principal: Caller) -> Response:
     """Remove a charger; its connection is closed and what it reported is kept.
 

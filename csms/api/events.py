@@ -126,7 +126,7 @@ def openapi_paths() -> dict[str, Any]:
                         "description": "A stream.",
                         "content": {"text/event-stream": {"schema": {"type": "string"}}},
                     },
-                    **{str(status): answer for status, answer in problems(422).items()},
+                    **{str(status): entry for status, entry in problems(422).items()},
                 },
             }
         }

@@ -1,9 +1,12 @@
 """`/health` and `/ready`: without a key, and without anything that a stranger should not know."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from csms.api.schemas import TEXT, Schema, row
 from csms.api.services import services_of
 from domain.errors import CsmsError
 from storage.relational.engine import reading
@@ -43,3 +46,36 @@ def routes() -> list[Route]:
         for prefix in ("", "/api/v1")
         for path, endpoint in (("/health", health), ("/ready", ready))
     ]
+
+
+def openapi_paths() -> dict[str, Any]:
+    """Return their entries of the OpenAPI document."""
+    state = row(
+        status=TEXT | {"enum": ["ready", "degraded", "unavailable"]},
+        parts={"type": "object", "additionalProperties": TEXT},
+    )
+    of_health = {"200": _answer("This process answers.", row(status=TEXT))}
+    of_ready = {
+        "200": _answer("Chargers are let in.", state),
+        "503": _answer("No gateway lets anybody in.", state),
+    }
+    return {
+        prefix + path: {
+            "get": {
+                "tags": ["health"],
+                "summary": summary,
+                "operationId": f"get_{path[1:]}" + ("_v1" if prefix else ""),
+                "security": [],
+                "responses": answers,
+            }
+        }
+        for prefix in ("", "/api/v1")
+        for path, summary, answers in (
+            ("/health", "Whether this process answers", of_health),
+            ("/ready", "Whether chargers are let in", of_ready),
+        )
+    }
+
+
+def _answer(description: str, schema: Schema) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}

@@ -1,11 +1,10 @@
 """Lists that dashboards ask for all the time: plain Starlette routes that answer with msgspec.
 
-Each list is a row of `LISTS`; the OpenAPI document is made from the same rows. No list counts:
-`next` is empty on the last page, and nothing says how many there are in all.
+Each list is a `HotList`, a row of `csms.api.lists`; the OpenAPI document is made of the same rows.
+No list counts: `next` is empty on the last page, and nothing says how many there are in all.
 """
 
-import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,24 +13,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from csms.api.auth import principal_of
-from csms.api.chargers import with_presence
-from csms.api.messages import page_query, to_cursor
-from csms.api.query import CURSOR, FLAG, INSTANT, INTEGER, LIMIT, TEXT, Parameter, read_query
+from csms.api.query import CURSOR, INTEGER, LIMIT, Parameter, parameters_of, read_query
 from csms.api.responses import problems
+from csms.api.schemas import TEXT, row
 from csms.api.services import Services, services_of
-from csms.api.tenancy import row_filters, tenant_filter
 from domain.errors import InvalidInput
-from storage.relational import inbox, reads
-from storage.relational.registry import Site
-
-SINCE = Parameter("from", INSTANT, "Not before this instant.", "since_us")
-UNTIL = Parameter("to", INSTANT, "Before this instant.", "until_us")
-CHARGER = Parameter("charger", TEXT, "Identity of the charger.")
-
-INBOX_DAYS = 30
-"""Looked back by the inbox when `from` is not said."""
-US_PER_DAY = 86_400_000_000
+from storage.relational import reads
 
 _json = msgspec.json.Encoder()
 
@@ -52,325 +39,25 @@ Answer = Callable[[Ask], Awaitable[reads.Page]]
 
 @dataclass(frozen=True)
 class HotList:
-    """One list: its path, its parameters, its answer and an example item."""
+    """One list: its path, its parameters, its answer, and what an item is."""
 
     path: str
     tag: str
     summary: str
     parameters: Sequence[Parameter]
     answer: Answer
+    item: dict[str, Any]
+    """JSON schema."""
     example: dict[str, Any]
 
 
-async def _chargers(ask: Ask) -> reads.Page:
-    filters = ask.filters | row_filters(principal_of(ask.request))
-    page = await _page(ask, "chargers", filters)
-    presence = await ask.services.backplane.presence([row["id"] for row in page.items])
-    items = [
-        with_presence(
-            row, ask.services, presence.chargers.get(row["id"]), complete=presence.complete
-        )
-        for row in page.items
-    ]
-    return reads.Page(items, page.next)
+def routes(lists: Iterable[HotList]) -> list[Route]:
+    """Return the routes of lists."""
+    return [Route(one.path, _endpoint(one), methods=["GET"]) for one in lists]
 
 
-async def _transactions(ask: Ask) -> reads.Page:
-    filters = ask.filters | row_filters(principal_of(ask.request))
-    return await _page(ask, "transactions", filters)
-
-
-async def _refusals(ask: Ask) -> reads.Page:
-    return await _page(ask, "refusals", ask.filters)
-
-
-async def _inbox(ask: Ask) -> reads.Page:
-    asked = dict(ask.filters)
-    oldest_us = ask.services.clock.now_us() - INBOX_DAYS * US_PER_DAY
-    asked.setdefault("since_us", oldest_us)
-    page = await inbox.page(ask.services.engine, **asked, cursor=ask.cursor, limit=ask.limit)
-    for item in page.items:
-        profile = 2 if item["tls"] else 1
-        item["url"] = ask.services.url_of(item["charger"], profile) if item["charger"] else ""
-    return page
-
-
-async def _commands(ask: Ask) -> reads.Page:
-    return await _page(ask, "commands", ask.filters | row_filters(principal_of(ask.request)))
-
-
-async def _audit(ask: Ask) -> reads.Page:
-    filters = ask.filters | {"tenant": tenant_filter(principal_of(ask.request))}
-    page = await _page(ask, "audit", filters)
-    for item in page.items:
-        item["detail"] = json.loads(item["detail"] or "{}")
-    return page
-
-
-async def _page(ask: Ask, kind: str, filters: dict[str, Any]) -> reads.Page:
-    return await reads.page(ask.services.engine, kind, filters, cursor=ask.cursor, limit=ask.limit)
-
-
-async def _tokens(ask: Ask) -> reads.Page:
-    tenant = tenant_filter(principal_of(ask.request)) or ""
-    records = await ask.services.registry.list_tokens(
-        tenant=tenant, after=ask.cursor, limit=ask.limit
-    )
-    items = [msgspec.structs.asdict(record) for record in records]
-    for item in items:
-        del item["deleted"]
-    return _by_id(items, ask.limit)
-
-
-async def _sites(ask: Ask) -> reads.Page:
-    principal = principal_of(ask.request)
-    sites = await ask.services.registry.list_sites(
-        tenant=tenant_filter(principal) or "",
-        only=principal.sites,
-        after=ask.cursor,
-        limit=ask.limit,
-    )
-    return _by_id([msgspec.structs.asdict(site) for site in sites], ask.limit)
-
-
-def _by_id(items: list[dict[str, Any]], limit: int) -> reads.Page:
-    return reads.Page(items, items[-1]["id"] if len(items) == limit else "")
-
-
-async def _messages(ask: Ask) -> reads.Page:
-    filters = ask.filters | row_filters(principal_of(ask.request))
-    query = page_query(filters, ask.cursor, ask.limit)
-    found = await ask.services.backplane.sql(query, ask.limit + 1)
-    items = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
-    more = len(items) > ask.limit
-    items = items[: ask.limit]
-    return reads.Page(items, to_cursor(items[-1]) if more else "")
-
-
-async def _device_events(ask: Ask) -> reads.Page:
-    return await _page(ask, "device_notices", ask.filters | row_filters(principal_of(ask.request)))
-
-
-async def _notices(ask: Ask) -> reads.Page:
-    return await _page(ask, "notices", ask.filters | row_filters(principal_of(ask.request)))
-
-
-LISTS: tuple[HotList, ...] = (
-    HotList(
-        "/api/v1/chargers",
-        "chargers",
-        "Chargers, by id, with what they last reported and where they are connected",
-        (
-            Parameter("site", TEXT, "Only of this site."),
-            Parameter(
-                "connected", FLAG, "As last recorded; `presence` of each item is asked live."
-            ),
-            Parameter("vendor", TEXT, "As reported at boot."),
-            Parameter("model", TEXT, "As reported at boot."),
-            Parameter("firmware", TEXT, "As reported at boot."),
-            Parameter("search", TEXT, "Part of the id, vendor or model."),
-        ),
-        _chargers,
-        {"id": "BERLIN-001", "site": "berlin", "presence": "connected", "vendor": "Csms"},
-    ),
-    HotList(
-        "/api/v1/tokens",
-        "tokens",
-        "Tokens, by id",
-        (),
-        _tokens,
-        {"id": "TAG", "status": "Accepted", "max_active": 1},
-    ),
-    HotList(
-        "/api/v1/sites",
-        "sites",
-        "Sites, by id",
-        (),
-        _sites,
-        msgspec.structs.asdict(Site("berlin", name="Berlin, Alexanderplatz")),
-    ),
-    HotList(
-        "/api/v1/transactions",
-        "transactions",
-        "Transactions, newest first",
-        (
-            CHARGER,
-            Parameter("connector", INTEGER, "Number of the connector."),
-            Parameter("token", TEXT, "As the charger sent it."),
-            Parameter("state", TEXT, "open, provisional, ended or orphan."),
-            Parameter("number", INTEGER, "The number that the charger knows."),
-            Parameter("site", TEXT, "Only of this site."),
-            SINCE,
-            UNTIL,
-        ),
-        _transactions,
-        {
-            "id": "5f0c...",
-            "number": 1017,
-            "charger": "BERLIN-001",
-            "connector": 1,
-            "token": "TAG",
-            "state": "ended",
-            "meter_start_wh": 1000,
-            "meter_stop_wh": 9000,
-        },
-    ),
-    HotList(
-        "/api/v1/device-events",
-        "variables",
-        "The newest event of each monitored variable (NotifyEvent), newest first",
-        (
-            CHARGER,
-            Parameter("component", TEXT, "With /instance when it has one."),
-            Parameter("variable", TEXT, "With /instance when it has one."),
-            Parameter("severity", INTEGER, "0 (danger) to 9 (debug)."),
-            Parameter("cleared", FLAG, "Whether what was monitored is over."),
-            SINCE,
-            UNTIL,
-        ),
-        _device_events,
-        {
-            "charger": "BERLIN-001",
-            "component": "Connector",
-            "variable": "Problem",
-            "evse": 1,
-            "value": "true",
-            "severity": 3,
-            "cleared": False,
-        },
-    ),
-    HotList(
-        "/api/v1/notices",
-        "messages",
-        "What chargers of 2.x report beside all else, newest first: monitors, profiles, DER ...",
-        (
-            CHARGER,
-            Parameter("topic", TEXT, "The action, such as NotifyMonitoringReport."),
-            Parameter("key", TEXT, "What it speaks of."),
-            Parameter("request", INTEGER, "Number of the request that it answers."),
-            SINCE,
-            UNTIL,
-        ),
-        _notices,
-        {"charger": "BERLIN-001", "topic": "NotifyDisplayMessages", "body": "{}", "request": 7},
-    ),
-    HotList(
-        "/api/v1/messages",
-        "messages",
-        "The message log, newest first: every CALL and its answer",
-        (
-            CHARGER,
-            Parameter("action", TEXT, "Such as BootNotification."),
-            Parameter("direction", TEXT, "in: the charger called; out: we called it."),
-            Parameter("outcome", TEXT, "result, error, timeout, lost, late, malformed, unmatched."),
-            Parameter("text", TEXT, "Part of the payload or of the answer, any case."),
-            Parameter("flagged", FLAG, "Only with violations, or only without."),
-            SINCE,
-            UNTIL,
-        ),
-        _messages,
-        {
-            "at_us": 1767225600000000,
-            "charger": "BERLIN-001",
-            "direction": "in",
-            "action": "Heartbeat",
-            "uid": "17",
-            "payload": "{}",
-            "response": '{"currentTime":"2026-01-01T00:00:00Z"}',
-            "outcome": "result",
-            "latency_us": 900,
-            "flags": [],
-        },
-    ),
-    HotList(
-        "/api/v1/refusals",
-        "refusals",
-        "Connections that were not let in, newest first, and why",
-        (
-            Parameter("charger", TEXT, "Identity as it was claimed: never proved."),
-            Parameter("reason", TEXT, "Such as unknown_charger or wrong_password."),
-            Parameter("status", INTEGER, "HTTP status or WebSocket close code."),
-            SINCE,
-            UNTIL,
-        ),
-        _refusals,
-        {"charger": "BERLIN-001", "reason": "wrong_password", "status": 401, "remote": "10.0.0.7"},
-    ),
-    HotList(
-        "/api/v1/inbox",
-        "inbox",
-        "Refused connections by claimed identity, or by address where none was claimed",
-        (
-            Parameter("state", TEXT, "waiting (when not said), dismissed or all."),
-            Parameter("search", TEXT, "Part of the identity, path, address or User-Agent."),
-            Parameter("from", INSTANT, f"{INBOX_DAYS} days ago when not said.", "since_us"),
-        ),
-        _inbox,
-        {
-            "charger": "BERLIN-001",
-            "remote": "",
-            "count": 17,
-            "first_us": 1767225600000000,
-            "last_us": 1767225660000000,
-            "reasons": [{"reason": "unknown_charger", "count": 17}],
-            "path": "/ocpp/BERLIN-001",
-            "address": "10.0.0.7",
-            "subprotocols": "ocpp1.6",
-            "tls": "",
-            "authorization": "Basic",
-            "known": False,
-        },
-    ),
-    HotList(
-        "/api/v1/audit",
-        "audit",
-        "Who did what, newest first. Nothing of it can be changed or removed",
-        (
-            Parameter("actor", TEXT, "Id of the key or user."),
-            Parameter("actor_kind", TEXT, "user, key, command_line or nobody."),
-            Parameter("action", TEXT, "Such as POST /api/v1/chargers/{charger}/calls."),
-            Parameter("object", TEXT, "Such as the identity of a charger."),
-            Parameter("outcome", TEXT, "done, refused or failed."),
-            Parameter("remote", TEXT, "The address it came from."),
-            SINCE,
-            UNTIL,
-        ),
-        _audit,
-        {
-            "at_us": 1767225600000000,
-            "actor": "5f0c7a",
-            "actor_name": "ops",
-            "action": "POST /api/v1/chargers/{charger}/calls",
-            "object": "BERLIN-001",
-            "detail": {"action": "Reset"},
-            "outcome": "done",
-            "status": 200,
-        },
-    ),
-    HotList(
-        "/api/v1/commands",
-        "calls",
-        "Commands that have ended, newest first",
-        (
-            CHARGER,
-            Parameter("action", TEXT, "Such as Reset."),
-            Parameter("outcome", TEXT, "accepted, rejected, error, timed_out, lost or expired."),
-            SINCE,
-            UNTIL,
-        ),
-        _commands,
-        {"id": "0b8a...", "charger": "BERLIN-001", "action": "Reset", "outcome": "accepted"},
-    ),
-)
-
-
-def routes() -> list[Route]:
-    """Return the routes of all lists."""
-    return [Route(row.path, _endpoint(row), methods=["GET"]) for row in LISTS]
-
-
-def _endpoint(row: HotList) -> Callable[[Request], Awaitable[Response]]:
-    parameters = (*row.parameters, CURSOR, LIMIT)
+def _endpoint(one: HotList) -> Callable[[Request], Awaitable[Response]]:
+    parameters = (*one.parameters, CURSOR, LIMIT)
 
     async def endpoint(request: Request) -> Response:
         services = services_of(request)
@@ -379,48 +66,34 @@ def _endpoint(row: HotList) -> Callable[[Request], Awaitable[Response]]:
         if not 0 < limit <= services.settings.page_items_max:
             raise InvalidInput("limit", f"must be 1 to {services.settings.page_items_max}")
         cursor = values.pop("cursor", "")
-        page = await row.answer(Ask(request, services, values, cursor, limit))
+        page = await one.answer(Ask(request, services, values, cursor, limit))
         return Response(_json.encode(page), media_type="application/json")
 
     return endpoint
 
 
-def openapi_paths(page_items_max: int) -> dict[str, Any]:
-    """Return the OpenAPI path items of all lists."""
-    return {row.path: {"get": _operation(row, page_items_max)} for row in LISTS}
+def openapi_paths(lists: Iterable[HotList], page_items_max: int) -> dict[str, Any]:
+    """Return the OpenAPI path items of lists."""
+    return {one.path: {"get": _operation(one, page_items_max)} for one in lists}
 
 
-def _operation(row: HotList, page_items_max: int) -> dict[str, Any]:
+def _operation(one: HotList, page_items_max: int) -> dict[str, Any]:
     limits = {"limit": INTEGER.schema | {"minimum": 1, "maximum": page_items_max}}
-    parameters = [
-        {
-            "name": parameter.name,
-            "in": "query",
-            "required": False,
-            "description": parameter.description,
-            "schema": limits.get(parameter.name, parameter.kind.schema),
-        }
-        for parameter in (*row.parameters, CURSOR, LIMIT)
-    ]
-    page = {
-        "type": "object",
-        "required": ["items", "next"],
-        "properties": {
-            "items": {"type": "array", "items": {"type": "object"}},
-            "next": {"type": "string", "description": "Cursor of the next page; empty: none."},
-        },
-    }
+    page = row(
+        items={"type": "array", "items": one.item},
+        next=TEXT | {"description": "Cursor of the next page; empty: none."},
+    )
     success = {
         "description": "One page.",
         "content": {
-            "application/json": {"schema": page, "example": {"items": [row.example], "next": ""}}
+            "application/json": {"schema": page, "example": {"items": [one.example], "next": ""}}
         },
     }
     failures = {str(status): entry for status, entry in problems(422).items()}
     return {
-        "tags": [row.tag],
-        "summary": row.summary,
-        "operationId": "list_" + row.path.rsplit("/", 1)[-1],
-        "parameters": parameters,
+        "tags": [one.tag],
+        "summary": one.summary,
+        "operationId": "list_" + one.path.rsplit("/", 1)[-1].replace("-", "_"),
+        "parameters": parameters_of((*one.parameters, CURSOR, LIMIT), limits),
         "responses": {"200": success, **failures},
     }

@@ -24,6 +24,8 @@ from storage.relational import jobs as store
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
+COUNT_MAX = 1_000_000
+"""Of chargers, in a rule of a job."""
 SHOWN_MAX = 1_000
 """Chargers that a dry run lists; all are counted."""
 
@@ -44,7 +46,7 @@ class Where(Input):
 class Canary(Input):
     """Some go first, and the others only when all of them did well."""
 
-    chargers: int = Field(default=0, ge=0)
+    chargers: int = Field(default=0, ge=0, le=COUNT_MAX)
     percent: float = Field(default=0.0, ge=0, le=100)
     then: Literal["continue", "pause"] = Field(
         default="continue", description="pause: somebody has to resume the job."
@@ -54,7 +56,9 @@ class Canary(Input):
 class Abort(Input):
     """When the job is given up."""
 
-    failures: int = Field(default=0, ge=0, description="So many have failed; 0: no such rule.")
+    failures: int = Field(
+        default=0, ge=0, le=COUNT_MAX, description="So many have failed; 0: no such rule."
+    )
     percent: float = Field(
         default=0.0, ge=0, le=100, description="So many of those that have ended; 0: no such rule."
     )

@@ -3,13 +3,11 @@
 Text from outside gets into a statement only as a quoted literal (`literal`) or a number.
 """
 
-import base64
-import binascii
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from domain.errors import InvalidInput
+from storage.relational import cursors
 
 COLUMNS = (
     "at_us",
@@ -109,8 +107,7 @@ def _moment(at_us: int) -> str:
 
 def to_cursor(item: Mapping[str, Any]) -> str:
     """Return the cursor after `item`."""
-    last = [item["at_us"], item["charger"], item["uid"]]
-    return base64.urlsafe_b64encode(json.dumps(last).encode()).decode().rstrip("=")
+    return cursors.encode(item["at_us"], item["charger"], item["uid"])
 
 
 def from_cursor(cursor: str) -> Last:
@@ -119,10 +116,4 @@ def from_cursor(cursor: str) -> Last:
     Raises:
         InvalidInput: it is none.
     """
-    try:
-        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error) as error:
-        raise InvalidInput("cursor", "is not one of ours") from error
-    if not isinstance(values, list) or [type(v) for v in values] != [int, str, str]:
-        raise InvalidInput("cursor", "is not one of ours")
-    return Last(*values)
+    return Last(*cursors.decode(cursor, (int, str, str)))

@@ -1,8 +1,12 @@
 """`/metrics`: what every process counts, merged, with the process as a label."""
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
+from csms.api.responses import problems
+from csms.api.schemas import TEXT
 from csms.api.services import Services, services_of
 from supervisor.status import read_status
 from supervisor.telemetry import Telemetry, merge
@@ -28,3 +32,24 @@ def _own(services: Services, texts: dict[str, str]) -> str:
     for name, stats in services.backplane.stats().items():
         telemetry.watch_links(name, stats)
     return telemetry.render()
+
+
+def openapi_paths() -> dict[str, Any]:
+    """Return its entry of the OpenAPI document."""
+    said = {
+        "description": "In the format of Prometheus.",
+        "content": {"text/plain": {"schema": TEXT}},
+    }
+    return {
+        "/metrics": {
+            "get": {
+                "tags": ["health"],
+                "summary": "What every process counts",
+                "operationId": "get_metrics",
+                "responses": {
+                    "200": said,
+                    **{str(status): entry for status, entry in problems().items()},
+                },
+            }
+        }
+    }

@@ -3,9 +3,9 @@
 Instants are microseconds since 1970-01-01 UTC in fields that end in `_us`; 0 means never.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 PASSWORD_BYTES_MIN = 1
 PASSWORD_BYTES_MAX = 64
@@ -14,7 +14,16 @@ PASSWORD_BYTES_MAX = 64
 class Input(BaseModel):
     """Base of what clients send."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _without_nul(self) -> Self:
+        """PostgreSQL has no texts with NUL in them."""
+        for name, value in self:
+            texts = value if isinstance(value, tuple) else (value,)
+            if any(isinstance(text, str) and "\0" in text for text in texts):
+                raise ValueError(f"{name}: must not have the character NUL")
+        return self
 
 
 class ChargerFields(Input):

@@ -11,10 +11,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from csms.api.rules import Book
 from domain.errors import CsmsError, InvalidInput, NotFound, Unavailable
 from supervisor.links import LinkError
 
 LOG = logging.getLogger(__name__)
+METHOD_NOT_ALLOWED = 405
+BOOK = Book()
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
 """Told to clients when a part of the node is away: restarts take less."""
@@ -28,6 +31,7 @@ TITLES: Mapping[int, str] = {
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict",
+    412: "Changed meanwhile",
     413: "Too large",
     422: "Invalid input",
     429: "Too many attempts",
@@ -133,11 +137,15 @@ async def _on_validation(request: Request, error: Exception) -> Response:
     return from_validation(error.errors(), getattr(model, "model_fields", {})).response()
 
 
-async def _on_http(_request: Request, error: Exception) -> Response:
+async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     kinds = {404: "not_found", 405: "method_not_allowed"}
     kind = kinds.get(error.status_code, "http")
-    return Problem(error.status_code, kind, str(error.detail), error.headers).response()
+    headers = dict(error.headers or {})
+    if error.status_code == METHOD_NOT_ALLOWED:
+        # A route has one method; the path has all of those of its routes (RFC 9110, 15.5.6).
+        headers["Allow"] = ", ".join(BOOK.methods(request.url.path)) or headers.get("Allow", "")
+    return Problem(error.status_code, kind, str(error.detail), headers).response()
 
 
 async def _on_other(_request: Request, error: Exception) -> Response:

@@ -21,3 +21,5 @@ def problems(*statuses: int) -> Responses:
 
 
 PROBLEM_SCHEMA = ProblemView.model_json_schema(ref_template="#/components/schemas/{model}")
+
+LATER: Responses = {202: {"description": "It is done; the gateways will know later."}}

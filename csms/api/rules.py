@@ -103,6 +103,9 @@ RULES: Final[Sequence[Rule]] = (
         ("POST", f"{CHARGER}/drift/apply", P.calls_send),
         ("GET", f"{CHARGER}/drift/runs", P.chargers_read),
         ("GET", f"{V1}/drift", P.chargers_read),
+        ("GET", f"{V1}/tags", P.chargers_read),
+        ("GET", f"{CHARGER}/tags", P.chargers_read),
+        ("PUT", f"{CHARGER}/tags", P.chargers_write),
         ("GET", f"{V1}/events", P.chargers_read),
         ("GET", f"{V1}/commands", P.commands_read),
         ("GET", f"{V1}/commands/{{command}}", P.commands_read),
@@ -113,6 +116,10 @@ RULES: Final[Sequence[Rule]] = (
         ("GET", f"{V1}/notices", P.messages_read),
         ("GET", f"{V1}/power", P.meter_read),
         ("GET", f"{V1}/series", P.meter_read),
+        ("GET", f"{V1}/uptime", P.chargers_read),
+        ("GET", f"{V1}/outage-exclusions", P.chargers_read),
+        ("POST", f"{V1}/outage-exclusions", P.chargers_write),
+        ("DELETE", f"{V1}/outage-exclusions/{{exclusion}}", P.chargers_write),
         ("GET", f"{V1}/sites", P.sites_read),
         ("GET", SITE, P.sites_read),
         ("PUT", SITE, P.sites_write),
@@ -153,14 +160,17 @@ RULES: Final[Sequence[Rule]] = (
         ("POST", f"{V1}/alerts/{{alert}}/acknowledge", P.alerts_write),
         ("GET", f"{V1}/alert-rules", P.alerts_read),
         ("POST", f"{V1}/alert-rules", P.alerts_write),
+        ("GET", f"{V1}/alert-rules/{{rule}}", P.alerts_read),
         ("PUT", f"{V1}/alert-rules/{{rule}}", P.alerts_write),
         ("DELETE", f"{V1}/alert-rules/{{rule}}", P.alerts_write),
         ("GET", f"{V1}/alert-channels", P.alerts_write),
         ("POST", f"{V1}/alert-channels", P.alerts_write),
+        ("GET", f"{V1}/alert-channels/{{channel}}", P.alerts_write),
         ("POST", f"{V1}/alert-channels/{{channel}}/test", P.alerts_write),
         ("DELETE", f"{V1}/alert-channels/{{channel}}", P.alerts_write),
         ("GET", f"{V1}/alert-silences", P.alerts_read),
         ("POST", f"{V1}/alert-silences", P.alerts_write),
+        ("GET", f"{V1}/alert-silences/{{silence}}", P.alerts_read),
         ("DELETE", f"{V1}/alert-silences/{{silence}}", P.alerts_write),
         ("GET", f"{V1}/deliveries", P.alerts_write),
         ("POST", f"{V1}/deliveries/{{delivery}}/replay", P.alerts_write),
@@ -173,6 +183,9 @@ RULES: Final[Sequence[Rule]] = (
     ),
     *_rules(
         Reach.INSTALLATION,
+        ("GET", f"{V1}/tenants", P.tenants_manage),
+        ("GET", f"{V1}/tenants/{{tenant}}", P.tenants_manage),
+        ("PUT", f"{V1}/tenants/{{tenant}}", P.tenants_manage),
         ("GET", f"{V1}/refusals", P.refusals_read),
         ("GET", f"{V1}/inbox", P.refusals_read),
         ("PUT", f"{V1}/inbox/dismissal", P.chargers_write),
@@ -202,6 +215,14 @@ class Book:
     def find(self, method: str, path: str) -> Rule | None:
         """Return the rule of a request; None when there is no such route."""
         return self.match(method, path)[0]
+
+    def methods(self, path: str) -> list[str]:
+        """Return the methods that a path has."""
+        return sorted(
+            method
+            for method, rows in self._by_method.items()
+            if any(pattern.match(path) for pattern, _ in rows)
+        )
 
     def match(self, method: str, path: str) -> tuple[Rule | None, dict[str, str]]:
         """Return the rule of a request, and what its path has in the place of names."""

@@ -14,8 +14,10 @@ from starlette.routing import Route
 
 from csms.api.auth import principal_of
 from csms.api.messages import condition, literal
-from csms.api.query import INSTANT, INTEGER, TEXT, Parameter, read_query
+from csms.api.query import INSTANT, INTEGER, TEXT, Parameter, parameters_of, read_query
 from csms.api.responses import problems
+from csms.api.schemas import NUMBER, WHOLE, row
+from csms.api.schemas import TEXT as WORDS
 from csms.api.services import services_of
 from csms.api.tenancy import row_filters
 from domain.errors import InvalidInput
@@ -52,6 +54,30 @@ SERIES_PARAMETERS = (
     Parameter("measurand", TEXT, f"As in OCPP; {POWER} when not said."),
     Parameter("from", INSTANT, "Not before this instant; an hour ago when not said.", "since_us"),
     Parameter("to", INSTANT, "Before this instant; now when not said.", "until_us"),
+)
+
+POWER_ANSWER = row(
+    power_w=NUMBER,
+    items={
+        "type": "array",
+        "items": row(site=WORDS, charger=WORDS, connector=WHOLE, power_w=NUMBER, at_us=WHOLE),
+    },
+)
+SERIES_ANSWER = row(
+    measurand=WORDS,
+    step_s=WHOLE,
+    series={
+        "type": "array",
+        "items": row(
+            connector=WHOLE,
+            unit=WORDS,
+            points={
+                "type": "array",
+                "description": "Instant (microseconds) and value.",
+                "items": {"type": "array", "items": NUMBER, "minItems": 2, "maxItems": 2},
+            },
+        ),
+    },
 )
 
 
@@ -132,10 +158,18 @@ def step_for(span_us: int) -> int:
 async def power(request: Request) -> Response:
     """Return what each connector draws now, as it was last reported."""
     filters = read_query(request, POWER_PARAMETERS) | row_filters(principal_of(request))
-    found = await services_of(request).backplane.sql(power_query(filters), CONNECTORS_MAX)
-    items = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
-    total = sum(item["power_w"] for item in items)
-    return Response(_json.encode({"power_w": total, "items": items}), media_type="application/json")
+    services = services_of(request)
+    query = power_query(filters)
+
+    async def ask() -> bytes:
+        found = await services.backplane.sql(query, CONNECTORS_MAX)
+        items = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+        total = sum(item["power_w"] for item in items)
+        return _json.encode({"power_w": total, "items": items})
+
+    # The statement names whose it is: nobody is told what another tenant has asked for.
+    body = await services.power.get(query, ask)
+    return Response(body, media_type="application/json")
 
 
 async def series(request: Request) -> Response:
@@ -165,14 +199,14 @@ async def series(request: Request) -> Response:
 
 
 ROUTES = (
-    ("/api/v1/power", power, POWER_PARAMETERS, "What every connector draws now"),
-    ("/api/v1/series", series, SERIES_PARAMETERS, "Meter values over time"),
+    ("/api/v1/power", power, POWER_PARAMETERS, "What every connector draws now", POWER_ANSWER),
+    ("/api/v1/series", series, SERIES_PARAMETERS, "Meter values over time", SERIES_ANSWER),
 )
 
 
 def routes() -> list[Route]:
     """Return the routes."""
-    return [Route(path, endpoint, methods=["GET"]) for path, endpoint, _, _ in ROUTES]
+    return [Route(path, endpoint, methods=["GET"]) for path, endpoint, *_ in ROUTES]
 
 
 def openapi_paths() -> dict[str, Any]:
@@ -182,23 +216,16 @@ def openapi_paths() -> dict[str, Any]:
             "get": {
                 "tags": ["meter values"],
                 "summary": summary,
-                "parameters": [
-                    {
-                        "name": parameter.name,
-                        "in": "query",
-                        "description": parameter.description,
-                        "schema": parameter.kind.schema,
-                    }
-                    for parameter in parameters
-                ],
+                "operationId": "get_" + path.rsplit("/", 1)[-1],
+                "parameters": parameters_of(parameters),
                 "responses": {
                     "200": {
                         "description": "OK",
-                        "content": {"application/json": {"schema": {"type": "object"}}},
+                        "content": {"application/json": {"schema": answer}},
                     },
-                    **{str(status): answer for status, answer in problems(422).items()},
+                    **{str(status): entry for status, entry in problems(422).items()},
                 },
             }
         }
-        for path, _, parameters, summary in ROUTES
+        for path, _, parameters, summary, answer in ROUTES
     }

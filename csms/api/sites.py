@@ -11,7 +11,7 @@ from actors.site.tree import Problem as NodeProblem
 from actors.site.tree import SiteModelWrong, compile_tree
 from csms.api.auth import principal_of
 from csms.api.problems import Problem
-from csms.api.responses import problems
+from csms.api.responses import LATER, problems
 from csms.api.services import services_of
 from csms.api.tenancy import check_site
 from domain.site import CapacityLimit, CircuitLoad, PerPhase, Site, SiteSignal
@@ -134,7 +134,9 @@ async def get_model(request: Request, site: str) -> dict[str, Any]:
     return dict(msgspec.json.decode(record.model))
 
 
-@router.delete("/model", status_code=204, responses=problems(404), summary="Share out no longer")
+@router.delete(
+    "/model", status_code=204, responses=problems(404) | LATER, summary="Share out no longer"
+)
 async def delete_model(request: Request, site: str) -> Response:
     """Its chargers keep the limits that they have."""
     await _own_site(request, site)
@@ -237,6 +239,7 @@ async def get_signals(request: Request, site: str) -> list[Any]:
 @router.post(
     "/loads",
     status_code=202,
+    response_class=Response,
     responses=problems(404, 413, 422),
     summary="A meter's reading of loads that nobody manages",
     openapi_extra=_body(Load, {"circuit": "grid", "current_a": [12.5, 9.0, 11.0]}),
@@ -257,6 +260,7 @@ async def post_load(request: Request, site: str) -> Response:
 @router.put(
     "/wishes/{place:path}",
     status_code=202,
+    response_class=Response,
     responses=problems(404, 413, 422),
     summary="What a driver wants",
     openapi_extra=_body(Wish, {"departure_us": 0, "energy_wh": 20_000, "priority": 1}),

@@ -14,7 +14,7 @@ from csms.api.models import Input
 from csms.api.responses import problems
 from csms.api.services import services_of
 from csms.api.tenancy import check_charger, check_tenant, row_filters, tenant_filter
-from csms.api.variables import Wanted, may_set
+from csms.api.variables import Place, Wanted, may_set
 from domain.events import Variable
 from storage.relational import templates as store
 from storage.relational.record_rules import NAME, check
@@ -164,8 +164,13 @@ async def charger_drift(request: Request, charger: str) -> DriftPage:
 @router.post(
     "/chargers/{charger}/drift/apply", responses=problems(404, 409), summary="Set what differs"
 )
-async def apply_drift(request: Request, charger: str, principal: Caller) -> Run:
-    """Set what differs, one variable at a time, and read each back; stop at what does not hold."""
+async def apply_drift(
+    request: Request, charger: str, principal: Caller, only: Place | None = None
+) -> Run:
+    """Set what differs, one variable at a time, and read each back; stop at what does not hold.
+
+    With a body: only this variable.
+    """
     services = services_of(request)
     record = await services.charger(charger)
     check_charger(principal, record)
@@ -173,6 +178,8 @@ async def apply_drift(request: Request, charger: str, principal: Caller) -> Run:
     started_us = services.clock.now_us()
     found = await store.find(services.engine, record.tenant)
     differences, _ = await store.drift(services.engine, found, charger=record.id)
+    if only is not None:
+        differences = [each for each in differences if _is_at(each.wanted, only)]
     may_set(principal, device.version, [_variable(each.wanted) for each in differences])
     steps: list[Step] = []
     for each in differences[:STEPS_MAX]:
@@ -229,6 +236,10 @@ async def _apply(device: Device, drift: Drift) -> Step:
         after=after,
         holds=after is not None and store.is_same(after, wanted.value),
     )
+
+
+def _is_at(wanted: WantedValue, place: Place) -> bool:
+    return all(getattr(wanted, name) == value for name, value in place.model_dump().items())
 
 
 def _variable(wanted: WantedValue) -> Variable:

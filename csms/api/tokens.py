@@ -1,11 +1,11 @@
-"""`/api/v1/tokens` and `/api/v1/sites`, but for the lists (`hot.py`)."""
+"""`/api/v1/tokens` and `/api/v1/sites`, but for the lists (`lists.py`)."""
 
 import msgspec
 from fastapi import APIRouter, Request, Response
 
 from csms.api.auth import Caller, Principal, principal_of
 from csms.api.models import SiteFields, SiteView, TokenFields, TokenView
-from csms.api.responses import problems
+from csms.api.responses import LATER, problems
 from csms.api.services import services_of
 from csms.api.tenancy import check_site, check_site_name, check_tenant
 from domain.errors import NotFound
@@ -41,7 +41,7 @@ async def get_token(request: Request, token: str) -> TokenView:
 @router.delete(
     "/tokens/{token}",
     status_code=204,
-    responses=problems(404),
+    responses=problems(404) | LATER,
     tags=["tokens"],
     summary="Remove a token",
 )

@@ -1,4 +1,4 @@
-"""`GET /api/v1/transactions/{id}`; the list is in `hot.py`."""
+"""`GET /api/v1/transactions/{id}`; the list is in `lists.py`."""
 
 from typing import Any
 

@@ -31,6 +31,7 @@ from domain.errors import InvalidInput, NotFound
 from storage.file_store import FileStore
 from storage.relational import files
 from storage.relational.files import GET, PUT, FileRecord, Link, digest_of
+from storage.relational.record_rules import PAGE_MAX
 
 router = APIRouter(prefix="/api/v1/chargers/{charger}", tags=["files"])
 
@@ -39,8 +40,12 @@ REQUEST_MAX = 2**31 - 1
 """Numbers of requests are positive and fit into 31 bits."""
 NAME_LENGTH_MAX = 255
 SECRET_BYTES = 32
+RETRY_S_MAX = 31_536_000
 
-Wait = Annotated[float, Query(ge=0, description="Seconds to wait for the charger's answer.")]
+Wait = Annotated[
+    float,
+    Query(ge=0, allow_inf_nan=False, description="Seconds to wait for the charger's answer."),
+]
 
 
 class NewFirmware(Input):
@@ -54,7 +59,7 @@ class NewFirmware(Input):
     signature: str = Field(default="", description="Base64; with it the update is a signed one.")
     certificate: str = Field(default="", description="PEM of the manufacturer, for `signature`.")
     retries: int = Field(default=3, ge=0, le=100)
-    retry_s: int = Field(default=120, ge=0)
+    retry_s: int = Field(default=120, ge=0, le=RETRY_S_MAX)
 
 
 class NewLog(Input):
@@ -64,7 +69,7 @@ class NewLog(Input):
     oldest: AwareDatetime | None = None
     latest: AwareDatetime | None = None
     retries: int = Field(default=3, ge=0, le=100)
-    retry_s: int = Field(default=120, ge=0)
+    retry_s: int = Field(default=120, ge=0, le=RETRY_S_MAX)
 
 
 class Transfer(CommandView):
@@ -181,7 +186,7 @@ async def logs(
     request: Request,
     charger: str,
     principal: Caller,
-    limit: Annotated[int, Query(ge=1)] = 100,
+    limit: Annotated[int, Query(ge=1, le=PAGE_MAX)] = 100,
     cursor: Annotated[str, Query(max_length=64)] = "",
 ) -> FilePage:
     """Return the logs that a charger was asked for, the newest first."""

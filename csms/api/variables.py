@@ -24,6 +24,8 @@ router = APIRouter(prefix="/api/v1/chargers/{charger}", tags=["variables"])
 SET_MAX = 500
 """Variables in one request."""
 REQUEST_MAX = 1 << 30
+NUMBER_MAX = (1 << 31) - 1
+"""Of EVSEs and connectors: OCPP has integers of 32 bits."""
 
 
 class Place(Input):
@@ -36,8 +38,8 @@ class Place(Input):
         description="1.6: the configuration key.",
         examples=["Enabled"],
     )
-    evse: int = Field(default=0, ge=0, description="0: the component is of no EVSE.")
-    connector: int = Field(default=0, ge=0)
+    evse: int = Field(default=0, ge=0, le=NUMBER_MAX, description="0: the component is of no EVSE.")
+    connector: int = Field(default=0, ge=0, le=NUMBER_MAX)
     attribute: str = Field(default="Actual", pattern="^(Actual|Target|MinSet|MaxSet)$")
 
     def read(self, value: str = "") -> Variable:
@@ -118,11 +120,11 @@ async def list_variables(
     charger: str,
     component: Annotated[str | None, Query(description="With /instance; 1.6: empty.")] = None,
     variable: Annotated[str | None, Query(description="With /instance; 1.6: the key.")] = None,
-    evse: int | None = None,
+    evse: Annotated[int | None, Query(ge=0, le=NUMBER_MAX)] = None,
     attribute: str | None = None,
     search: Annotated[str | None, Query(description="In names and values.")] = None,
     cursor: str = "",
-    limit: int = 100,
+    limit: Annotated[int, Query(ge=1, le=reads.PAGE_MAX)] = 100,
 ) -> dict[str, Any]:
     """Return what was last reported, set or got, of every attribute of every variable."""
     services = services_of(request)

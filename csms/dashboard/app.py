@@ -85,7 +85,7 @@ def _endpoint(handler: Handler) -> Endpoint:
         try:
             return await handler(view)
         except Refused as refused:
-            return view.problem(refused.status, refused.detail)
+            return view.problem(refused.status, view.why(refused))
 
     return endpoint
 

@@ -6,11 +6,15 @@ Contents:
     migrations     how a store becomes the one in `tables`
     revisions      the numbers of the change feed
     credentials    how passwords and API keys are kept and checked
-    registry       what operators write: chargers, tokens, sites, tenants, API keys
+    registry       what operators write: chargers, tokens, sites
+    api_keys       keys of programs
+    tenants        whose everything is, and who is disabled
+    tags           words by which operators find chargers
     feed           the change feed for gateways
     projector      journal entries to rows, idempotent
     transactions   the part of the projector that knows starts, stops and aliases
     known          what is known of a charger when it connects
     leases         blocks of transaction numbers
     reads          pages for REST and the dashboard
+    cursors        where a page has ended, in one word
 """

@@ -12,11 +12,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Table, and_, delete, func, insert, or_, select, update
+from sqlalchemy import Table, delete, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.alerts import Alert, AlertState, Change, Rule, Silence
 from domain.errors import NotFound
+from storage.relational.cursors import older
 from storage.relational.engine import reading, upsert, writing
 from storage.relational.reads import Page
 from storage.relational.tables import (
@@ -60,9 +61,8 @@ async def listed(
             conditions.append(table.c.state != AlertState.RESOLVED)
         elif value:
             conditions.append(table.c[name] == value)
-    at_us, _, last = cursor.partition(".")
-    if at_us.isdecimal():
-        conditions.append(or_(order < int(at_us), and_(order == int(at_us), table.c.id < last)))
+    if cursor:
+        conditions.append(older(cursor, order, table.c.id))
     query = select(table).where(*conditions).order_by(order.desc(), table.c.id.desc())
     async with reading(engine) as connection:
         rows = list(await connection.execute(query.limit(limit + 1)))

@@ -19,6 +19,7 @@ from storage.relational import credentials
 from storage.relational.engine import reading, writing
 from storage.relational.record_rules import INSTANT_MAX, NAME, PAGE_MAX, check, check_text
 from storage.relational.tables import api_keys, sites
+from storage.relational.tenants import is_disabled
 
 SITES_MAX = 1_000
 """To which one key or user can be limited."""
@@ -84,9 +85,12 @@ class ApiKeys:
         return key, secret
 
     async def verify(self, secret: str) -> ApiKey | None:
-        """Return the key of `secret` when it is valid now."""
+        """Return the key of `secret` when it is valid now, and its tenant not disabled."""
         # Looked up by its hash: how long that takes says nothing about any secret.
-        query = select(api_keys).where(api_keys.c.digest == credentials.keep_secret(secret))
+        query = select(api_keys).where(
+            api_keys.c.digest == credentials.keep_secret(secret),
+            ~is_disabled(api_keys.c.tenant),
+        )
         async with reading(self._engine) as connection:
             row = (await connection.execute(query)).one_or_none()
         if row is None or row.revoked_us or 0 < row.expires_us <= self._now_us():

@@ -4,9 +4,6 @@ A group is a claimed identity, or the address of connections that claimed none. 
 identity was let in later than it was refused last, or somebody dismisses it.
 """
 
-import base64
-import binascii
-import json
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import (
@@ -23,6 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import InvalidInput
+from storage.relational import cursors
 from storage.relational.engine import reading, upsert, writing
 from storage.relational.reads import PAGE_MAX, Page
 from storage.relational.tables import charger_states, chargers, dismissals, refusals
@@ -79,14 +77,14 @@ async def page(
         raise InvalidInput("limit", f"must be 1 to {PAGE_MAX}")
     query = _groups(since_us, state, search)
     if cursor:
-        query = query.having(_before(*_from_cursor(cursor)))
+        query = query.having(_before(*cursors.decode(cursor, (int, str, str))))
     query = query.order_by(_last.desc(), refusals.c.charger.desc(), _remote.desc())
     async with reading(engine) as connection:
         rows = list(await connection.execute(query.limit(limit + 1)))
         following = ""
         if len(rows) > limit:
             rows = rows[:limit]
-            following = _to_cursor(rows[-1].last_us, rows[-1].charger, rows[-1].group_remote)
+            following = cursors.encode(rows[-1].last_us, rows[-1].charger, rows[-1].group_remote)
         items = [
             {
                 "charger": row.charger,
@@ -237,18 +235,3 @@ def _before(last_us: int, charger: str, remote: str) -> ColumnElement[bool]:
         _last < last_us,
         and_(_last == last_us, tuple_(refusals.c.charger, _remote) < tuple_(charger, remote)),
     )
-
-
-def _to_cursor(last_us: int, charger: str, remote: str) -> str:
-    text = json.dumps([last_us, charger, remote]).encode()
-    return base64.urlsafe_b64encode(text).decode().rstrip("=")
-
-
-def _from_cursor(cursor: str) -> tuple[int, str, str]:
-    try:
-        values = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, binascii.Error) as error:
-        raise InvalidInput("cursor", "is not one of ours") from error
-    if not isinstance(values, list) or [type(value) for value in values] != [int, str, str]:
-        raise InvalidInput("cursor", "is not one of ours")
-    return values[0], values[1], values[2]

@@ -15,16 +15,17 @@ from sqlalchemy import and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import NotFound
+from storage.relational.cursors import older, whole
 from storage.relational.engine import chunks, reading, writing
 from storage.relational.reads import Page
 from storage.relational.tables import (
     charger_states,
-    charger_tags,
     chargers,
     connectors,
     job_items,
     jobs,
 )
+from storage.relational.tags import has_tag
 
 WAITING: Final = "waiting"
 SENDING: Final = "sending"
@@ -89,12 +90,7 @@ async def choose(
             .where(connectors.c.charger == chargers.c.id, connectors.c.status == where["status"])
             .exists()
         )
-    conditions += [
-        select(charger_tags.c.charger)
-        .where(charger_tags.c.charger == chargers.c.id, charger_tags.c.tag == tag)
-        .exists()
-        for tag in where.get("tags") or ()
-    ]
+    conditions += [has_tag(tag) for tag in where.get("tags") or ()]
     subprotocol = func.coalesce(state.subprotocol, chargers.c.subprotocol)
     query = (
         select(
@@ -148,11 +144,8 @@ async def listed(
     conditions: list[Any] = [] if tenant is None else [jobs.c.tenant == tenant]
     if state:
         conditions.append(jobs.c.state == state)
-    at_us, _, last = cursor.partition(".")
-    if at_us.isdecimal():
-        created = jobs.c.created_us
-        earlier = or_(created < int(at_us), and_(created == int(at_us), jobs.c.id < last))
-        conditions.append(earlier)
+    if cursor:
+        conditions.append(older(cursor, jobs.c.created_us, jobs.c.id))
     query = select(jobs).where(*conditions)
     query = query.order_by(jobs.c.created_us.desc(), jobs.c.id.desc()).limit(limit + 1)
     async with reading(engine) as connection:
@@ -173,8 +166,8 @@ async def items_of(
     if outcome:
         field = column.state if outcome in {WAITING, SENDING} else column.outcome
         conditions.append(field == outcome)
-    if cursor.isdecimal():
-        conditions.append(column.position > int(cursor))
+    if cursor:
+        conditions.append(column.position > whole(cursor))
     query = select(job_items).where(*conditions).order_by(column.position).limit(limit + 1)
     async with reading(engine) as connection:
         rows = [dict(row._mapping) for row in await connection.execute(query)]  # noqa: SLF001

@@ -6,10 +6,8 @@ follow a cursor, not an offset, so a page is as cheap as the first and nothing i
 Raises everywhere: Unavailable; InvalidInput for a filter, limit or cursor that is none; NotFound.
 """
 
-import base64
-import binascii
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -17,6 +15,7 @@ from sqlalchemy import Column, ColumnElement, FromClause, Row, and_, func, or_, 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import InvalidInput, NotFound
+from storage.relational import cursors
 from storage.relational.engine import reading
 from storage.relational.tables import (
     audit,
@@ -36,6 +35,7 @@ from storage.relational.tables import (
     transactions,
     variables,
 )
+from storage.relational.tags import has_tag
 
 PAGE_MAX: Final = 1_000
 SECRET: Final = frozenset(
@@ -74,6 +74,8 @@ class List(NamedTuple):
     search: Sequence[ColumnElement[Any]] = ()
     """Columns that `search` looks into."""
     condition: ColumnElement[bool] | None = None
+    tests: Mapping[str, Callable[[str], ColumnElement[bool]]] = {}
+    """Filter name -> what must be true of its value."""
 
 
 def _log(table: Any, *equal: str) -> List:  # noqa: ANN401 a Table
@@ -118,6 +120,7 @@ LISTS: Final[Mapping[str, List]] = {
         },
         search=(chargers.c.id, charger_states.c.vendor, charger_states.c.model),
         condition=~chargers.c.deleted,
+        tests={"tag": has_tag},
     ),
     "transactions": List(
         source=transactions.outerjoin(chargers, chargers.c.id == transactions.c.charger),
@@ -221,8 +224,8 @@ async def page(
     Args:
         engine: the relational store.
         kind: which list.
-        filters: `equal` filters of the list, and `since_us`, `until_us`, `search` where it has
-            them; `sites`, a tuple, where it has `site`. None values are left out.
+        filters: `equal` filters and `tests` of the list, and `since_us`, `until_us`, `search` where
+            it has them; `sites`, a tuple, where it has `site`. None values are left out.
         cursor: `next` of the page before.
         limit: rows, 1 to PAGE_MAX.
     """
@@ -237,7 +240,8 @@ async def page(
             conditions.append(_condition(a_list, name, value))
     order: ColumnElement[Any] = tuple_(a_list.order, a_list.key)
     if cursor:
-        last = tuple_(*_from_cursor(cursor, a_list.order))
+        kinds = (a_list.order.type.python_type, str)
+        last = tuple_(*cursors.decode(cursor, kinds))
         conditions.append(order < last if a_list.descending else order > last)
     ordered = (a_list.order, a_list.key)
     query = (
@@ -253,7 +257,7 @@ async def page(
     if len(rows) > limit:
         rows = rows[:limit]
         mapping = rows[-1]._mapping  # noqa: SLF001 public in spite of its name
-        following = _to_cursor(mapping[a_list.order], mapping[a_list.key])
+        following = cursors.encode(mapping[a_list.order], mapping[a_list.key])
     return Page([_shown(row) for row in rows], following)
 
 
@@ -305,45 +309,13 @@ async def command(engine: AsyncEngine, name: str) -> dict[str, Any]:
     return _shown(row)
 
 
-async def counts(engine: AsyncEngine) -> dict[str, int]:
-    """Return the numbers of the front page."""
-    living = ~chargers.c.deleted
-    questions = {
-        "chargers": select(func.count()).select_from(chargers).where(living),
-        "connected": select(func.count())
-        .select_from(chargers.join(charger_states, charger_states.c.charger == chargers.c.id))
-        .where(living, charger_states.c.connected),
-        "transactions_open": select(func.count())
-        .select_from(transactions)
-        .where(transactions.c.state == "open"),
-        "quarantined": select(func.count()).select_from(quarantine),
-    }
-    async with reading(engine) as connection:
-        return {
-            name: (await connection.execute(query)).scalar_one()
-            for name, query in questions.items()
-        }
-
-
-async def connector_counts(engine: AsyncEngine, site: str = "") -> dict[str, int]:
-    """Return how many connectors (not 0) have each status."""
-    query = (
-        select(connectors.c.status, func.count())
-        .join(chargers, chargers.c.id == connectors.c.charger)
-        .where(connectors.c.connector > 0, ~chargers.c.deleted)
-        .group_by(connectors.c.status)
-    )
-    if site:
-        query = query.where(chargers.c.site == site)
-    async with reading(engine) as connection:
-        return {status: count for status, count in await connection.execute(query)}  # noqa: C416
-
-
 def _condition(a_list: List, name: str, value: object) -> ColumnElement[bool]:
     if name == "sites" and "site" in a_list.equal and isinstance(value, tuple):
         return a_list.equal["site"].in_(value)
     if name in a_list.equal:
         return a_list.equal[name] == value
+    if name in a_list.tests:
+        return a_list.tests[name](str(value))
     if a_list.time is not None and name == "since_us":
         return a_list.time >= value
     if a_list.time is not None and name == "until_us":
@@ -352,23 +324,6 @@ def _condition(a_list: List, name: str, value: object) -> ColumnElement[bool]:
         text = str(value)
         return or_(*(column.icontains(text, autoescape=True) for column in a_list.search))
     raise InvalidInput(name, "is no filter of this list")
-
-
-def _to_cursor(order: object, key: object) -> str:
-    return base64.urlsafe_b64encode(json.dumps([order, key]).encode()).decode().rstrip("=")
-
-
-def _from_cursor(cursor: str, order: Column[Any]) -> list[Any]:
-    """Return the two values of a cursor; it came from outside."""
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        values = json.loads(base64.urlsafe_b64decode(padded))
-    except (ValueError, binascii.Error) as error:
-        raise InvalidInput("cursor", "is not one of ours") from error
-    kinds = (order.type.python_type, str)
-    if not isinstance(values, list) or [type(value) for value in values] != list(kinds):
-        raise InvalidInput("cursor", "is not one of ours")
-    return values
 
 
 def _shown(row: Row[Any]) -> dict[str, Any]:

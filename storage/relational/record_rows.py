@@ -28,14 +28,6 @@ class Site(msgspec.Struct, frozen=True):
     revision: int = 0
 
 
-class Tenant(msgspec.Struct, frozen=True):
-    """Whose chargers they are."""
-
-    id: str
-    name: str = ""
-    created_us: int = 0
-
-
 NO_CREDENTIAL: Final = {
     "credential_kind": "",
     "credential_salt": None,

@@ -27,7 +27,6 @@ from storage.relational.engine import chunks, reading, upsert, writing
 from storage.relational.record_rows import (
     NO_CREDENTIAL,
     Site,
-    Tenant,
     charger_record,
     charger_row,
     site_of,
@@ -35,18 +34,17 @@ from storage.relational.record_rows import (
     token_row,
 )
 from storage.relational.record_rules import (
-    NAME,
     PAGE_MAX,
     check,
     check_charger,
     check_site,
-    check_text,
     check_token,
 )
 from storage.relational.site_models import SiteModels
-from storage.relational.tables import chargers, sites, tenants, tokens
+from storage.relational.tables import chargers, sites, tokens
+from storage.relational.tenants import Tenants
 
-__all__ = ["PAGE_MAX", "Registry", "Site", "Tenant"]
+__all__ = ["PAGE_MAX", "Registry", "Site"]
 
 Record = TypeVar("Record", bound=msgspec.Struct)
 
@@ -59,6 +57,7 @@ class Registry:
         self._now_us = now_us
         self.site_models = SiteModels(engine)
         self.api_keys = ApiKeys(engine, now_us)
+        self.tenants = Tenants(engine, now_us)
 
     # ---- chargers -------------------------------------------------------------------------
 
@@ -241,7 +240,7 @@ class Registry:
             await _living(connection, tokens, "token", token.casefold(), token)
             await _mark_deleted(connection, tokens, token.casefold(), {})
 
-    # ---- sites and tenants ----------------------------------------------------------------
+    # ---- sites ------------------------------------------------------------------------------
 
     async def create_site(self, site: Site) -> Site:
         """Add a site."""
@@ -291,23 +290,6 @@ class Registry:
             if count:
                 raise InvalidInput("site", f"has {count} chargers: move or delete them first")
             await _mark_deleted(connection, sites, site, {})
-
-    async def upsert_tenant(self, tenant: str, name: str = "") -> Tenant:
-        """Add or rename a tenant."""
-        check(NAME.fullmatch(tenant), "id", f"must match {NAME.pattern}")
-        check_text("name", name)
-        row = {"id": tenant, "name": name, "created_us": self._now_us()}
-        async with writing(self._engine) as connection:
-            await connection.execute(upsert(connection, tenants, ["name"]), [row])
-            found = await _find(connection, tenants, tenant)
-            assert found is not None
-            return Tenant(found.id, found.name, found.created_us)
-
-    async def list_tenants(self) -> list[Tenant]:
-        """Return all tenants in the order of ids."""
-        async with reading(self._engine) as connection:
-            rows = await connection.execute(select(tenants).order_by(tenants.c.id))
-            return [Tenant(row.id, row.name, row.created_us) for row in rows]
 
     @staticmethod
     async def _check_site(connection: AsyncConnection, site: str, tenant: str) -> None:

@@ -7,6 +7,7 @@ from csms.dashboard.pages import (
     charger,
     chargers,
     commands,
+    device,
     imports,
     inbox,
     jobs,
@@ -19,6 +20,7 @@ from csms.dashboard.pages import (
     system,
     tokens,
     transactions,
+    uptime,
     world,
 )
 from csms.dashboard.pages.page import Page
@@ -27,6 +29,7 @@ PAGES: Sequence[Page] = (
     *overview.PAGES,
     *chargers.PAGES,
     *charger.PAGES,
+    *device.PAGES,
     *onboarding.PAGES,
     *inbox.PAGES,
     *imports.PAGES,
@@ -38,6 +41,7 @@ PAGES: Sequence[Page] = (
     *world.PAGES,
     *sites.PAGES,
     *transactions.PAGES,
+    *uptime.PAGES,
     *refusals.PAGES,
     *tokens.PAGES,
     *system.PAGES,

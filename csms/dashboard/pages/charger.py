@@ -81,6 +81,7 @@ async def _page(view: View, name: str, status: int = 200, **more: Any) -> Respon
         and api.look("/api/v1/transactions", charger=name, limit=ROWS),
         "commands": view.wants("sent") and api.look("/api/v1/commands", charger=name, limit=ROWS),
         "messages": view.wants("log") and api.look("/api/v1/messages", charger=name, limit=ROWS),
+        "drift": view.wants("drift") and api.look("/api/v1" + path_of("chargers", name, "drift")),
         "shares": site != ""
         and view.wants("connectors")
         and api.look("/api/v1" + path_of("sites", site, "limits")),
@@ -103,6 +104,7 @@ async def _page(view: View, name: str, status: int = 200, **more: Any) -> Respon
             for row in (shares or {}).get("evses", ())
             if row["place"].rpartition("/")[0] == name or row.get("charger") == name
         ],
+        "drift": (found["drift"] or {}).get("items", []),
         "presets": [(action, json.dumps(payload)) for action, payload in presets],
         "wrong": "",
         "action": "",

@@ -25,7 +25,7 @@ async def send(view: View) -> Response:
     fields = await form_of(view.request)
     text, makes = fields.get("text", ""), fields.get("makes") == "on"
     is_dry = fields.get("do") != "import"
-    query = {"dry_run": is_dry, "generate_passwords": makes}
+    query: dict[str, Any] = {"dry_run": is_dry, "generate_passwords": makes}
     try:
         told = await view.api.send("POST", FILE, text.encode(), **query)
     except Refused as refused:

@@ -62,12 +62,13 @@ async def settings(view: View) -> Response:
 
 async def _settings(view: View, status: int = 200, wrong: str = "") -> Response:
     name = view.request.path_params["charger"]
-    one = await view.api.get("/api/v1" + path_of("chargers", name))
+    one, tag = await view.api.read("/api/v1" + path_of("chargers", name))
     sites = await view.api.look("/api/v1/sites", limit=1_000)
     return view.render(
         "charger_settings.html",
         status,
         one=one,
+        tag=tag,
         wrong=wrong,
         sites=(sites or {}).get("items", []),
         profiles=PROFILES,
@@ -85,24 +86,26 @@ async def change(view: View) -> Response:
         "time_zone": form.get("time_zone", "").strip(),
     }
     try:
-        await view.api.send("PATCH", "/api/v1" + path_of("chargers", name), body)
+        path = "/api/v1" + path_of("chargers", name)
+        await view.api.send("PATCH", path, body, if_match=form.get("tag", ""))
     except Refused as refused:
-        return await _settings(view, refused.status, refused.detail)
+        return await _settings(view, refused.status, view.why(refused))
     return RedirectResponse(BASE + path_of("chargers", name), SEE_OTHER)
 
 
 async def password(view: View) -> Response:
     """Make a new password; the old one is void."""
     path = "/api/v1" + path_of("chargers", view.request.path_params["charger"])
-    made = await view.api.send("PATCH", path, {"generate_password": True})
+    tag = (await form_of(view.request)).get("tag", "")
+    made = await view.api.send("PATCH", path, {"generate_password": True}, if_match=tag)
     return view.render("onboarded.html", made=made)
 
 
 async def remove(view: View) -> Response:
     """Remove a charger; what it has reported stays."""
-    await view.api.send(
-        "DELETE", "/api/v1" + path_of("chargers", view.request.path_params["charger"])
-    )
+    path = "/api/v1" + path_of("chargers", view.request.path_params["charger"])
+    tag = (await form_of(view.request)).get("tag", "")
+    await view.api.send("DELETE", path, if_match=tag)
     return RedirectResponse(f"{BASE}/chargers", SEE_OTHER)
 
 

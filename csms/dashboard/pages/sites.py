@@ -6,7 +6,7 @@ from starlette.responses import RedirectResponse, Response
 
 from csms.dashboard.inner import Refused, path_of
 from csms.dashboard.pages.page import Page
-from csms.dashboard.view import BASE, View, form_of
+from csms.dashboard.view import BASE, CHANGED, View, form_of
 
 ITEMS = 1_000
 SEE_OTHER = 303
@@ -74,7 +74,8 @@ async def new(view: View) -> Response:
 async def settings(view: View) -> Response:
     """Show what is kept of a site."""
     path = "/api/v1" + path_of("sites", view.request.path_params["site"])
-    return _form(view, await view.api.get(path))
+    site, tag = await view.api.read(path)
+    return _form(view, site, tag=tag)
 
 
 def _form(
@@ -83,10 +84,16 @@ def _form(
     status: int = 200,
     wrong: str = "",
     *,
+    tag: str = "",
     is_new: bool = False,
 ) -> Response:
     return view.render(
-        "site_settings.html", status, site=EMPTY | values, wrong=wrong, is_new=is_new
+        "site_settings.html",
+        status,
+        site=EMPTY | values,
+        wrong=wrong,
+        tag=tag,
+        is_new=is_new,
     )
 
 
@@ -96,18 +103,31 @@ async def put(view: View) -> Response:
     known = view.request.path_params.get("site")
     name = known or form.get("id", "").strip()
     texts = {field: form.get(field, "").strip() for field in EMPTY}
-    if known is None and await view.api.look("/api/v1" + path_of("sites", name)):
-        wrong = view.texts("site.exists", id=name)
-        return _form(view, texts, INVALID, wrong, is_new=True)
     body: dict[str, object] = {f: texts[f] for f in ("name", "address", "time_zone")}
     body |= {field: _number(texts[field]) for field in ("latitude", "longitude")}
     body["power_w_max"] = _number(texts["power_w_max"]) or 0
+    tag = form.get("tag", "")
+    path = "/api/v1" + path_of("sites", name)
     try:
-        await view.api.send("PUT", "/api/v1" + path_of("sites", name), body)
+        if known is None:
+            await view.api.send("PUT", path, body, if_none_match="*")
+        else:
+            await view.api.send("PUT", path, body, if_match=tag)
     except Refused as refused:
-        texts |= {"id": name}
-        return _form(view, texts, refused.status, refused.detail, is_new=known is None)
+        return await _not_put(view, refused, texts | {"id": name}, tag, is_new=known is None)
     return RedirectResponse(BASE + path_of("sites", name), SEE_OTHER)
+
+
+async def _not_put(
+    view: View, refused: Refused, texts: dict[str, Any], tag: str, *, is_new: bool
+) -> Response:
+    if refused.status != CHANGED:
+        return _form(view, texts, refused.status, refused.detail, tag=tag, is_new=is_new)
+    name = texts["id"]
+    if is_new:
+        return _form(view, texts, INVALID, view.texts("site.exists", id=name), is_new=True)
+    site, tag = await view.api.read("/api/v1" + path_of("sites", name))
+    return _form(view, site, CHANGED, view.why(refused), tag=tag)
 
 
 def _number(text: str) -> object:

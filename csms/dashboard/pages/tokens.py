@@ -42,7 +42,8 @@ async def put(view: View) -> Response:
 async def remove(view: View) -> Response:
     """Remove a token."""
     form = await form_of(view.request)
-    await view.api.send("DELETE", "/api/v1" + path_of("tokens", form.get("id", "")))
+    path = "/api/v1" + path_of("tokens", form.get("id", ""))
+    await view.api.send("DELETE", path, if_match=form.get("tag", ""))
     return RedirectResponse(f"{BASE}/tokens", SEE_OTHER)
 
 

@@ -44,6 +44,7 @@ class Peers:
     queries: list[str] = field(default_factory=list)
     rows: list[list[Any]] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
+    excluded: list[list[Any]] = field(default_factory=list)
     site_words: list[dict[str, Any]] = field(default_factory=list)
     watched: list[str] = field(default_factory=list)
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
@@ -93,6 +94,10 @@ class Peers:
         types = ["String"] * len(self.columns)
         return {"columns": self.columns, "types": types, "rows": self.rows}
 
+    def exclusions(self, _link: Link, body: Any) -> Any:
+        self.excluded += body["rows"]
+        return {"version": max((row[-1] for row in self.excluded), default=0)}
+
     def metrics(self, _link: Link, _body: Any) -> str:
         return "# HELP csms_frames_total Frames.\n# TYPE csms_frames_total counter\ncsms_frames_total 3\n"
 
@@ -109,7 +114,7 @@ class Peers:
             "gw0": gateway,
             "gw1": gateway,
             "ledger": {"sync": self.sync, "live": self.live},
-            "warehouse": {"sql": self.sql},
+            "warehouse": {"sql": self.sql, "exclusions": self.exclusions},
             "operations": {"look": lambda _link, _body: None},
         }[name]
 

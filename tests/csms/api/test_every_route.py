@@ -53,6 +53,12 @@ SECURITY = f"{V1}/chargers/{{charger}}/security"
 AUDIT = f"{V1}/audit"
 STREAMS = {f"{V1}/events"}
 CHARGER_SAYS = frozenset({404, 409, 422})
+EXCLUSION = {
+    "charger": "{charger}",
+    "from_us": 1,
+    "to_us": 2,
+    "reason": "maintenance",
+}
 CALL = {"action": "ClearChargingProfile", "payload": {}}
 PROBES: Mapping[tuple[str, str], Probe] = {
     ("GET", f"{V1}/overview"): Probe(),
@@ -88,6 +94,12 @@ PROBES: Mapping[tuple[str, str], Probe] = {
     ("GET", f"{V1}/drift"): Probe(word="{charger}"),
     ("GET", f"{V1}/device-events"): Probe(query="?charger={charger}"),
     ("GET", f"{V1}/notices"): Probe(query="?charger={charger}"),
+    ("GET", f"{V1}/tags"): Probe(),
+    ("GET", f"{V1}/chargers/{{charger}}/tags"): Probe(),
+    ("PUT", f"{V1}/chargers/{{charger}}/tags"): Probe({"tags": ["fast"]}),
+    ("GET", f"{V1}/tenants"): Probe(),
+    ("PUT", f"{V1}/tenants/{{tenant}}"): Probe({"name": "Somebody"}),
+    ("GET", f"{V1}/tenants/{{tenant}}"): Probe(word="Somebody", otherwise=CHARGER_SAYS),
     ("GET", f"{V1}/templates"): Probe(word="{template}"),
     ("GET", f"{V1}/templates/{{template}}"): Probe(word="{template}"),
     ("PUT", f"{V1}/templates/{{template}}"): Probe({"wanted": []}),
@@ -103,12 +115,15 @@ PROBES: Mapping[tuple[str, str], Probe] = {
     ("POST", f"{V1}/alerts/{{alert}}/acknowledge"): Probe(otherwise=CHARGER_SAYS),
     ("GET", f"{V1}/alert-rules"): Probe(word="{rule}"),
     ("POST", f"{V1}/alert-rules"): Probe({"kind": "offline", "site": "{site}"}),
+    ("GET", f"{V1}/alert-rules/{{rule}}"): Probe(word="{rule}"),
     ("PUT", f"{V1}/alert-rules/{{rule}}"): Probe({"kind": "fault"}),
     ("GET", f"{V1}/alert-channels"): Probe(word="{channel}"),
     ("POST", f"{V1}/alert-channels"): Probe({"kind": "email", "target": "a@example.org"}),
+    ("GET", f"{V1}/alert-channels/{{channel}}"): Probe(word="{channel}"),
     ("POST", f"{V1}/alert-channels/{{channel}}/test"): Probe(otherwise=CHARGER_SAYS),
     ("GET", f"{V1}/alert-silences"): Probe(word="{silence}"),
     ("POST", f"{V1}/alert-silences"): Probe({"until_us": 1 << 61, "charger": "{charger}"}),
+    ("GET", f"{V1}/alert-silences/{{silence}}"): Probe(word="{silence}"),
     ("GET", f"{V1}/deliveries"): Probe(word="{delivery}"),
     ("POST", f"{V1}/deliveries/{{delivery}}/replay"): Probe(otherwise=CHARGER_SAYS),
     ("DELETE", f"{V1}/alert-rules/{{rule}}"): Probe(otherwise=CHARGER_SAYS),
@@ -135,6 +150,10 @@ PROBES: Mapping[tuple[str, str], Probe] = {
     ("GET", f"{V1}/messages"): Probe(query="?charger={charger}"),
     ("GET", f"{V1}/power"): Probe(query="?charger={charger}"),
     ("GET", f"{V1}/series"): Probe(query="?charger={charger}"),
+    ("GET", f"{V1}/uptime"): Probe(),
+    ("GET", f"{V1}/outage-exclusions"): Probe(word="{exclusion}"),
+    ("POST", f"{V1}/outage-exclusions"): Probe(EXCLUSION),
+    ("DELETE", f"{V1}/outage-exclusions/{{exclusion}}"): Probe(),
     ("GET", f"{V1}/sites"): Probe(word="{site}"),
     ("GET", SITE): Probe(word="{site}"),
     ("PUT", SITE): Probe({"name": "changed"}),
@@ -194,6 +213,8 @@ NAMES = (
     "channel",
     "silence",
     "delivery",
+    "tenant",
+    "exclusion",
 )
 
 
@@ -212,6 +233,7 @@ async def things(api: Api, tenant: str, site: str) -> dict[str, str]:
         "serial": "0A",
         "template": f"{name}-TEMPLATE",
         "place": f"{name}-CP/1",
+        "tenant": tenant,
     }
     await make(api, key, names)
     wanted = PROBES["POST", f"{V1}/jobs"].body | {"paused": True}
@@ -222,6 +244,10 @@ async def things(api: Api, tenant: str, site: str) -> dict[str, str]:
     status, file = await api.ask("POST", f"{V1}/files?name=fw.bin", None, key, data=b"image")
     assert status == 201, file
     made_ids = {"job": job["id"], "key": made["id"], "file": file["id"]}
+    wanted = fill(EXCLUSION, names)
+    status, excluded = await api.ask("POST", f"{V1}/outage-exclusions", wanted, key)
+    assert status == 201, excluded
+    made_ids["exclusion"] = excluded["id"]
     made_ids |= await alerted(api, tenant, key, names)
     return names | made_ids | {"transaction": await told(api, names)}
 

@@ -272,6 +272,36 @@ async def test_a_site_is_added_with_its_place_and_mistakes_are_told(
     await expect(page.get_by_role("alert")).to_contain_text("There is a site oslo already")
 
 
+async def test_of_two_operators_the_second_is_told_what_the_first_has_changed(
+    node: Api, window: Window
+) -> None:
+    page = window.page
+    await node.ask("POST", "/api/v1/chargers", {"id": "SHARED", "site": "hamburg"})
+    for path, field, theirs, mine in (
+        ("/ui/sites/altona/settings", "name", {"name": "Altona West"}, "Altona East"),
+        ("/ui/chargers/SHARED/settings", "time_zone", {"time_zone": "UTC"}, "Europe/Berlin"),
+    ):
+        rest = path.replace("/ui/", "/api/v1/").removesuffix("/settings")
+        box = page.locator(f"input[name={field}]")
+        await window.go(path)
+        method = "PUT" if "sites" in path else "PATCH"
+        assert (await node.ask(method, rest, theirs))[0] == 200
+        await box.fill(mine)
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_role("alert")).to_contain_text("Somebody else has changed this")
+        await expect(box).to_have_value(theirs[field])
+        assert (await node.get(rest))[field] == theirs[field]
+        await box.fill(mine)
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.get_by_role("alert")).to_have_count(0)
+        assert (await node.get(rest))[field] == mine
+    await window.go("/ui/chargers/SHARED/settings")
+    await node.ask("PATCH", "/api/v1/chargers/SHARED", {"strict": True})
+    await page.get_by_role("button", name="Remove").click()
+    await expect(page.locator("main")).to_contain_text("Somebody else has changed this")
+    assert (await node.get("/api/v1/chargers/SHARED"))["strict"] is True
+
+
 @pytest.mark.parametrize("path", ["/ui/inbox", "/ui/import", "/ui/map", "/ui/new-site"])
 async def test_these_pages_fit_a_phone_in_dark_colours(
     node: Api, browser: Browser, path: str

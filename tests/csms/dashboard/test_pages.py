@@ -1,10 +1,12 @@
 """Every page in a real browser over a real node with simulated chargers."""
 
 import base64
+import json
 import os
 import re
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +24,7 @@ PAGES = (
     "/ui/sites",
     "/ui/sites/harbour",
     "/ui/transactions",
+    "/ui/uptime",
     "/ui/messages",
     "/ui/refusals",
     "/ui/inbox",
@@ -38,6 +41,7 @@ PAGES = (
     "/ui/system",
     "/ui/onboard",
     "/ui/chargers/HARBOUR-01/settings",
+    "/ui/chargers/HARBOUR-01/device",
 )
 pytestmark = pytest.mark.timeout(180)
 LIVE_MS = 45_000
@@ -209,6 +213,93 @@ def test_a_configuration_is_asked_of_the_charger_and_changed(seen: Sight):
     expect(page.locator("#timeline li", has_text="Accepted")).to_be_visible(timeout=20_000)
     seen.go("/ui/chargers/HARBOUR-01/configuration")
     assert row.locator("input[name=value]").input_value() == "123"
+
+
+def test_a_job_is_looked_at_started_paused_and_told_for_each_charger(seen: Sight):
+    page = seen.page
+    seen.go("/ui/jobs/new")
+    page.fill("input[name=name]", "All statuses")
+    page.fill("input[name=canary]", "0")
+    page.fill("input[name=rate]", "1")
+    page.get_by_role("button", name="Show which chargers").click()
+    expect(page.locator("#dry [role=status]")).to_contain_text("6 chargers, 0 of them first")
+    expect(page.locator("#dry tbody tr")).to_have_count(6)
+    assert page.input_value("input[name=name]") == "All statuses"
+    page.get_by_role("button", name="Start").click()
+    state = page.locator("#progress .pill")
+    page.get_by_role("button", name="Pause").click()
+    expect(state).to_have_text("Paused")
+    outcomes = page.locator("#rows tbody .pill", has_text="Accepted")
+    assert outcomes.count() < 6
+    page.get_by_role("button", name="Go on").click()
+    expect(state).to_have_text("Finished", timeout=LIVE_MS)
+    expect(outcomes).to_have_count(6, timeout=LIVE_MS)
+    page.locator("#rows tbody td:nth-child(2) a").first.click()
+    expect(page.locator("#timeline li", has_text="Accepted")).to_be_visible()
+    assert seen.violations() == []
+
+
+def test_what_differs_from_a_template_is_shown_and_set_one_at_a_time(demo: Demo, seen: Sight):
+    wanted = [
+        {"variable": "HeartbeatInterval", "value": "77"},
+        {"variable": "NumberOfConnectors", "value": "9"},
+    ]
+    put(demo, "/templates/demo", {"wanted": wanted})
+    page = seen.page
+    seen.go("/ui/chargers/HARBOUR-02/device")
+    page.get_by_role("button", name="Ask the charger for all").click()
+    row = page.locator("#drift tr", has_text="HeartbeatInterval")
+    fixed = page.locator("#drift tr", has_text="NumberOfConnectors")
+    # Its answer comes into the store behind the gateway.
+    for _ in range(50):
+        if fixed.get_by_text("read only").count():
+            break
+        seen.go("/ui/chargers/HARBOUR-02/device")
+        page.wait_for_timeout(100)
+    expect(fixed.get_by_role("button")).to_have_count(0)
+    row.get_by_role("button", name="Apply HeartbeatInterval").click()
+    expect(page.locator("p.notice[role=status]")).to_have_text(
+        "HeartbeatInterval is 77 now: read back from the charger."
+    )
+    expect(page.locator("#drift li").first).to_contain_text("77, Accepted, 77")
+    assert seen.violations() == []
+    seen.go("/ui/chargers/HARBOUR-02")
+    expect(page.locator("#drift")).to_contain_text("differ from templates")
+
+
+def put(demo: Demo, path: str, body: object) -> None:
+    request = urllib.request.Request(
+        f"{demo.url}/api/v1{path}",
+        json.dumps(body).encode(),
+        {"Authorization": f"Bearer {demo.key}", "Content-Type": "application/json"},
+        method="PUT",
+    )
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        assert answer.status == 200
+
+
+def test_uptime_is_shown_by_month_and_an_outage_is_excluded(seen: Sight, tmp_path: Path):
+    page = seen.page
+    seen.go("/ui/uptime?by=connector")
+    line = page.locator("#rows tbody tr").first
+    expect(line).to_contain_text("DEPOT-01")
+    assert line.locator("td.number").first.inner_text().endswith(" %")
+    expect(page.locator("#rows tfoot")).to_contain_text("connectors")
+    page.fill("form.stack input[name=charger]", "HARBOUR-01")
+    page.fill("form.stack input[name=from]", "2026-01-31T12:00:00")
+    page.fill("form.stack input[name=to]", "2026-01-31T13:00:00")
+    page.get_by_role("button", name="Add").click()
+    expect(page.locator("#exclusions tbody tr")).to_have_count(1)
+    assert seen.violations() == []
+    page.remove_listener("dialog", seen._dialog)
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.locator("#exclusions tbody").get_by_role("button").click()
+    expect(page.locator("#exclusions tbody tr")).to_have_count(0)
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="CSV").click()
+    path = tmp_path / "uptime.csv"
+    waiting.value.save_as(path)
+    assert path.read_text().startswith("month,months,site,charger,connector")
 
 
 def test_the_log_filters_shows_pairs_raw_and_links_to_one(seen: Sight):

@@ -145,16 +145,6 @@ class TestPages:
         with pytest.raises(NotFound):
             await reads.transaction(store, "nothing")
 
-    async def test_the_front_page_counts(self, store: AsyncEngine) -> None:
-        assert await reads.counts(store) == {
-            "chargers": 5,
-            "connected": 1,
-            "transactions_open": 2,
-            "quarantined": 0,
-        }
-        assert await reads.connector_counts(store) == {"Charging": 1, "Available": 1}
-        assert await reads.connector_counts(store, "elsewhere") == {}
-
 
 async def test_logs_come_newest_first_and_filtered(store: AsyncEngine, journal: Journal) -> None:
     for n in range(6):

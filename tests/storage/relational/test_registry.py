@@ -306,11 +306,22 @@ class TestSites:
             await registry.create_site(Site("depot"))
 
     async def test_tenants_are_named(self, registry: Registry) -> None:
-        await registry.upsert_tenant("acme", "Acme")
-        renamed = await registry.upsert_tenant("acme", "Acme Charging")
-        assert await registry.list_tenants() == [renamed]
+        await registry.tenants.put("acme", "Acme")
+        renamed = await registry.tenants.put("acme", "Acme Charging")
+        assert await registry.tenants.page() == [renamed]
         with pytest.raises(InvalidInput, match="id: must match"):
-            await registry.upsert_tenant("no spaces")
+            await registry.tenants.put("no spaces")
+
+    async def test_keys_of_a_disabled_tenant_are_refused(self, registry: Registry) -> None:
+        _, secret = await registry.api_keys.create("k", "admin", tenant="acme")
+        first = await registry.tenants.put("acme", disabled=True)
+        assert await registry.api_keys.verify(secret) is None
+        again = await registry.tenants.put("acme", "Acme", disabled=True)
+        assert again.disabled_us == first.disabled_us > 0
+        await registry.tenants.put("acme", "Acme")
+        assert await registry.api_keys.verify(secret) is not None
+        with pytest.raises(InvalidInput, match="disabled: the tenant 'default' is"):
+            await registry.tenants.put("default", disabled=True)
 
 
 class TestApiKeys:
