@@ -12,13 +12,16 @@ depends on nothing but the arguments, nor on the order of the demands.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
 
-from actors.site.limits import MA_PER_A, UNLIMITED, LimitsNow
+import numpy as np
+
+from actors.site.limits import UNLIMITED, LimitsNow
 from actors.site.narrowing import narrowed
-from actors.site.policies import Candidate, entry_key, starves, wanted_a
+from actors.site.policies import ORDERS, Candidate, starves
 from actors.site.settings import Policy, SiteSettings
-from actors.site.sharing import GRACE_MA, Entrant, share_out
-from actors.site.tree import ROWS_PER_CIRCUIT, Path, Tree
+from actors.site.sharing import Entrant, share_out
+from actors.site.tree import GRACE_MA, MA_PER_A, ROWS_PER_CIRCUIT, Steps, Tree
 from domain.site import (
     NO_LIMIT,
     Allocation,
@@ -39,6 +42,7 @@ KINDS: Mapping[CircuitKind, BindingKind] = {
     CircuitKind.CONTRACT: BindingKind.CONTRACT,
 }
 BY_KIND: Mapping[BindingKind, Binding] = {kind: Binding(kind) for kind in BindingKind}
+_KEY = attrgetter("key")
 
 
 def allocate(
@@ -66,21 +70,23 @@ def allocate(
         ValueError: two demands are for the same place.
     """
     policy = policy or settings.policy
-    overloaded = tuple(
-        _binding(tree, limits, row) for row, room in enumerate(limits.room_ma) if room < 0
-    )
+    room = limits.room_ma
+    overloaded = tuple(_binding(tree, limits, row) for row, left in enumerate(room) if left < 0)
     entrants = _entrants(tree, limits, demands, policy, settings, now_us)
-    margin = round(settings.resume_margin_a * MA_PER_A)
-    whole = [one.path for one in entrants]
-    narrow = narrowed(whole, [one.candidate.high for one in entrants], limits.room_ma, margin)
+    highs: dict[int, int] = {}
+    for one in entrants:
+        key = one.path.key
+        highs[key] = highs.get(key, 0) + one.candidate.high
+    narrow = narrowed(tree, highs, room, round(settings.resume_margin_a * MA_PER_A))
     for one in entrants:
         one.path = narrow[one.path.key]
-    share_out(list(limits.room_ma), entrants, policy, settings, now_us)
-    bindings: dict[int, Binding] = {}
-    rows = {one.candidate.demand.place: _limit(tree, limits, one, bindings) for one in entrants}
-    room = _left(limits.room_ma, whole, entrants)
-    rows |= {place: _reserved(tree, limits, place) for place in limits.reserved_ma}
-    return Allocation(dict(sorted(rows.items())), _headroom(tree, room), overloaded)
+    # Stable: equal keys stay in the order of the ids.
+    share_out(list(room), sorted(entrants, key=_KEY), policy, settings, now_us)
+    rows = _limits(tree, limits, entrants)
+    if limits.reserved_ma:
+        rows |= {place: _reserved(tree, limits, place) for place in limits.reserved_ma}
+        rows = dict(sorted(rows.items()))
+    return Allocation(rows, _headroom(tree, room, entrants), overloaded)
 
 
 def turns_after(allocation: Allocation, before: Mapping[str, Turn], now_us: int) -> dict[str, Turn]:
@@ -102,73 +108,73 @@ def _entrants(
     settings: SiteSettings,
     now_us: int,
 ) -> list[Entrant]:
+    """Return those that are shared out to, in the order of their ids."""
     by_place: dict[str, Demand] = {}
     for demand in demands:
         if demand.place in by_place:
             raise ValueError(f"two demands for {demand.place}")
         by_place[demand.place] = demand
-    entrants = []
+    places, steps_of, paths_of = tree.places, tree.steps, tree.paths
     volts = tree.site.voltage_v
-    steps: dict[tuple[float, float], tuple[int, int]] = {}
+    order = ORDERS[policy]
+    takes_all = policy is Policy.EQUAL_SHARE  # how much a car draws does not matter to it
+    entrants = []
     for name in sorted(by_place):
         if name in limits.reserved_ma:
             continue
-        demand, place = by_place[name], tree.places[name]
-        path = tree.path(name, demand.phases)
-        sizes = (place.resolution_a, place.min_a)
-        if sizes not in steps:
-            steps[sizes] = _step_and_low(*sizes)
-        step, low = steps[sizes]
-        most, high_by = _high(place, demand, policy)
-        high = math.floor(most * MA_PER_A + GRACE_MA) // step * step
-        if demand.idle and high > low:
-            high, high_by = low, BindingKind.CAR
-        if (
-            high < low
-            and high_by is BindingKind.CAR
-            and demand.wanted_a > 0
-            and demand.plan_a * MA_PER_A >= low
-        ):
-            high = low
+        demand, place, steps = by_place[name], places[name], steps_of[name]
+        wired = place.phases
+        path = paths_of[name][min(demand.phases or wired, wired) - 1]
+        low, high, high_by = steps.low, steps.most, BindingKind.CHARGER
+        wanted_a = demand.wanted_a
+        if takes_all and wanted_a > 0:
+            wanted_a = NO_LIMIT
+        if wanted_a < place.max_a or demand.plan_a < place.max_a or demand.idle:
+            high, high_by = _high(place, steps, demand, wanted_a)
         power_w = high / MA_PER_A * path.phases * volts
         if place.current is Current.DC:
             power_w *= place.efficiency
         candidate = Candidate(demand, low, high, power_w)
-        first = demand.turn is not None and starves(demand, settings, now_us)
-        key = entry_key(candidate, policy, settings, now_us, first=first)
-        entrants.append(Entrant(candidate, path, step, high_by, key, first))
-    # Stable: equal keys stay in the order of the ids.
-    entrants.sort(key=lambda one: one.key)
+        turn = demand.turn
+        first = turn is not None and not turn.running and starves(demand, settings, now_us)
+        rank = (-demand.priority, 0, turn.since_us) if first and turn else (-demand.priority, 1, 0)
+        key = rank + order(candidate, settings, now_us)
+        entrants.append(Entrant(candidate, path, steps.step, high_by, key, first))
     return entrants
 
 
-def _step_and_low(resolution_a: float, min_a: float) -> tuple[int, int]:
-    """Return the step of the hardware, and the minimum in whole steps, in mA."""
-    step = round(resolution_a * MA_PER_A)
-    return step, -(-round(min_a * MA_PER_A) // step) * step
-
-
-def _high(place: EvsePlace, demand: Demand, policy: Policy) -> tuple[float, BindingKind]:
-    """Return the most that place, car and plan allow, in A, and which of them it is."""
-    high, by = place.max_a, BindingKind.CHARGER
-    wanted = wanted_a(demand, policy)
-    if wanted < high:
-        high, by = wanted, BindingKind.CAR
-    if demand.plan_a < high:
-        high, by = demand.plan_a, BindingKind.PLAN
+def _high(
+    place: EvsePlace, steps: Steps, demand: Demand, wanted_a: float
+) -> tuple[int, BindingKind]:
+    """Return the most that place, car and plan allow, mA, and which of them it is."""
+    most, by = place.max_a, BindingKind.CHARGER
+    if wanted_a < most:
+        most, by = wanted_a, BindingKind.CAR
+    if demand.plan_a < most:
+        most, by = demand.plan_a, BindingKind.PLAN
+    high = math.floor(most * MA_PER_A + GRACE_MA) // steps.step * steps.step
+    low = steps.low
+    if demand.idle and high > low:
+        return low, BindingKind.CAR
+    if high < low and by is BindingKind.CAR and wanted_a > 0 and demand.plan_a * MA_PER_A >= low:
+        return low, by
     return high, by
 
 
-def _limit(tree: Tree, limits: LimitsNow, one: Entrant, bindings: dict[int, Binding]) -> EvseLimit:
-    row = one.blocked
-    if row < 0 or one.given + one.step > one.candidate.high:
-        binding = BY_KIND[one.high_by]
-    elif row in bindings:
-        binding = bindings[row]
-    else:
-        binding = bindings[row] = _binding(tree, limits, row)
-    place = tree.places[one.candidate.demand.place]
-    return _evse_limit(tree, place, one.given, one.path.phases, binding)
+def _limits(tree: Tree, limits: LimitsNow, entrants: Iterable[Entrant]) -> dict[str, EvseLimit]:
+    bindings: dict[int, Binding] = {}
+    rows = {}
+    for one in entrants:
+        row, given = one.blocked, one.given
+        if row < 0 or given + one.step > one.candidate.high:
+            binding = BY_KIND[one.high_by]
+        elif row in bindings:
+            binding = bindings[row]
+        else:
+            binding = bindings[row] = _binding(tree, limits, row)
+        name = one.candidate.demand.place
+        rows[name] = _evse_limit(tree, tree.places[name], given, one.path.phases, binding)
+    return rows
 
 
 def _evse_limit(
@@ -195,27 +201,19 @@ def _binding(tree: Tree, limits: LimitsNow, row: int) -> Binding:
     return Binding(KINDS[circuit.kind], circuit.id, phase)
 
 
-def _left(room: Sequence[int], paths: Sequence[Path], entrants: Sequence[Entrant]) -> list[int]:
+def _headroom(tree: Tree, room: Sequence[int], entrants: Iterable[Entrant]) -> dict[str, PerPhase]:
     """Return what is left of every row of a phase, those included that could not bind."""
-    total: dict[int, int] = {}
-    known: dict[int, Path] = {}
-    for path, one in zip(paths, entrants, strict=True):
-        key = path.key
-        if key in total:
-            total[key] += one.given
-        else:
-            total[key], known[key] = one.given, path
-    left = list(room)
-    for key, taken in total.items():
-        for row in known[key].rows:
-            left[row] -= taken
-    return left
-
-
-def _headroom(tree: Tree, room: Sequence[int]) -> dict[str, PerPhase]:
-    def left(row: int) -> float:
-        # Counting has made the rows without a limit smaller, but they stay beyond any current.
-        return NO_LIMIT if room[row] > UNLIMITED // 2 else room[row] / MA_PER_A
-
-    bases = {circuit.id: n * ROWS_PER_CIRCUIT for n, circuit in enumerate(tree.order)}
-    return {name: (left(base), left(base + 1), left(base + 2)) for name, base in bases.items()}
+    given: dict[int, int] = {}
+    for one in entrants:
+        key = one.path.key
+        given[key] = given.get(key, 0) + one.given
+    # Counting makes the rows without a limit smaller, but they stay beyond any current.
+    left = [
+        NO_LIMIT if milliamperes > UNLIMITED // 2 else milliamperes / MA_PER_A
+        for milliamperes in (np.array(room, dtype=float) - tree.taken(given)).tolist()
+    ]
+    bases = range(0, len(left), ROWS_PER_CIRCUIT)
+    return {
+        circuit.id: (left[base], left[base + 1], left[base + 2])
+        for circuit, base in zip(tree.order, bases, strict=True)
+    }

@@ -10,13 +10,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from actors.site.settings import SiteSettings
-from actors.site.tree import POWER, ROWS_PER_CIRCUIT, Tree, per_phase
+from actors.site.tree import MA_PER_A, POWER, ROWS_PER_CIRCUIT, Tree, per_phase
 from domain.site import NO_LIMIT, CapacityLimit, CircuitLoad, PerPhase
 
 UNLIMITED: Final = 10**12
 """mA; of a row without a limit."""
 US_PER_S: Final = 1_000_000
-MA_PER_A: Final = 1_000
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import msgspec
 from actors.site.filling import Rise
 from actors.site.limits import US_PER_S
 from actors.site.settings import Policy, SiteSettings
-from domain.site import NO_LIMIT, Demand
+from domain.site import Demand
 
 HOUR_S: Final = 3_600
 NEVER_US: Final = 2**62
@@ -122,19 +122,3 @@ def starves(demand: Demand, settings: SiteSettings, now_us: int) -> bool:
     if turn is None or turn.running:
         return False
     return now_us - turn.since_us >= settings.pause_s_max * US_PER_S
-
-
-def entry_key(
-    candidate: Candidate, policy: Policy, settings: SiteSettings, now_us: int, *, first: bool
-) -> Key:
-    """Return by what cars are let in: class, who starves (`first`), then the policy's order."""
-    demand = candidate.demand
-    rank = (0, demand.turn.since_us) if first and demand.turn is not None else (1, 0)
-    return (-demand.priority, *rank, *ORDERS[policy](candidate, settings, now_us))
-
-
-def wanted_a(demand: Demand, policy: Policy) -> float:
-    """Return what a car may want: to equal share it does not matter how much it draws."""
-    if policy is Policy.EQUAL_SHARE and demand.wanted_a > 0:
-        return NO_LIMIT
-    return demand.wanted_a

@@ -27,14 +27,10 @@ from typing import Final, TypeAlias
 import msgspec
 
 from actors.site.filling import Rise, fill
-from actors.site.limits import MA_PER_A
 from actors.site.policies import SHARES, Candidate, Key, laxity_share
 from actors.site.settings import Policy, SiteSettings
-from actors.site.tree import Path
+from actors.site.tree import GRACE_MA, MA_PER_A, Path
 from domain.site import BindingKind
-
-GRACE_MA: Final = 1e-3
-"""Floats of progressive filling may miss a whole step by less than this."""
 
 
 class Entrant(msgspec.Struct, gc=False):
@@ -43,7 +39,7 @@ class Entrant(msgspec.Struct, gc=False):
     Attributes:
         step: in which its limit can be set.
         high_by: what sets the most that it can get.
-        key: from `policies.entry_key`.
+        key: by which cars are let in: class, who starves, then the order of the policy.
         given: what it has got; 0: paused.
         blocked: the row that has no room for more, -1: none.
     """
@@ -110,7 +106,7 @@ def _priority(one: Entrant) -> int:
 
 
 def _fairly(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
-    running = [one for one in entrants if _let_in(room, one, rules)]
+    running = _let_all_in(room, entrants, rules)
     for _, members in groupby(running, key=_priority):
         # By id, not by turns: who gets the odd step must not change with time alone.
         ordered = sorted(members, key=lambda one: one.candidate.demand.place)
@@ -122,10 +118,20 @@ def _fairly(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
 def _in_order(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
     inside = []
     for one in entrants:
-        if _let_in(room, one, rules):
-            inside.append(one)
-            if not one.starves:
-                _give(room, one, _steps_free(room, one))
+        if one.starves:
+            if _let_in(room, one, rules):
+                inside.append(one)
+            continue
+        # As `_let_in`, then all that is free, in one go.
+        needed, high = _needed(one, rules), one.candidate.high
+        free, row = _free(room, one.path, high)
+        if free < needed:
+            one.blocked = _blocking(room, one.path, needed)
+            if one.blocked >= 0:
+                continue
+        one.blocked = row
+        _give(room, one, free // one.step * one.step)
+        inside.append(one)
     _top_up(room, inside)
 
 
@@ -147,8 +153,10 @@ def _by_laxity(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
         )
         can_wait = [n for n in ranked if parts[n] <= GRACE_MA and not members[n].starves]
         waits = set(can_wait)
-        inside = [n for n in ranked if n not in waits and _let_in(room, members[n], rules)]
-        _fill_and_top_up(room, [members[n] for n in inside], [rises[n] for n in inside])
+        number = {id(one): n for n, one in enumerate(members)}
+        let_in = _let_all_in(room, [members[n] for n in ranked if n not in waits], rules)
+        inside = [number[id(one)] for one in let_in]
+        _fill_and_top_up(room, let_in, [rises[n] for n in inside])
         for n in can_wait:
             if _let_in(room, members[n], rules):
                 _give(room, members[n], _steps_free(room, members[n]))
@@ -181,16 +189,45 @@ def _blocking(room: Sequence[int], path: Path, more: int) -> int:
     return -1
 
 
+def _needed(one: Entrant, rules: _Rules) -> int:
+    """Return how much must be free for it to be let in, on each phase."""
+    turn, low = one.candidate.demand.turn, one.candidate.low
+    return low + rules.margin if turn is not None and not turn.running else low
+
+
 def _let_in(room: list[int], one: Entrant, rules: _Rules) -> bool:
     """Give it its minimum when there is room; return whether there is."""
-    turn = one.candidate.demand.turn
-    was_paused = turn is not None and not turn.running
-    low = one.candidate.low
-    one.blocked = _blocking(room, one.path, low + rules.margin if was_paused else low)
+    one.blocked = _blocking(room, one.path, _needed(one, rules))
     if one.blocked >= 0:
         return False
-    _give(room, one, low)
+    _give(room, one, one.candidate.low)
     return True
+
+
+def _let_all_in(room: list[int], entrants: list[Entrant], rules: _Rules) -> list[Entrant]:
+    """Let them in, one after the other; return those for whom there was room.
+
+    Where there is room for all, whoever comes first, it is taken at once.
+    """
+    lows: dict[int, int] = {}
+    paths: dict[int, Path] = {}
+    spare = 0
+    for one in entrants:
+        path, low = one.path, one.candidate.low
+        lows[path.key] = lows.get(path.key, 0) + low
+        paths[path.key] = path
+        if _needed(one, rules) > low:
+            spare = rules.margin
+    left = list(room)
+    for key, path in paths.items():
+        _take_path(left, path, lows[key])
+    for path in paths.values():
+        if _blocking(left, path, spare) >= 0:
+            return [one for one in entrants if _let_in(room, one, rules)]
+    room[:] = left
+    for one in entrants:
+        one.given, one.blocked = one.candidate.low, -1
+    return entrants
 
 
 def _fill_and_top_up(room: list[int], members: Sequence[Entrant], rises: Sequence[Rise]) -> None:
@@ -215,19 +252,27 @@ def _fill_and_top_up(room: list[int], members: Sequence[Entrant], rises: Sequenc
 
 def _steps_free(room: Sequence[int], one: Entrant) -> int:
     """Return how much more it can have, in whole steps."""
-    path = one.path
-    more = one.candidate.high - one.given
+    more, row = _free(room, one.path, one.candidate.high - one.given)
+    if row >= 0:
+        one.blocked = row
+    return more // one.step * one.step if more > 0 else 0
+
+
+def _free(room: Sequence[int], path: Path, most: int) -> tuple[int, int]:
+    """Return how much is free on each phase, at most so much, and the row that has no more.
+
+    The row is -1 where `most` is free.
+    """
+    tightest = -1
     for row in path.rows:
         left = room[row]
-        if left < more:
-            more = left
-            one.blocked = row
+        if left < most:
+            most, tightest = left, row
     for row in path.powers:
         left = room[row] // path.phases
-        if left < more:
-            more = left
-            one.blocked = row
-    return more // one.step * one.step if more > 0 else 0
+        if left < most:
+            most, tightest = left, row
+    return most, tightest
 
 
 def _give(room: list[int], one: Entrant, more: int) -> None:

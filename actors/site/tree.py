@@ -7,14 +7,22 @@ with its number of phases in the power rows.
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from domain.errors import CsmsError
 from domain.site import Circuit, EvsePlace, PerPhase, Site
 
+Floats: TypeAlias = NDArray[np.float64]
+Ints: TypeAlias = NDArray[np.intp]
+
+MA_PER_A: Final = 1_000
+GRACE_MA: Final = 1e-3
+"""Floats may miss a whole step by less than this."""
 ROWS_PER_CIRCUIT: Final = 4
 POWER: Final = 3
 """The row of a circuit that follows those of its phases."""
@@ -62,6 +70,28 @@ class Path(msgspec.Struct, frozen=True, gc=False):
     phases: int
 
 
+class Steps(msgspec.Struct, frozen=True, gc=False):
+    """What can be set at a place, mA in whole steps of its hardware.
+
+    Attributes:
+        step: the smallest change.
+        low: the minimum.
+        most: what the place allows.
+    """
+
+    step: int
+    low: int
+    most: int
+
+
+class Counts(NamedTuple):
+    """Which path counts in which row, and how often: arrays of the same length."""
+
+    row: Ints
+    path: Ints
+    times: Floats
+
+
 @dataclass(frozen=True)
 class Tree:
     """A valid site.
@@ -71,6 +101,11 @@ class Tree:
         order: the circuits by number, each after its parent.
         places: by id.
         paths: place -> its paths for cars of one, two and three phases.
+        steps: place -> its limits in whole steps.
+        every_path: by its key.
+        users: row -> a bit for the key of each path that counts in it.
+        counts: all that counts anywhere, for sums of all rows at once.
+        narrow: what `narrowed` has found: rows that can bind -> paths by key. It only saves work.
     """
 
     site: Site
@@ -78,11 +113,28 @@ class Tree:
     order: tuple[Circuit, ...]
     places: Mapping[str, EvsePlace]
     paths: Mapping[str, tuple[Path, Path, Path]]
+    steps: Mapping[str, Steps]
+    every_path: tuple[Path, ...]
+    users: tuple[int, ...]
+    counts: Counts
+    narrow: dict[frozenset[int], dict[int, Path]] = field(default_factory=dict, compare=False)
 
     def path(self, place: str, phases: int) -> Path:
         """Return the rows of a place with a car of so many phases; 0: all that are wired."""
         wired = self.places[place].phases
         return self.paths[place][(min(phases, wired) if phases else wired) - 1]
+
+    def taken(self, totals: Mapping[int, int]) -> Floats:
+        """Return what each row carries when so much, mA, is taken by all on each path.
+
+        Whole numbers, exact: below 2**53 mA.
+        """
+        amounts = np.zeros(len(self.every_path))
+        amounts[list(totals)] = list(totals.values())
+        counts = self.counts
+        taken = amounts.take(counts.path) * counts.times
+        carried: Floats = np.bincount(counts.row, taken, len(self.users)).astype(float, copy=False)
+        return carried
 
     def row_name(self, row: int) -> tuple[Circuit, str]:
         """Return whose row it is, and L1, L2, L3 or empty for power."""
@@ -108,13 +160,40 @@ def compile_tree(site: Site) -> Tree:
     order = sorted(site.circuits, key=lambda circuit: (len(_line(circuit, by_id)), circuit.id))
     index = {circuit.id: number for number, circuit in enumerate(order)}
     known: dict[tuple[tuple[int, ...], tuple[int, ...], int], Path] = {}
+    paths = {place.id: _paths(place, by_id, index, known) for place in site.places}
+    every_path = tuple(known.values())
     return Tree(
         site,
         index,
         tuple(order),
         {place.id: place for place in site.places},
-        {place.id: _paths(place, by_id, index, known) for place in site.places},
+        paths,
+        {place.id: _steps(place) for place in site.places},
+        every_path,
+        _users(every_path, len(order) * ROWS_PER_CIRCUIT),
+        _counts(every_path),
     )
+
+
+def _steps(place: EvsePlace) -> Steps:
+    step = round(place.resolution_a * MA_PER_A)
+    low = -(-round(place.min_a * MA_PER_A) // step) * step
+    return Steps(step, low, math.floor(place.max_a * MA_PER_A + GRACE_MA) // step * step)
+
+
+def _users(paths: Iterable[Path], rows: int) -> tuple[int, ...]:
+    users = [0] * rows
+    for path in paths:
+        for row in (*path.rows, *path.powers):
+            users[row] |= 1 << path.key
+    return tuple(users)
+
+
+def _counts(paths: Iterable[Path]) -> Counts:
+    entries = [(row, path.key, 1) for path in paths for row in path.rows]
+    entries += [(row, path.key, path.phases) for path in paths for row in path.powers]
+    row, key, times = zip(*entries, strict=True) if entries else ((), (), ())
+    return Counts(np.array(row, np.intp), np.array(key, np.intp), np.array(times, float))
 
 
 def used_phases(place: EvsePlace, phases: int) -> tuple[int, ...]:
