@@ -41,7 +41,7 @@ def _accepted(state: SiteState, spot: Spot, order: Order, now_us: int) -> list[E
     spot.order = None
     spot.refusals = spot.failures = spot.retry_us = 0
     ACCEPTED[order.scope](spot, order, now_us)
-    if spot.way is Scope.STANDING and spot.doubt_a:
+    if spot.way is Scope.STANDING and (spot.doubt_a or spot.unknown):
         # A limit of its session may hold after all, and would go before this one.
         next_way(state, spot)
     if spot.because == "ignores":
@@ -61,7 +61,8 @@ def _session_accepted(spot: Spot, order: Order, now_us: int) -> None:
         return
     if spot.limit_a is None or order.limit_a < spot.limit_a:
         spot.lowered_us = now_us
-    spot.limit_a, spot.doubt_a = order.limit_a, 0.0
+    spot.limit_a, spot.doubt_a, spot.unknown = order.limit_a, 0.0, False
+    spot.confirmed = True
 
 
 def _standing_accepted(spot: Spot, order: Order, now_us: int) -> None:

@@ -9,9 +9,9 @@ The limit of a session goes before the standing one; that of the charger as a wh
 from collections.abc import Iterable, Sequence
 
 from actors.site.effects import Scope
-from actors.site.limits import MA_PER_A, take
+from actors.site.limits import take
 from actors.site.state import Spot
-from actors.site.tree import Path, Tree
+from actors.site.tree import MA_PER_A, Path, Tree
 from domain.site import Current
 
 
@@ -41,19 +41,24 @@ def accepted_a(spot: Spot) -> float | None:
 
 
 def _own(spot: Spot, most: float) -> float:
-    fallback_a = spot.place.fallback_a
-    standing = spot.standing_a
-    if standing is None:
-        standing = fallback_a if fallback_a >= 0 else most
-    standing = max(standing, spot.standing_doubt_a)
+    standing = standing_max_a(spot)
     if spot.limit_a is None:
         worst = standing
-    elif spot.session and spot.online:
+    elif spot.session and spot.online and spot.confirmed:
         worst = spot.limit_a
     else:
         # Unseen, a session may end and the next begin: either limit may hold.
         worst = max(spot.limit_a, standing)
-    return min(max(worst, spot.doubt_a), most)
+    return most if spot.unknown else min(max(worst, spot.doubt_a), most)
+
+
+def standing_max_a(spot: Spot) -> float:
+    """Return the most that may hold while no session has a limit of its own."""
+    standing = spot.standing_a
+    if standing is None:
+        fallback_a = spot.place.fallback_a
+        standing = fallback_a if fallback_a >= 0 else spot.place.max_a
+    return max(standing, spot.standing_doubt_a)
 
 
 def _cap(spot: Spot, most: float) -> float:
@@ -63,7 +68,7 @@ def _cap(spot: Spot, most: float) -> float:
 def greatest_a(spot: Spot, scope: Scope) -> float:
     """Return the greatest limit of a scope that may hold; -1: not known, or none."""
     if scope is Scope.SESSION:
-        accepted, doubt = spot.limit_a, spot.doubt_a
+        accepted, doubt = spot.limit_a, spot.place.max_a if spot.unknown else spot.doubt_a
     elif scope is Scope.STANDING:
         accepted, doubt = spot.standing_a, spot.standing_doubt_a
     else:

@@ -34,6 +34,8 @@ class SetLimit(msgspec.Struct, frozen=True, gc=False):
     """DC: to be told instead, at the output. AC: -1."""
     raises: bool = False
     """More than may hold so far: first written down (Shared before it), then sent."""
+    until_us: int = 0
+    """Its actor waits for the answer until then; it must not be sent later."""
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
@@ -42,7 +44,7 @@ class Held(msgspec.Struct, frozen=True, gc=False):
     online: bool
     session: str
     limit_a: float
-    """What its session was told and has accepted."""
+    """What its charger has accepted for the session, by the way in which that is told."""
     ceiling_a: float
     """What it may draw at worst: what counts against the circuits."""
     drawn_a: tuple[float, float, float] | None

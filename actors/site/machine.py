@@ -89,8 +89,9 @@ def _site_set(state: SiteState, message: SiteSet, now_us: int) -> list[Effect]:
     for place in message.site.places:
         spot = before.get(place.id)
         if spot is None or (spot.place.charger, spot.place.evse) != (place.charger, place.evse):
-            spot = Spot(place, online=place.charger in state.online)
-            _believe(spot, message.remembered.get(place.id, KnownLimit()))
+            known = message.remembered.get(place.id)
+            spot = Spot(place, online=place.charger in state.online, unknown=known is None)
+            _believe(spot, known or KnownLimit())
         spot.place = place
         state.spots[place.id] = spot
         state.by_evse[place.charger, place.evse] = spot
@@ -102,14 +103,21 @@ def _believe(spot: Spot, known: KnownLimit) -> None:
     if known.standing_a >= 0:
         spot.standing_a = known.standing_a
     if known.session_a >= 0:
-        spot.limit_a = known.session_a
+        spot.limit_a, spot.unknown, spot.confirmed = known.session_a, False, True
     if known.charger_a >= 0:
         spot.cap_a = known.charger_a
+    spot.standing_doubt_a = max(spot.standing_doubt_a, known.standing_doubt_a)
+    spot.doubt_a = max(spot.doubt_a, known.session_doubt_a)
+    spot.cap_doubt_a = max(spot.cap_doubt_a, known.charger_doubt_a)
     spot.way = Scope.SESSION if spot.cap_a is None else Scope.CHARGER
 
 
 def _limits_remembered(state: SiteState, message: LimitsRemembered, now_us: int) -> list[Effect]:
     del now_us
+    written = {known.place for known in message.limits}
+    for name, other in state.spots.items():
+        if name not in written and not other.session:
+            other.unknown = False  # nobody has ever told it anything
     for known in message.limits:
         spot = state.spots.get(known.place)
         if spot is None or (known.charger, known.evse) != (spot.place.charger, spot.place.evse):
@@ -118,18 +126,16 @@ def _limits_remembered(state: SiteState, message: LimitsRemembered, now_us: int)
             spot.standing_a = known.standing_a
         if spot.order is None and spot.cap_a is None and known.charger_a >= 0:
             spot.cap_a, spot.way = known.charger_a, Scope.CHARGER
-        if known.session and known.session_a >= 0:
-            _session_remembered(spot, known.session, known.session_a)
+        _session_remembered(spot, known.session, known.session_a)
     return []
 
 
 def _session_remembered(spot: Spot, session: str, limit_a: float) -> None:
     if not spot.session and not spot.online:
-        # Nobody has seen it end: its limit may hold still.
-        spot.session, spot.limit_a = session, limit_a
-    elif spot.session == session and spot.limit_a is None and spot.order is None:
-        # It was in doubt only because its limit was not known.
-        spot.limit_a, spot.doubt_a = limit_a, 0.0
+        spot.session = session  # nobody has seen it end: its limit may hold still
+    if spot.limit_a is None and spot.session in {"", session}:
+        # It may hold, and may never have been sent: it is told again.
+        spot.doubt_a, spot.unknown = max(spot.doubt_a, limit_a, 0.0), False
 
 
 def _capacity_set(state: SiteState, message: CapacitySet, now_us: int) -> list[Effect]:
@@ -164,11 +170,12 @@ def _main_measured(state: SiteState, message: MainMeasured, now_us: int) -> list
 
 
 def _charger_came(state: SiteState, message: ChargerCame, now_us: int) -> list[Effect]:
-    del now_us
     state.online.add(message.charger)
+    for began in message.running:
+        _session_began(state, began, now_us)  # first: the limits are theirs
     for spot in _spots_of(state, message.charger):
-        spot.online = True
-        if message.sessions is not None and spot.session not in {"", *message.sessions}:
+        spot.online, spot.confirmed = True, False
+        if message.sessions is not None and spot.session not in message.sessions:
             _forget_session(spot)
         spot.failures = spot.refusals = spot.retry_us = 0
         # It may have been changed for the better meanwhile; a limit of the whole stays in force.
@@ -181,7 +188,7 @@ def _charger_went(state: SiteState, message: ChargerWent, now_us: int) -> list[E
     del now_us
     state.online.discard(message.charger)
     for spot in _spots_of(state, message.charger):
-        spot.online = False
+        spot.online = spot.confirmed = False
         if spot.order is not None:
             doubt(state, spot)
     return []
@@ -196,7 +203,7 @@ def _session_began(state: SiteState, message: SessionBegan, now_us: int) -> list
     spot.session, spot.session_us = message.session, message.at_us
     spot.lowered_us = now_us
     if not message.fresh and spot.limit_a is None:
-        spot.doubt_a = spot.place.max_a
+        spot.unknown = True
     return []
 
 
@@ -210,7 +217,7 @@ def _session_ended(state: SiteState, message: SessionEnded, now_us: int) -> list
 
 def _forget_session(spot: Spot) -> None:
     spot.session, spot.session_us = "", 0
-    spot.limit_a, spot.doubt_a = None, 0.0
+    spot.limit_a, spot.doubt_a, spot.unknown = None, 0.0, False
     spot.current_a, spot.turn = None, None
     spot.raised_us = spot.current_us = 0
     spot.phases, spot.wanted = PhaseEvidence(), WantedEvidence()

@@ -9,12 +9,19 @@ from domain.site import CapacityLimit, CircuitLoad, PerPhase, RememberedLimit, S
 
 
 class KnownLimit(msgspec.Struct, frozen=True, gc=False):
-    """What an EVSE was last known to have accepted, A per phase; -1: nothing is known."""
+    """What an EVSE was last known to have accepted, A per phase; -1: nothing is known.
+
+    The doubts: the greatest limit of each scope that was sent since, by whichever owner, and may
+    hold or come to hold; 0: none.
+    """
 
     standing_a: float = -1.0
     session_a: float = -1.0
     charger_a: float = -1.0
     """Of the charger as a whole (Scope.CHARGER)."""
+    standing_doubt_a: float = 0.0
+    session_doubt_a: float = 0.0
+    charger_doubt_a: float = 0.0
 
 
 class SiteSet(msgspec.Struct, frozen=True, gc=False):
@@ -42,15 +49,6 @@ class LoadMeasured(msgspec.Struct, frozen=True, gc=False):
     load: CircuitLoad
 
 
-class ChargerCame(msgspec.Struct, frozen=True, gc=False):
-    """A charger can be told limits. `limits`: what its EVSEs have in force, as far as known."""
-
-    charger: str
-    limits: Mapping[int, KnownLimit] = {}
-    sessions: tuple[str, ...] | None = None
-    """All that run there; any other one has ended unseen. None: not known."""
-
-
 class ChargerWent(msgspec.Struct, frozen=True, gc=False):
     """A charger can no longer be told anything; it goes on with what it has."""
 
@@ -66,6 +64,20 @@ class SessionBegan(msgspec.Struct, frozen=True, gc=False):
     at_us: int
     fresh: bool = True
     """False: it ran before anybody here knew of it, perhaps with a limit that is not known."""
+
+
+class ChargerCame(msgspec.Struct, frozen=True, gc=False):
+    """A charger can be told limits.
+
+    `limits`: what its EVSEs have in force, as far as known; those of sessions are of `running`.
+    """
+
+    charger: str
+    limits: Mapping[int, KnownLimit] = {}
+    sessions: tuple[str, ...] | None = None
+    """All that run there; any other one has ended unseen. None: not known."""
+    running: tuple[SessionBegan, ...] = ()
+    """Those that are known to run."""
 
 
 class SessionEnded(msgspec.Struct, frozen=True, gc=False):

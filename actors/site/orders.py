@@ -11,17 +11,19 @@ from msgspec.structs import replace
 
 from actors.site.allocation import allocate, turns_after
 from actors.site.ceilings import (
+    accepted_a,
     ceiling_a,
     counted_phases,
     greatest_a,
     path_of,
     raise_max_ma,
     room_below,
+    standing_max_a,
 )
 from actors.site.effects import Effect, Held, Scope, SetLimit, Shared, Wake
-from actors.site.limits import MA_PER_A, US_PER_S, LimitsNow, limits_now, take
+from actors.site.limits import US_PER_S, LimitsNow, limits_now, take
 from actors.site.state import Order, SiteState, Spot
-from actors.site.tree import Path, Tree
+from actors.site.tree import MA_PER_A, Path, Tree
 from actors.site.wanted import WantedEvidence
 from domain.site import NO_LIMIT, Allocation, Current, Demand, EvsePlace
 
@@ -86,10 +88,11 @@ def demand(state: SiteState, spot: Spot, now_us: int) -> Demand:
 
 def _held(spot: Spot) -> Held:
     wanted_a = spot.wanted.wanted_a
+    accepted = spot.limit_a if spot.way is Scope.SESSION else accepted_a(spot)
     return Held(
         spot.online,
         spot.session,
-        -1.0 if spot.limit_a is None else spot.limit_a,
+        -1.0 if accepted is None else accepted,
         ceiling_a(spot),
         spot.current_a,
         spot.set_aside_a is not None,
@@ -136,8 +139,10 @@ def _orders(
             worth = told_a != target_a and (crowded or _is_worth(state, told_a, target_a))
             if doubted or ignored or worth:
                 limit_a = min(target_a, now_a)
-                if doubted and crowded:
+                if crowded and not _surely_lowers(spot, scope, limit_a):
                     limit_a = _surely_fits(spot, limit_a, now_a, room, path)
+                    if limit_a == told_a and not doubted:
+                        continue  # as much as there is room for, for now
                 effects.append(_send(state, spot, scope, limit_a, now_us))
     for raised_us, name, scope, target_a in sorted(raises):
         spot = state.spots[name]
@@ -188,14 +193,31 @@ def _told(spot: Spot, scope: Scope) -> float | None:
 
 def _doubted(spot: Spot, scope: Scope) -> bool:
     if scope is Scope.SESSION:
-        return spot.doubt_a > 0
+        return spot.doubt_a > 0 or spot.unknown or _may_have_ended(spot)
     return (spot.standing_doubt_a if scope is Scope.STANDING else spot.cap_doubt_a) > 0
+
+
+def _may_have_ended(spot: Spot) -> bool:
+    """Whether its standing limit counts, as nobody has heard of the session since it came back."""
+    if spot.limit_a is None or spot.confirmed or not spot.session:
+        return False
+    return standing_max_a(spot) > spot.limit_a
 
 
 def _is_worth(state: SiteState, told_a: float | None, target_a: float) -> bool:
     if told_a is None or (told_a == 0) != (target_a == 0):
         return True
     return abs(target_a - told_a) >= min(state.control.change_min_a, target_a or 1.0)
+
+
+def _surely_lowers(spot: Spot, scope: Scope, limit_a: float) -> bool:
+    """Whether the limit is no more than what it has now, whatever became of other orders."""
+    if _doubted(spot, scope):
+        return False
+    told_a = _told(spot, scope)
+    if told_a is None and scope is Scope.SESSION:
+        told_a = None if spot.standing_doubt_a else spot.standing_a
+    return told_a is not None and limit_a <= told_a
 
 
 def _surely_fits(spot: Spot, limit_a: float, now_a: float, room: list[int], path: Path) -> float:
@@ -241,7 +263,8 @@ def _raise(
 def _send(state: SiteState, spot: Spot, scope: Scope, limit_a: float, now_us: int) -> SetLimit:
     state.last_number += 1
     number = state.last_number
-    raises = limit_a > ceiling_a(spot)
+    # Of each scope the greatest limit that may hold is written down before it is sent.
+    raises = limit_a > min(ceiling_a(spot), max(0.0, greatest_a(spot, scope)))
     spot.order = Order(number, scope, spot.session, limit_a, now_us)
     state.orders[number] = spot
     place = spot.place
@@ -255,6 +278,7 @@ def _send(state: SiteState, spot: Spot, scope: Scope, limit_a: float, now_us: in
         limit_a,
         _output_w(state, place, limit_a),
         raises,
+        now_us + int(state.control.answer_s * US_PER_S),
     )
 
 

@@ -57,13 +57,13 @@ class SiteActor(Actor):  # type: ignore[misc]  # thespian has no types
         control: ControlSettings,
         house: House,
         now_us: Callable[[], int],
-        first_number: int,
+        first_number: Callable[[], int],
     ) -> None:
         super().__init__()
         self.site = site
         self.state = SiteState(settings, control)
         # Answers to orders of an earlier instance must not be taken for answers to ours.
-        self.state.last_number = first_number
+        self.state.last_number = first_number()
         self.house = house
         self.now_us = now_us
         self.heard: list[Message] = []

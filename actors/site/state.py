@@ -37,6 +37,12 @@ class Spot(msgspec.Struct):
     """Of the charger as a whole (Scope.CHARGER). None: it was told none."""
     doubt_a: float = 0.0
     """The greatest limit of the session that was sent and may or may not have arrived."""
+    unknown: bool = False
+    """A session runs, or may run, of before anybody here knew of it: what it was told may be
+    anything."""
+    confirmed: bool = False
+    """Its charger has accepted `limit_a` since it came: the session runs. Else it may have ended,
+    and another one begun, before the charger tells what it has kept back."""
     standing_doubt_a: float = 0.0
     """The same of the standing limit."""
     cap_doubt_a: float = 0.0

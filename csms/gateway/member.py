@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from actors.site.answers import CERTAIN
 from actors.site.effects import Scope
 from actors.site.messages import (
     ChargerCame,
@@ -16,6 +17,7 @@ from actors.site.messages import (
     SessionBegan,
     SessionEnded,
 )
+from domain.commands import Outcome
 from domain.events import (
     EnergyMeasured,
     Event,
@@ -49,7 +51,10 @@ class Member:
     It outlives the site's actor, wherever that is: `introduce` tells a new one everything.
     """
 
-    __slots__ = ("_complete", "_limits", "_sessions", "_tell", "charger", "introduced", "site")
+    __slots__ = (
+        "_complete", "_doubts", "_limits", "_open", "_sessions", "_tell", "charger", "introduced",
+        "site",
+    )  # fmt: skip
 
     def __init__(self, charger: str, site: str, tell: Callable[[str, Message], None]) -> None:
         self.charger = charger
@@ -58,17 +63,19 @@ class Member:
         """False until the ledger has said which sessions run."""
         self._tell = tell
         self._limits: dict[int, KnownLimit] = {}
+        self._open: dict[tuple[int, str], list[float]] = {}
+        """(EVSE, scope) -> limits on their way: they may hold before their answer comes."""
+        self._doubts: dict[tuple[int, str], float] = {}
+        """Likewise the greatest of those without an answer, since one was accepted last."""
         self._complete = False
         self._sessions: dict[int, SessionBegan] = {}
 
     def introduce(self) -> None:
         """Tell the site's actor all that is known."""
         self.introduced = True
-        running = tuple(began.session for began in self._sessions.values())
-        sessions = running if self._complete else None
-        self._say(ChargerCame(self.charger, dict(self._limits), sessions))
-        for session in self._sessions.values():
-            self._say(session)
+        running = tuple(self._sessions.values())
+        sessions = tuple(began.session for began in running) if self._complete else None
+        self._say(ChargerCame(self.charger, self._known_limits(), sessions, running))
 
     def leave(self) -> None:
         """The connection has gone."""
@@ -94,16 +101,46 @@ class Member:
             if reader is not None:
                 reader(self, event)
 
-    def accepted(self, evse: int, scope: str, limit_a: float, session: str) -> None:
-        """Remember a limit that the charger has accepted."""
+    def sending(self, evse: int, scope: str, limit_a: float) -> None:
+        """A limit goes to the charger; `ended` must follow."""
+        self._open.setdefault((evse, scope), []).append(limit_a)
+
+    def ended(self, evse: int, scope: str, limit_a: float, session: str, outcome: str) -> None:
+        """Take the end of an order: what has been accepted, and what may hold all the same.
+
+        An accepted limit goes instead of those of its scope that were sent before.
+        """
+        key = evse, scope
+        self._open[key].remove(limit_a)
+        if not self._open[key]:
+            del self._open[key]
+        if scope == Scope.SESSION and self._session(evse) != session:
+            return
+        if outcome == Outcome.ACCEPTED:
+            self._doubts.pop(key, None)
+            self._accepted(evse, scope, limit_a)
+        elif outcome not in CERTAIN:
+            self._doubts[key] = max(self._doubts.get(key, 0.0), limit_a)
+
+    def _accepted(self, evse: int, scope: str, limit_a: float) -> None:
         before = self._limits.get(evse, KnownLimit())
         if scope == Scope.SESSION:
-            if self._session(evse) == session:
-                self._limits[evse] = replace(before, session_a=limit_a)
+            self._limits[evse] = replace(before, session_a=limit_a)
+            # Whatever it was told before anybody knew of it holds no longer.
+            self._sessions[evse] = replace(self._sessions[evse], fresh=True)
         elif scope == Scope.STANDING:
             self._limits[evse] = replace(before, standing_a=limit_a)
         else:
             self._limits[evse] = replace(before, charger_a=limit_a)
+
+    def _known_limits(self) -> dict[int, KnownLimit]:
+        known = dict(self._limits)
+        for key in (*self._open, *self._doubts):
+            evse, scope = key
+            most = max(*self._open.get(key, ()), self._doubts.get(key, 0.0), 0.0)
+            before = known.get(evse, KnownLimit())
+            known[evse] = replace(before, **{f"{scope}_doubt_a": most})
+        return known
 
     def _session(self, evse: int) -> str:
         began = self._sessions.get(evse)
@@ -132,6 +169,7 @@ class Member:
                 self._news(SessionEnded(self.charger, evse, session))
 
     def _forget_limit(self, evse: int) -> None:
+        self._doubts.pop((evse, Scope.SESSION), None)
         before = self._limits.get(evse)
         if before is not None:
             self._limits[evse] = replace(before, session_a=-1.0)

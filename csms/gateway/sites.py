@@ -59,6 +59,8 @@ SET_CHARGING_PROFILE = "SetChargingProfile"
 ISSUER = "site"
 MEMORY_US = 10_000_000
 """For so long what is written down already is not written over by an owner that has not read it."""
+NUMBERS = 1_000_000
+"""Orders of one actor, at most: one a microsecond would be that many a second."""
 INTRODUCE = "introduce"
 """Instead of a message: tell me of your chargers again, my actor has forgotten them."""
 _KINDS: Mapping[str, type] = {
@@ -136,6 +138,9 @@ class Sites:
         self._places: dict[str, dict[str, EvsePlace]] = {}
         self._remembering: dict[str, asyncio.Task[None]] = {}
         """Of sites whose memory is still waited for; until then nothing is written over it."""
+        self._newest: dict[str, dict[str, int]] = {}
+        """site -> place -> its newest order: one that was overtaken is not sent any more."""
+        self._last_number = 0
         self.shown: dict[str, Shared] = {}
         """The newest of each site that is owned here."""
 
@@ -228,10 +233,12 @@ class Sites:
 
     def leave(self, member: Member) -> None:
         """A charger's connection has gone."""
-        member.leave()
         members = self._members.get(member.site, {})
-        if members.get(member.charger) is member:
-            del members[member.charger]
+        newest = members.get(member.charger, member)
+        if newest is member:
+            members.pop(member.charger, None)
+        if newest is member or not newest.introduced:
+            member.leave()
 
     def move(self, member: Member, site: str) -> None:
         """A charger belongs to another site now."""
@@ -309,15 +316,22 @@ class Sites:
                 "control": parts.control,
                 "house": self,
                 "now_us": parts.now_us,
-                "first_number": now_us,
+                "first_number": self._first_number,
             },
         )
         self._owned[site] = address
         self._configure(site)
         if parts.remember is not None:
             self._remembering[site] = parts.loop.create_task(self._remember(site, address))
+        else:
+            parts.base.tell(address, LimitsRemembered(()))
         log.info("site %s is shared out here", site)
         return address
+
+    def _first_number(self) -> int:
+        """Return a number that no order of an earlier actor has, here or in a process before."""
+        self._last_number = max(self._last_number + NUMBERS, self._parts.now_us())
+        return self._last_number
 
     async def _remember(self, site: str, address: ActorAddress) -> None:
         """Tell the actor what was written down before it began, as soon as the ledger says so."""
@@ -358,6 +372,7 @@ class Sites:
             timer.cancel()
         self.shown.pop(site, None)
         self._book.forget(site)
+        self._newest.pop(site, None)
         remembering = self._remembering.pop(site, None)
         if remembering is not None:
             remembering.cancel()
@@ -371,13 +386,23 @@ class Sites:
     # effects of the machine (actors.site.shell.House)
 
     def set_limit(self, site: str, effect: SetLimit) -> None:
-        """Bring a limit to the gateway that has the charger; a higher one when it is on disk."""
+        """Bring a limit to the gateway that has the charger; a higher one when it is on disk.
+
+        The actor gives up on an order whose commit takes too long, and may send a lower one, which
+        waits for no commit: the higher one must not come after it.
+        """
+        self._newest.setdefault(site, {})[effect.place] = effect.number
         if effect.raises:
             self._book.after_commit(site, effect.charger, lambda: self._bring(site, effect))
         else:
             self._bring(site, effect)
 
     def _bring(self, site: str, effect: SetLimit) -> None:
+        if self._newest.get(site, {}).get(effect.place) != effect.number:
+            return
+        if self._parts.now_us() > effect.until_us:
+            self._answer(site, self._parts.name, LimitAnswered(effect.number, Outcome.EXPIRED))
+            return
         gateway = self._where.get((site, effect.charger))
         if gateway == self._parts.name:
             self._start(self._set_here(site, self._parts.name, effect))
@@ -432,6 +457,7 @@ class Sites:
     def _again(self, site: str) -> None:
         if site not in self._owned:
             return
+        self._newest.pop(site, None)  # those that wait for a commit are of nobody
         self._configure(site)
         self._introduce(site)
         body: dict[str, object] = {
@@ -494,19 +520,20 @@ class Sites:
             order.charger,
             SET_CHARGING_PROFILE,
             line.version.write_limit(limit),
-            now_us + int(parts.control.answer_s * 1e6),
+            order.until_us,
             Priority.SAFETY,
             ISSUER,
             now_us,
         )
-        result = await parts.command(command)
-        if result is None:
-            return Outcome.REFUSED
-        if result.outcome == Outcome.ACCEPTED and line.member is not None:
-            line.member.accepted(order.evse, order.scope, order.limit_a, session)
-        if result.outcome == Outcome.ERROR and result.error_code in NOT_TAKEN:
-            return Outcome.REJECTED
-        return result.outcome
+        member, outcome = line.member, str(Outcome.LOST)
+        if member is not None:
+            member.sending(order.evse, order.scope, order.limit_a)
+        try:
+            outcome = _outcome(await parts.command(command))
+        finally:
+            if member is not None:
+                member.ended(order.evse, order.scope, order.limit_a, session, outcome)
+        return outcome
 
     def _answer(self, site: str, gateway: str, answer: LimitAnswered) -> None:
         if gateway == self._parts.name:
@@ -526,6 +553,14 @@ class Sites:
         task: asyncio.Task[None] = self._parts.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(partial(_ended, self._tasks))
+
+
+def _outcome(result: CommandResult | None) -> str:
+    if result is None:
+        return Outcome.REFUSED
+    if result.outcome == Outcome.ERROR and result.error_code in NOT_TAKEN:
+        return Outcome.REJECTED
+    return result.outcome
 
 
 def _ended(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:

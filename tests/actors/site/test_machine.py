@@ -2,11 +2,13 @@ import random
 
 import pytest
 
+from actors.site.ceilings import ceiling_a
 from actors.site.control import ControlSettings
 from actors.site.effects import Doubted, Effect, Scope, SetLimit, Shared, Trusted
 from actors.site.machine import handle
 from actors.site.messages import (
     ChargerCame,
+    ChargerWent,
     CurrentMeasured,
     KnownLimit,
     LimitAnswered,
@@ -217,6 +219,7 @@ def one_fuse(amperes: float) -> tuple[SiteState, Site]:
 def start(state: SiteState, site: Site, *chargers: str) -> None:
     """Let chargers come, and confirm their standing limits."""
     handle(state, SiteSet(site), START)
+    handle(state, LimitsRemembered(()), START)
     for charger in chargers:
         orders = [e for e in handle(state, ChargerCame(charger), START) if isinstance(e, SetLimit)]
         confirm_all(state, orders)
@@ -266,19 +269,25 @@ def test_what_was_written_down_is_set_aside_for_who_has_not_come_back() -> None:
 
 
 def test_a_session_that_runs_on_keeps_the_limit_that_was_written_down() -> None:
-    state = remembering(RememberedLimit("A", "A", 1, "tx-A", 0.0, 30.0))
+    state = remembering(
+        RememberedLimit("A", "A", 1, "tx-A", 0.0, 30.0), RememberedLimit("B", "B", 1, "", 0.0)
+    )
     handle(state, ChargerCame("A", sessions=("tx-A",)), START)
     handle(state, SessionBegan("A", 1, "tx-A", START, fresh=False), START)
+    [order] = orders_of(handle(state, Tick(), START + SECOND))
+    assert (order.limit_a, ceiling_a(state.spots["A"])) == (30.0, 30.0)
+    # It may never have been sent: it is told once more, and no more than was written down.
+    answer(state, order, Outcome.ACCEPTED, START + SECOND)
     assert (state.spots["A"].limit_a, state.spots["A"].doubt_a) == (30.0, 0.0)
 
 
-def test_memory_that_comes_after_the_session_takes_its_doubt_away() -> None:
+def test_memory_that_comes_after_the_session_bounds_what_it_may_draw() -> None:
     state = remembering()
     handle(state, ChargerCame("A", sessions=("tx-A",)), START)
     handle(state, SessionBegan("A", 1, "tx-A", START, fresh=False), START)
-    assert state.spots["A"].doubt_a == 32.0
+    assert ceiling_a(state.spots["A"]) == 32.0
     handle(state, LimitsRemembered((RememberedLimit("A", "A", 1, "tx-A", 0.0, 12.0),)), START)
-    assert (state.spots["A"].limit_a, state.spots["A"].doubt_a) == (12.0, 0.0)
+    assert ceiling_a(state.spots["A"]) == 12.0
 
 
 def test_a_session_that_ended_while_nobody_looked_is_forgotten() -> None:
@@ -306,3 +315,121 @@ def test_whose_limit_is_in_doubt_is_told_no_more_than_fits_whatever_it_has() -> 
     told = {order.place: order.limit_a for order in orders_of(handle(state, began, START))}
     assert told["A"] == 20.0
     assert told["B"] <= 8.0
+
+
+def test_the_next_owner_counts_limits_that_are_on_their_way() -> None:
+    state, site = one_fuse(40.0)
+    handle(state, SiteSet(site), START)
+    for charger, known in (
+        ("A", KnownLimit(0.0, 6.0, session_doubt_a=30.0)),  # raised by the owner of before
+        ("B", KnownLimit(0.0)),
+    ):
+        began = SessionBegan(charger, 1, f"tx-{charger}", START)
+        effects = handle(state, ChargerCame(charger, {1: known}, running=(began,)), START)
+    assert ceiling_a(state.spots["A"]) == 30.0
+    assert [(o.place, o.limit_a) for o in orders_of(effects)] == [("B", 10.0)]
+
+
+def test_limits_of_a_charger_that_came_are_those_of_the_sessions_that_came_with_it() -> None:
+    state, site = one_fuse(40.0)
+    start(state, site, "A", "B")
+    confirm_all(state, plug(state, "A"))
+    # Another owner's time: tx-A has ended and tx-2 was given 20 A, of which this one has not heard.
+    began = SessionBegan("A", 1, "tx-2", START)
+    handle(state, ChargerCame("A", {1: KnownLimit(0.0, 20.0)}, running=(began,)), START)
+    assert (state.spots["A"].session, state.spots["A"].limit_a) == ("tx-2", 20.0)
+
+
+def test_memory_takes_no_doubt_away_that_came_later() -> None:
+    state = remembering()
+    handle(state, ChargerCame("A", sessions=("tx-A",)), START)
+    now_us = START + 2 * SECOND
+    began = SessionBegan("A", 1, "tx-A", START, fresh=False)
+    sent = [o for o in orders_of(handle(state, began, now_us)) if o.scope is Scope.STANDING]
+    answer(state, sent[0], Outcome.ACCEPTED, now_us)
+    order = state.spots["A"].order
+    assert order is not None
+    assert order.scope is Scope.SESSION
+    handle(state, LimitAnswered(order.number, Outcome.LOST), now_us)
+    handle(state, LimitsRemembered((RememberedLimit("A", "A", 1, "tx-A", 0.0, 6.0),)), now_us)
+    assert ceiling_a(state.spots["A"]) == max(6.0, order.limit_a)
+
+
+def test_a_session_that_may_have_ended_unseen_counts_with_the_standing_limit_as_well() -> None:
+    state = SiteState(SiteSettings(), ControlSettings(standing_a=6.0, gather_s=0))
+    places = tuple(EvsePlace(name, name, 1, "m") for name in ("A", "B"))
+    site = Site("s", (Circuit("m", limit_a=16.0),), places)
+    start(state, site, "A", "B")
+    handle(state, SessionBegan("A", 1, "tx-A", START), START)
+    spot = state.spots["A"]
+    spot.order, spot.limit_a, spot.confirmed = None, 0.0, True  # paused
+    assert ceiling_a(spot) == 0.0
+    handle(state, ChargerWent("A"), START)
+    handle(state, ChargerCame("A", sessions=("tx-A",)), START)
+    # The next car may have come meanwhile; the charger has not told yet.
+    assert ceiling_a(spot) == 6.0
+    order = spot.order
+    assert order is not None
+    assert (order.scope, order.limit_a) == (Scope.SESSION, 6.0)
+    answer(state, order, Outcome.ACCEPTED)
+    assert spot.confirmed
+
+
+def test_what_was_written_down_is_not_taken_for_what_a_charger_has() -> None:
+    # 32 A may hold, and may never have arrived: then 8 A are more than it has.
+    places = tuple(EvsePlace(name, name, 1, "m") for name in ("A", "B", "C"))
+    state = SiteState(SiteSettings(), ControlSettings(gather_s=0))
+    handle(state, SiteSet(Site("s", (Circuit("m", limit_a=40.0),), places)), START)
+    memory = RememberedLimit("A", "A", 1, "tx-A", 0.0, 32.0)
+    handle(state, LimitsRemembered((memory,)), START)
+    told = []
+    # B and C were never told a limit: their cars draw all they can.
+    for charger in ("B", "C", "A"):
+        began = SessionBegan(charger, 1, f"tx-{charger}", START, fresh=charger != "A")
+        came = ChargerCame(charger, sessions=(began.session,), running=(began,))
+        told += orders_of(handle(state, came, START))
+    assert {(order.place, order.limit_a) for order in told} == {("A", 0.0), ("B", 0.0), ("C", 0.0)}
+
+
+def test_who_was_never_told_a_limit_is_told_no_more_than_fits_whatever_it_has() -> None:
+    state = SiteState(SiteSettings(), ControlSettings(standing_a=6.0, gather_s=0))
+    handle(state, SiteSet(one_fuse(40.0)[1]), START)
+    # It counts as 32 A, as does the other; it may as well have nothing.
+    [order] = orders_of(handle(state, ChargerCame("A"), START))
+    assert (order.scope, order.limit_a) == (Scope.STANDING, 6.0)
+    state = SiteState(SiteSettings(), ControlSettings(standing_a=10.0, gather_s=0))
+    handle(state, SiteSet(one_fuse(40.0)[1]), START)
+    [order] = orders_of(handle(state, ChargerCame("A"), START))
+    assert (order.scope, order.limit_a) == (Scope.STANDING, 8.0)
+
+
+def test_who_does_not_answer_is_set_aside_what_it_may_draw_until_it_does() -> None:
+    state, site = one_fuse(40.0)
+    start(state, site, "A", "B")
+    confirm_all(state, plug(state, "A"))  # 32 A
+    orders, now_us, told = plug(state, "B"), START, []
+    confirm_all(state, [order for order in orders if order.place == "B"])
+    for _ in range(ControlSettings().silent_after):
+        [order] = [order for order in orders if order.place == "A"]
+        effects = handle(state, LimitAnswered(order.number, Outcome.TIMED_OUT), now_us)
+        told += [effect for effect in effects if isinstance(effect, Doubted)]
+        now_us += 400 * SECOND
+        orders = orders_of(effects) or orders_of(handle(state, Tick(), now_us))
+    assert told == [Doubted("A", "silent", 32.0)]
+    assert ceiling_a(state.spots["A"]) == 32.0
+    assert state.spots["B"].limit_a == 8.0
+    [order] = [order for order in orders if order.place == "A"]
+    effects = handle(state, LimitAnswered(order.number, Outcome.ACCEPTED), now_us)
+    assert Trusted("A") in effects
+    assert ceiling_a(state.spots["A"]) <= 20.0
+
+
+def test_a_charger_that_was_never_heard_of_is_set_aside_its_installed_fallback() -> None:
+    for fallback_a, left_a in ((10.0, 30.0), (0.0, 32.0), (-1.0, 8.0)):
+        places = (
+            EvsePlace("A", "A", 1, "m", fallback_a=fallback_a),
+            EvsePlace("B", "B", 1, "m"),
+        )
+        state = SiteState(SiteSettings(), ControlSettings(gather_s=0))
+        start(state, Site("s", (Circuit("m", limit_a=40.0),), places), "B")
+        assert confirm_all(state, plug(state, "B")) == {"B": left_a}

@@ -48,7 +48,7 @@ async def test_what_comes_together_is_shared_out_once() -> None:
             "control": ControlSettings(gather_s=0),
             "house": book,
             "now_us": lambda: START,
-            "first_number": 1,
+            "first_number": lambda: 1,
         },
     )
     known = {place.id: KnownLimit(standing_a=0.0) for place in site.places}

@@ -1,7 +1,10 @@
 """What a site hears of a charger's messages."""
 
+import pytest
+
 from actors.site.messages import ChargerCame, CurrentMeasured, KnownLimit, MainMeasured, Message
 from csms.gateway.member import Member, flows
+from domain.commands import Outcome
 from domain.events import (
     EnergyMeasured,
     Sample,
@@ -9,6 +12,7 @@ from domain.events import (
     TransactionStarted,
     TransactionStopped,
 )
+from domain.known import KnownCharger, OpenTransaction
 
 
 def heard() -> tuple[Member, list[Message]]:
@@ -66,10 +70,14 @@ def test_a_measurement_of_a_wrong_clock_counts_from_when_it_is_heard() -> None:
 
 def test_accepted_limits_of_every_scope_are_told_to_the_next_owner() -> None:
     member, told = heard()
-    member.accepted(1, "standing", 0.0, "")
-    member.accepted(1, "session", 16.0, "7")
-    member.accepted(1, "session", 32.0, "another")
-    member.accepted(1, "charger", 20.0, "")
+    for scope, limit_a, session in (
+        ("standing", 0.0, ""),
+        ("session", 16.0, "7"),
+        ("session", 32.0, "another"),
+        ("charger", 20.0, ""),
+    ):
+        member.sending(1, scope, limit_a)
+        member.ended(1, scope, limit_a, session, Outcome.ACCEPTED)
     member.introduce()
     came = [message for message in told if isinstance(message, ChargerCame)]
     assert came[-1].limits == {1: KnownLimit(0.0, 16.0, 20.0)}
@@ -77,3 +85,66 @@ def test_accepted_limits_of_every_scope_are_told_to_the_next_owner() -> None:
     member.introduce()
     came = [message for message in told if isinstance(message, ChargerCame)]
     assert came[-1].limits == {1: KnownLimit(0.0, -1.0, 20.0)}
+
+
+def newest(told: list[Message]) -> ChargerCame:
+    return [message for message in told if isinstance(message, ChargerCame)][-1]
+
+
+def test_what_is_on_its_way_is_told_to_the_next_owner_as_a_doubt() -> None:
+    member, told = heard()
+    member.sending(1, "session", 16.0)
+    member.introduce()
+    assert newest(told).limits == {1: KnownLimit(session_doubt_a=16.0)}
+    member.ended(1, "session", 16.0, "7", Outcome.ACCEPTED)
+    member.introduce()
+    assert newest(told).limits == {1: KnownLimit(session_a=16.0)}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "doubt_a"),
+    [
+        (Outcome.TIMED_OUT, 30.0),
+        (Outcome.LOST, 30.0),
+        (Outcome.ERROR, 30.0),
+        (Outcome.REJECTED, 0.0),
+        (Outcome.REFUSED, 0.0),
+        (Outcome.EXPIRED, 0.0),
+    ],
+)
+def test_a_limit_without_a_sure_end_stays_in_doubt_until_another_is_accepted(
+    outcome: str, doubt_a: float
+) -> None:
+    member, told = heard()
+    for limit_a, end in ((8.0, Outcome.ACCEPTED), (30.0, outcome), (10.0, Outcome.REJECTED)):
+        member.sending(1, "session", limit_a)
+        member.ended(1, "session", limit_a, "7", end)
+    member.introduce()
+    assert newest(told).limits == {1: KnownLimit(session_a=8.0, session_doubt_a=doubt_a)}
+    member.sending(1, "session", 6.0)
+    member.ended(1, "session", 6.0, "7", Outcome.ACCEPTED)
+    member.introduce()
+    assert newest(told).limits == {1: KnownLimit(session_a=6.0)}
+
+
+def test_a_limit_that_ends_after_its_session_says_nothing_of_the_next_one() -> None:
+    member, told = heard()
+    member.sending(1, "session", 16.0)
+    member.heard([TransactionStopped(7, 7, 100, 2_000, "raw")])
+    member.heard([TransactionStarted(8, 1, "T", 0, 3_000, "raw")])
+    member.ended(1, "session", 16.0, "7", Outcome.TIMED_OUT)
+    member.introduce()
+    assert newest(told).limits == {}
+    assert [began.session for began in newest(told).running] == ["8"]
+
+
+def test_a_session_of_before_is_known_as_soon_as_it_has_accepted_a_limit() -> None:
+    told: list[Message] = []
+    member = Member("CP1", "depot", lambda _site, message: told.append(message))
+    running = OpenTransaction(7, 1, "T", 0, 1_000, "raw")
+    member.known(KnownCharger("CP1", (running,)))
+    assert [began.fresh for began in newest(told).running] == [False]
+    member.sending(1, "session", 16.0)
+    member.ended(1, "session", 16.0, "7", Outcome.ACCEPTED)
+    member.introduce()
+    assert [began.fresh for began in newest(told).running] == [True]

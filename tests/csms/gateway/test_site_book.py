@@ -75,4 +75,4 @@ async def test_higher_limits_are_told_again_after_a_journal_has_failed(tmp_path:
             await harness.until(
                 lambda: any(fact.session_a == 32.0 for fact in harness.events(LimitDecided))
             )
-            assert not book._open
+            await harness.until(lambda: not book._open)
