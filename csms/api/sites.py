@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 
 from actors.site.messages import LoadMeasured, WishSet
 from actors.site.plan.signals import signal_problems
+from actors.site.schedules import schedule_problems, with_source
 from actors.site.tree import Problem as NodeProblem
 from actors.site.tree import SiteModelWrong, compile_tree
 from csms.api.auth import principal_of
@@ -20,8 +21,6 @@ router = APIRouter(prefix="/api/v1/sites/{site}", tags=["sites"])
 
 SET_BY = "site"
 """Whoever is told a limit by a site is told it by nobody else of us."""
-ENTRIES_MAX = 10_000
-"""Of a capacity schedule: a year of hours is less."""
 
 
 class Load(msgspec.Struct, forbid_unknown_fields=True):
@@ -163,37 +162,15 @@ async def put_capacity(request: Request, site: str, source: str) -> dict[str, An
     tenant = await _own_site(request, site)
     record = await services.registry.site_models.get(site)
     entries: list[CapacityLimit] = await _read(request, list[CapacityLimit])
-    wrong = tuple(_entry_problems(entries, source, record.model))
+    model = msgspec.json.decode(record.model, type=Site)
+    wrong = tuple(schedule_problems(entries, source, model))
     if wrong:
         raise _wrong(wrong)
-    others = [
-        entry
-        for entry in msgspec.json.decode(record.schedule, type=list[CapacityLimit])
-        if entry.source != source
-    ]
-    schedule = msgspec.json.encode([*others, *entries]).decode()
+    before = msgspec.json.decode(record.schedule, type=list[CapacityLimit])
+    schedule = msgspec.json.encode(with_source(before, source, entries)).decode()
     stored = await services.registry.site_models.put_schedule(site, tenant, schedule)
     known = await services.backplane.sync()
     return {"site": site, "revision": stored.revision, "pending": not known}
-
-
-def _entry_problems(entries: list[CapacityLimit], source: str, model: str) -> list[NodeProblem]:
-    circuits = {c.id for c in msgspec.json.decode(model, type=Site).circuits}
-    found = []
-    if len(entries) > ENTRIES_MAX:
-        found.append(NodeProblem("entries", f"at most {ENTRIES_MAX}"))
-    for number, entry in enumerate(entries):
-        here = f"{number}."
-        if entry.circuit not in circuits:
-            found.append(NodeProblem(f"{here}circuit", f"there is no circuit {entry.circuit}"))
-        if entry.source != source:
-            found.append(NodeProblem(f"{here}source", f"must be {source}, as in the URL"))
-        if 0 < entry.until_us <= entry.from_us:
-            found.append(NodeProblem(f"{here}until_us", "must be later than from_us"))
-        amperes = entry.limit_a if isinstance(entry.limit_a, tuple) else (entry.limit_a,)
-        if min(*amperes, entry.limit_w) < 0:
-            found.append(NodeProblem(f"{here}limit", "must be 0 or more"))
-    return found
 
 
 @router.get("/capacity", responses=problems(404), summary="Its capacity schedule")

@@ -1,4 +1,4 @@
-"""`csms site apply` and `csms site show`: the model of a site from a file."""
+"""`csms site apply`, `show`, `capacity` and `signals`: what a site is shared out by, from files."""
 
 import tomllib
 from pathlib import Path
@@ -8,13 +8,14 @@ import msgspec
 import typer
 
 from actors.site.plan.signals import read_csv
+from actors.site.schedules import schedule_problems, with_source
 from actors.site.tree import SiteModelWrong, compile_tree
 from csms.cli.options import ConfigOption, DataOption
 from csms.cli.show import facts
 from csms.cli.store import with_registry
 from domain.errors import ConfigError, InvalidInput, NotFound
 from domain.records import SiteRecord
-from domain.site import Site
+from domain.site import CapacityLimit, Site
 from storage.relational.registry import Registry
 from storage.relational.registry import Site as SiteRow
 
@@ -43,6 +44,41 @@ def apply_model(
             ("places", str(len(model.places))),
         ]
     )
+
+
+def set_capacity(
+    site: Annotated[str, typer.Argument(metavar="ID")],
+    source: Annotated[str, typer.Argument(help="Who says so: contract, operator, grid, ...")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="JSON: a list of circuit, limit_a or limit_w, from_us, until_us ..."),
+    ],
+    data: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Set what one source allows, and when; replaces what it has said before. []: nothing."""
+    try:
+        rows = msgspec.json.decode(file.read_bytes(), type=list[dict[str, object]])
+        entries = msgspec.convert([{"source": source} | row for row in rows], list[CapacityLimit])
+    except OSError as error:
+        raise ConfigError([f"{file}: {error.strerror}"]) from error
+    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+        raise ConfigError([f"{file}: {error}"]) from error
+
+    async def put(registry: Registry) -> SiteRecord:
+        record = await registry.site_models.get(site)
+        model = msgspec.json.decode(record.model, type=Site)
+        wrong = [
+            f"{file}: {one.where}: {one.what}" for one in schedule_problems(entries, source, model)
+        ]
+        if wrong:
+            raise ConfigError(wrong)
+        before = msgspec.json.decode(record.schedule, type=list[CapacityLimit])
+        text = msgspec.json.encode(with_source(before, source, entries)).decode()
+        return await registry.site_models.put_schedule(site, record.tenant, text)
+
+    with_registry(data, config, put, writes=True)
+    facts([("site", site), ("source", source), ("entries", str(len(entries)))])
 
 
 def set_signals(
