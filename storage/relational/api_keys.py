@@ -42,6 +42,10 @@ class ApiKey(msgspec.Struct, frozen=True):
     """Nothing else exists for it; empty: all sites of the tenant."""
     created_by: str = ""
 
+    def is_valid(self, now_us: int) -> bool:
+        """Return whether it was neither revoked nor has expired."""
+        return not self.revoked_us and (self.expires_us == 0 or now_us < self.expires_us)
+
 
 class ApiKeys:
     """Reads and writes the keys of an installation."""
@@ -93,9 +97,8 @@ class ApiKeys:
         )
         async with reading(self._engine) as connection:
             row = (await connection.execute(query)).one_or_none()
-        if row is None or row.revoked_us or 0 < row.expires_us <= self._now_us():
-            return None
-        return _api_key(row)
+        key = None if row is None else api_key_of(row)
+        return key if key is not None and key.is_valid(self._now_us()) else None
 
     async def get(self, key: str) -> ApiKey:
         """Return a key, also a revoked one."""
@@ -104,7 +107,7 @@ class ApiKeys:
             row = (await connection.execute(query)).one_or_none()
         if row is None:
             raise NotFound("API key", key)
-        return _api_key(row)
+        return api_key_of(row)
 
     async def page(self, tenant: str | None, *, after: str = "", limit: int = 100) -> list[ApiKey]:
         """Return a page in the order of ids, revoked ones too; tenant None: of all."""
@@ -113,13 +116,13 @@ class ApiKeys:
         if tenant is not None:
             query = query.where(api_keys.c.tenant == tenant)
         async with reading(self._engine) as connection:
-            return [_api_key(row) for row in await connection.execute(query)]
+            return [api_key_of(row) for row in await connection.execute(query)]
 
     async def list_all(self) -> list[ApiKey]:
         """Return all keys, revoked ones too, oldest first."""
         query = select(api_keys).order_by(api_keys.c.created_us, api_keys.c.id)
         async with reading(self._engine) as connection:
-            return [_api_key(row) for row in await connection.execute(query)]
+            return [api_key_of(row) for row in await connection.execute(query)]
 
     async def revoke(self, key: str) -> ApiKey:
         """Make a key invalid from now on, and return it."""
@@ -156,7 +159,8 @@ async def check_sites(connection: AsyncConnection, tenant: str, wanted: Iterable
     check(not missing, "sites", f"{', '.join(map(repr, missing[:5]))} does not exist")
 
 
-def _api_key(row: Row[Any]) -> ApiKey:
+def api_key_of(row: Row[Any]) -> ApiKey:
+    """Return the key of a row of `api_keys`."""
     return ApiKey(
         row.id,
         row.name,

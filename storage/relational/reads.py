@@ -148,9 +148,19 @@ LISTS: Final[Mapping[str, List]] = {
         descending=True,
         equal={
             name: audit.c[name]
-            for name in ("tenant", "actor_kind", "actor", "action", "object", "outcome", "remote")
+            for name in (
+                "tenant",
+                "actor_kind",
+                "actor",
+                "actor_name",
+                "action",
+                "object",
+                "outcome",
+                "remote",
+            )
         },
         time=audit.c.at_us,
+        search=(audit.c.action, audit.c.object, audit.c.actor_name, audit.c.detail),
     ),
     "refusals": _log(refusals, "charger", "reason", "status"),
     "security_events": _log(security_events, "charger", "kind"),

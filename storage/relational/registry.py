@@ -23,6 +23,7 @@ from domain.ids import DEFAULT_TENANT
 from domain.records import ChargerRecord, TokenRecord
 from storage.relational import credentials, revisions
 from storage.relational.api_keys import ApiKeys
+from storage.relational.audit import AuditRow, append
 from storage.relational.engine import chunks, reading, upsert, writing
 from storage.relational.record_rows import (
     NO_CREDENTIAL,
@@ -40,9 +41,11 @@ from storage.relational.record_rules import (
     check_site,
     check_token,
 )
+from storage.relational.sign_ins import SignInLinks, SignIns
 from storage.relational.site_models import SiteModels
 from storage.relational.tables import chargers, sites, tokens
 from storage.relational.tenants import Tenants
+from storage.relational.users import Users
 
 __all__ = ["PAGE_MAX", "Registry", "Site"]
 
@@ -58,6 +61,13 @@ class Registry:
         self.site_models = SiteModels(engine)
         self.api_keys = ApiKeys(engine, now_us)
         self.tenants = Tenants(engine, now_us)
+        self.users = Users(engine, now_us)
+        self.sign_ins = SignIns(engine, now_us)
+        self.links = SignInLinks(engine, now_us)
+
+    async def note(self, rows: Sequence[AuditRow]) -> None:
+        """Add rows to the audit log."""
+        await append(self._engine, rows)
 
     # ---- chargers -------------------------------------------------------------------------
 

@@ -50,10 +50,11 @@ sign_in_links = Table(
     key("id"),
     text("tenant"),
     Column("digest", LargeBinary, nullable=False, unique=True),  # SHA-256 of the link's secret
-    text("user"),
+    text("user"),  # empty: the first one, who is not there yet
     whole("created_us"),
     whole("expires_us", index=True),
     text("created_by"),
+    text("purpose"),  # first_admin, password or sign_in
     Index("ix_sign_in_links_user", "user"),
 )
 """Links that let somebody in once. One that was used is deleted."""
