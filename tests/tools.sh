@@ -26,7 +26,7 @@ if [ -n "$missing" ]; then
 fi
 
 # The copy says which lock file was installed: another one is installed anew.
-for folder in interop/node csms/dashboard/node; do
+for folder in interop/node csms/dashboard/node csms/oidc/node; do
     folder="$(dirname "$0")/$folder"
     ready="$folder/node_modules/.ready"
     if ! cmp -s "$folder/package-lock.json" "$ready"; then
