@@ -6,14 +6,15 @@ import logging
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from csms.config import Config
+from csms.first_run import prepare_node
 from csms.gateway.listeners import MUTUAL_TLS, PLAIN, TLS, Listener
 from csms.gateway.tls import Contexts
 from csms.pki.contract_desk import ContractDesk
 from csms.pki.local import LocalAuthority, renew_server
-from csms.prepare import make_folders, prepare_data
+from csms.prepare import make_folders
 from csms.quirks.catalogue import load_catalogue
 from csms.secret import installation_secret
 from csms.tree import node_tree
@@ -39,6 +40,8 @@ class Addresses:
     """Where security profile 2 is served; empty: nowhere."""
     mtls: str = ""
     """Where security profile 3 is served; empty: nowhere."""
+    link: str = ""
+    """Path of the link for the first admin, after `api`; empty: there is a user."""
 
 
 def open_sockets(config: Config) -> dict[str, socket.socket]:
@@ -136,10 +139,11 @@ def serve(
         config.paths.run,
         NodeSettings(supervisor=config.supervisor, log=LogSettings(directory=config.paths.log)),
     )
+    link = ""
     # First of all: processes of a killed node may still hold the addresses and the database.
     node.take_over()
     try:
-        asyncio.run(prepare_data(config))
+        link = asyncio.run(prepare_node(config))
     except Unavailable as error:
         # Chargers are served all the same; the ledger waits for the database and migrates it.
         log.warning("the relational store is away: %s", error)
@@ -152,7 +156,7 @@ def serve(
     try:
         node.share(sockets)
         node.start()
-        started(addresses(sockets))
+        started(replace(addresses(sockets), link=link))
         return node.wait()
     finally:
         for listening in sockets.values():

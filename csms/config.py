@@ -27,10 +27,12 @@ from actors.site.control import ControlSettings
 from actors.site.plan.settings import PlanSettings
 from actors.site.settings import SiteSettings
 from csms.api.settings import ApiSettings
+from csms.api.sign_in_settings import SignInSettings
 from csms.files.settings import FilesSettings
 from csms.gateway.settings import GatewaySettings
 from csms.gateway.tls_settings import TlsSettings
 from csms.listen import ListenSettings
+from csms.oidc.settings import OidcSettings
 from csms.operations.settings import OperationsSettings
 from csms.paths import LONGEST_SOCKET_NAME, SOCKET_PATH_BYTES_MAX, DataPaths
 from csms.pki.contract_settings import ContractSettings
@@ -80,6 +82,8 @@ class Config(BaseModel):
     )
     listen: ListenSettings = _section(ListenSettings)
     api: ApiSettings = _section(ApiSettings)
+    sign_in: SignInSettings = _section(SignInSettings)
+    oidc: OidcSettings = _section(OidcSettings)
     gateway: GatewaySettings = _section(GatewaySettings)
     tls: TlsSettings = _section(TlsSettings)
     pki: PkiSettings = _section(PkiSettings)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from csms.config import Config
+from csms.first_run import LINK
 from csms.prepare import prepare_data
 from csms.simulator.charger import Identity
 from csms.simulator.driver import Member
@@ -22,6 +23,8 @@ from storage.relational import credentials
 from storage.relational.engine import open_engine
 from storage.relational.registry import Registry
 from storage.relational.registry import Site as SiteRow
+from storage.relational.sign_ins import Purpose
+from storage.relational.users import NewUser
 from supervisor.child import Child
 from supervisor.clock import Clock
 
@@ -60,6 +63,7 @@ EVSE_A, VOLTS = 32.0, 230.0
 MINIMUM_W = 22_080.0
 SHARE_PCT = 40
 TOKENS = 30
+ADMIN = "demo"
 SEED = 2026
 PACE = {"arrival_s_mean": 25.0, "session_s_mean": 120.0, "meter_interval_s": 5.0}
 """Faster than life, so that there is something to see at once."""
@@ -71,6 +75,8 @@ class Demo:
 
     key: str
     """An admin key."""
+    link: str
+    """Path of a link that signs in, once."""
     child: Child
     """The process with the simulated chargers."""
     chargers: tuple[str, ...]
@@ -107,6 +113,7 @@ async def prepare_demo(config: Config, count: int) -> Demo:
         tokens = tuple(f"DEMO{number:04d}" for number in range(TOKENS))
         await registry.import_tokens([TokenRecord(token, max_active=0) for token in tokens])
         _, key = await registry.api_keys.create("demo", "admin")
+        link = await _link(registry, config.sign_in.link_s)
     finally:
         await engine.dispose()
     members = tuple(
@@ -116,7 +123,15 @@ async def prepare_demo(config: Config, count: int) -> Demo:
     pace = config.simulator.model_copy(update=PACE)
     settings = SimulatorProcess(members, tokens, pace, SEED)
     child = Child("simulator", "csms.simulator.process:run", stage=-1, settings=settings)
-    return Demo(key, child, tuple(passwords))
+    return Demo(key, link, child, tuple(passwords))
+
+
+async def _link(registry: Registry, seconds: float) -> str:
+    """Return a link that signs the admin of the demo in."""
+    found = await registry.users.by_login(ADMIN)
+    admin = found[0] if found else await registry.users.create(NewUser(ADMIN, "admin"))
+    secret = await registry.links.make(Purpose.sign_in, seconds, user=admin, created_by="demo")
+    return LINK + secret
 
 
 def site_model(site: str, power_w: float, chargers: Sequence[str], connectors: int) -> Site:

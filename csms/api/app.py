@@ -25,6 +25,8 @@ from csms.api import (
     overview,
     security,
     series,
+    session,
+    session_oidc,
     sites,
     templates,
     tenants,
@@ -32,9 +34,10 @@ from csms.api import (
     transactions,
     transfers,
     uptime,
+    users,
     variables,
 )
-from csms.api.auth import AuthenticationMiddleware, Authenticator
+from csms.api.auth import AuthenticationMiddleware
 from csms.api.docs import docs_page
 from csms.api.etags import EtagMiddleware
 from csms.api.idempotency import IdempotencyMiddleware
@@ -68,6 +71,9 @@ ROUTERS = (
     jobs.router,
     keys.router,
     tenants.router,
+    session.router,
+    session_oidc.router,
+    users.router,
     alerts.router,
     inbox.router,
 )
@@ -101,15 +107,16 @@ def build_app(services: Services) -> FastAPI:
     ]
     app.router.routes += plain
     check_routes([*(route for router in ROUTERS for route in router.routes), *plain])
-    authenticator = Authenticator(
-        services.registry.api_keys.verify, services.settings, services.clock
-    )
     # The last one added is the outermost.
     settings = services.settings
     app.add_middleware(EtagMiddleware)
     app.add_middleware(IdempotencyMiddleware, services=services)
     app.add_middleware(RateMiddleware, settings=settings, clock=services.clock)
-    app.add_middleware(AuthenticationMiddleware, authenticator=authenticator)
+    app.add_middleware(
+        AuthenticationMiddleware,
+        authenticator=services.authenticator,
+        admit=services.sessions.admit,
+    )
     app.add_middleware(dashboard.PagesMiddleware)
     trail = AuditTrail(services.engine, settings, services.clock)
     app.add_middleware(

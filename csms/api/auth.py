@@ -1,7 +1,8 @@
-"""Who asks: API keys as Bearer tokens, roles, and a limit on failed attempts.
+"""Who asks: API keys as Bearer tokens or sessions, roles, and a limit on failed attempts.
 
 Keys are looked up by their SHA-256, so how long a look-up takes says nothing about any key. Every
-path needs a key but those of `PUBLIC`; which permission it needs is said in `csms.api.rules`.
+path needs a key or a session but those of `PUBLIC`; which permission it needs is said in
+`csms.api.rules`.
 """
 
 import hashlib
@@ -24,8 +25,8 @@ from domain.ids import DEFAULT_TENANT
 from storage.relational.api_keys import ApiKey
 from supervisor.clock import Clock
 
-PUBLIC = frozenset(rule.path for rule in RULES if rule.reach == Reach.OPEN)
-"""Liveness, readiness and the description of the interface, which has no data in it."""
+PUBLIC = frozenset((rule.method, rule.path) for rule in RULES if rule.reach == Reach.OPEN)
+"""Liveness, readiness, the description of the interface (no data is in it), and signing in."""
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="csms"'}
 IPV6_HOME_BITS = 64
@@ -52,6 +53,8 @@ class Principal(NamedTuple):
 
 
 Verify = Callable[[str], Awaitable[ApiKey | None]]
+Admit = Callable[[str, Headers], Awaitable[tuple[Principal, str] | None]]
+"""`csms.api.sessions.Sessions.admit`."""
 
 
 class Attempts:
@@ -104,6 +107,9 @@ class Authenticator:
         """
         scheme, _, secret = authorization.partition(" ")
         secret = secret.strip()
+        if scheme.lower() != "bearer" or not secret:
+            text = "sign in, or send an API key: Authorization: Bearer <key>"
+            raise Problem(401, "no_key", text, CHALLENGE)
         digest = hashlib.sha256(secret.encode()).digest()
         now_us = self._clock.monotonic_us()
         # Before the limit: whoever shares an address with an attacker goes on working.
@@ -116,8 +122,6 @@ class Authenticator:
             raise Problem(
                 429, "too_many_attempts", "too many wrong keys", {"Retry-After": str(wait_s)}
             )
-        if scheme.lower() != "bearer" or not secret:
-            raise Problem(401, "no_key", "send an API key: Authorization: Bearer <key>", CHALLENGE)
         key = await self._verify(secret)
         if key is None:
             self._attempts.failed(home, now_us)
@@ -147,28 +151,38 @@ def home_of(address: str) -> str:
 class AuthenticationMiddleware:
     """Lets only public paths through without a principal; a new route is closed by default."""
 
-    def __init__(self, app: ASGIApp, authenticator: Authenticator) -> None:
+    def __init__(self, app: ASGIApp, authenticator: Authenticator, admit: Admit) -> None:
         self._app = app
         self._authenticator = authenticator
+        self._admit = admit
         self._rules = Book()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Authenticate one request."""
-        if scope["type"] == "http" and not _is_open(scope["path"]):
-            client = scope.get("client") or ("", 0)
-            header = Headers(scope=scope).get("authorization", "")
+        if scope["type"] == "http" and not _is_open(scope["method"], scope["path"]):
             try:
-                principal = await self._authenticator.principal(header, client[0])
+                principal, csrf = await self._who(scope)
             except CsmsError as error:
                 await from_error(error).response()(scope, receive, send)
                 return
-            scope.setdefault("state", {})["principal"] = principal
+            state = scope.setdefault("state", {})
+            state["principal"], state["csrf"] = principal, csrf
             try:
                 self._check(scope, principal)
             except Problem as problem:
                 await problem.response()(scope, receive, send)
                 return
         await self._app(scope, receive, send)
+
+    async def _who(self, scope: Scope) -> tuple[Principal, str]:
+        """Return who asks and the token of the session; a key that was sent goes first."""
+        headers = Headers(scope=scope)
+        header = headers.get("authorization", "")
+        admitted = None if header else await self._admit(scope["method"], headers)
+        if admitted is not None:
+            return admitted
+        client = scope.get("client") or ("", 0)
+        return await self._authenticator.principal(header, client[0]), ""
 
     def _check(self, scope: Scope, principal: Principal) -> None:
         """Raise Problem 403 when the rule of the route does not let them."""
@@ -183,8 +197,8 @@ class AuthenticationMiddleware:
             raise Problem(403, "tenant", "this is about the whole installation, not one tenant")
 
 
-def _is_open(path: str) -> bool:
-    return path in PUBLIC or path.startswith(TRANSFERS)
+def _is_open(method: str, path: str) -> bool:
+    return ("GET" if method == "HEAD" else method, path) in PUBLIC or path.startswith(TRANSFERS)
 
 
 def is_confined(principal: Principal) -> bool:

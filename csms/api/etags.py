@@ -83,6 +83,7 @@ RESOURCES: Final[Sequence[Resource]] = (
         [("POST", f"{JOB}/{how}") for how in ("pause", "resume", "cancel")],
     ),
     _edited(f"{V1}/tenants/{{tenant}}", "PUT"),
+    _edited(f"{V1}/users/{{user}}", "PATCH", "DELETE", version=REVISION),
 )
 
 BY_GET: Final[Mapping[str, Resource]] = {one.path: one for one in RESOURCES}

@@ -325,11 +325,15 @@ LISTS: tuple[HotList, ...] = (
         "Who did what, newest first. Nothing of it can be changed or removed",
         (
             Parameter("actor", TEXT, "Id of the key or user."),
+            Parameter("actor_name", TEXT, "Name of the key or user, or account."),
             Parameter("actor_kind", TEXT, "user, key, command_line or nobody."),
-            Parameter("action", TEXT, "Such as POST /api/v1/chargers/{charger}/calls."),
+            Parameter(
+                "action", TEXT, "Such as POST /api/v1/chargers/{charger}/calls or csms user add."
+            ),
             Parameter("object", TEXT, "Such as the identity of a charger."),
             Parameter("outcome", TEXT, "done, refused or failed."),
             Parameter("remote", TEXT, "The address it came from."),
+            Parameter("search", TEXT, "Part of the action, object, name or detail."),
             SINCE,
             UNTIL,
         ),

@@ -9,11 +9,13 @@ from starlette.routing import BaseRoute
 from csms.api import etags, events, health, hot, metrics, series
 from csms.api.lists import LISTS
 from csms.api.responses import PROBLEM_SCHEMA, problems
+from csms.api.sessions import COOKIE
 
 TITLE: Final = "csms"
 VERSION: Final = "1"
 DESCRIPTION: Final = (
-    "Send an API key as `Authorization: Bearer <key>`. What a role may do: docs/permissions.md. "
+    "Send an API key as `Authorization: Bearer <key>`, or the cookie of a session (and with writes "
+    "its token as `X-CSRF-Token`). What a role may do: docs/permissions.md. "
     "Instants are microseconds since 1970-01-01 "
     "UTC in fields that end in `_us`. Lists follow a cursor: send `next` as `cursor`. "
     "What can be edited has an `ETag`: send it as `If-Match` with a change, and nobody overwrites "
@@ -49,8 +51,11 @@ def document(routes: Sequence[BaseRoute], page_items_max: int) -> dict[str, Any]
     schemas["ProblemView"] = definitions
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
-    components["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-    made["security"] = [{"key": []}]
+    components["securitySchemes"] = {
+        "key": {"type": "http", "scheme": "bearer"},
+        "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+    }
+    made["security"] = [{"key": []}, {"session": []}]
     return made
 
 

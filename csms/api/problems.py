@@ -86,8 +86,8 @@ def from_error(error: CsmsError) -> Problem:
     match error:
         case Problem():
             return error
-        case InvalidInput(field="id", rule=rule) if "exists already" in rule:
-            return Problem(409, "exists", str(error), errors=[_error("id", rule)])
+        case InvalidInput(field="id" | "login" as field, rule=rule) if "exists already" in rule:
+            return Problem(409, "exists", str(error), errors=[_error(field, rule)])
         case InvalidInput(field=field, rule=rule):
             return Problem(422, "invalid", str(error), errors=[_error(field, rule)])
         case NotFound():

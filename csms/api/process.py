@@ -13,11 +13,15 @@ import socket
 import uvicorn
 
 from csms.api.app import build_app
+from csms.api.auth import Authenticator
 from csms.api.backplane import Backplane
+from csms.api.desk import SignInDesk
 from csms.api.hub import Hub
 from csms.api.services import Services
 from csms.api.shared import Shared
+from csms.api.sessions import Sessions
 from csms.listen import ListenSettings
+from csms.oidc.provider import Provider
 from csms.settings import ProcessSettings
 from storage.file_store import FileStore
 from storage.relational.engine import open_engine
@@ -75,15 +79,21 @@ async def run(ctx: ProcessContext) -> None:
         async with backplane:
             hub = Hub(config.api, secrets.token_hex(4), backplane.watch)
             backplane.hub = hub
+            registry = Registry(engine, ctx.clock.now_us)
             services = Services(
                 settings=config.api,
                 clock=ctx.clock,
                 engine=engine,
-                registry=Registry(engine, ctx.clock.now_us),
+                registry=registry,
                 backplane=backplane,
                 run_dir=ctx.run_dir,
                 hub=hub,
                 power=Shared(config.api.power_cache_s, config.api.power_cache_max, ctx.clock),
+                authenticator=Authenticator(registry.api_keys.verify, config.api, ctx.clock),
+                sessions=Sessions(registry, config.sign_in, ctx.clock),
+                desk=SignInDesk(registry, config.sign_in, ctx.clock),
+                sign_in=config.sign_in,
+                oidc=Provider(config.oidc, ctx.clock) if config.oidc.is_on else None,
                 webhook_private=config.operations.webhook_private,
                 job_chargers_max=config.operations.job_chargers_max,
                 follow_s=config.charger.follow_s,

@@ -52,6 +52,8 @@ def _rules(reach: Reach, *rows: tuple[str, str, P | None]) -> tuple[Rule, ...]:
 V1 = "/api/v1"
 CHARGER = f"{V1}/chargers/{{charger}}"
 SITE = f"{V1}/sites/{{site}}"
+SESSION = f"{V1}/session"
+USER = f"{V1}/users/{{user}}"
 TRANSFERS: Final = "/files/"
 """What begins like this is between us and one charger."""
 TRANSFER = f"{TRANSFERS}{{secret}}/{{name:path}}"
@@ -69,6 +71,18 @@ RULES: Final[Sequence[Rule]] = (
         ("GET", TRANSFER, None),
         ("PUT", TRANSFER, None),
         ("POST", TRANSFER, None),
+        # The proof of who it is, is in the body.
+        ("POST", SESSION, None),
+        ("POST", f"{SESSION}/link", None),
+        ("POST", f"{SESSION}/link/look", None),
+        ("POST", f"{SESSION}/oidc", None),
+        ("POST", f"{SESSION}/oidc/start", None),
+    ),
+    *_rules(
+        Reach.OWN,
+        ("GET", SESSION, None),
+        ("DELETE", SESSION, None),
+        ("PUT", f"{SESSION}/password", None),
     ),
     *_rules(
         Reach.SITES,
@@ -144,6 +158,13 @@ RULES: Final[Sequence[Rule]] = (
         ("POST", f"{V1}/keys", P.keys_manage),
         ("GET", f"{V1}/keys/{{key}}", P.keys_manage),
         ("DELETE", f"{V1}/keys/{{key}}", P.keys_manage),
+        ("GET", f"{V1}/users", P.users_manage),
+        ("POST", f"{V1}/users", P.users_manage),
+        ("GET", USER, P.users_manage),
+        ("PATCH", USER, P.users_manage),
+        ("DELETE", USER, P.users_manage),
+        ("POST", f"{USER}/link", P.users_manage),
+        ("DELETE", f"{USER}/sessions", P.users_manage),
         ("GET", f"{V1}/audit", P.audit_read),
         ("GET", f"{V1}/files", P.chargers_read),
         ("POST", f"{V1}/files", P.calls_trust),

@@ -8,12 +8,17 @@ from urllib.parse import quote
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.requests import Request
 
+from csms.api.auth import Authenticator
 from csms.api.backplane import Backplane
+from csms.api.desk import SignInDesk
 from csms.api.hub import Hub
 from csms.api.recent import RecentCommands
+from csms.api.sessions import Sessions
 from csms.api.settings import ApiSettings
 from csms.api.shared import Shared
+from csms.api.sign_in_settings import SignInSettings
 from csms.files.settings import FilesSettings
+from csms.oidc.provider import Provider
 from csms.security.settings import SecuritySettings
 from domain.errors import InvalidInput, NotFound
 from domain.records import ChargerRecord
@@ -35,6 +40,12 @@ class Services:
     charger_urls: Mapping[int, str]
     """Security profile -> what comes before a charger's identity in its URL."""
     hub: Hub
+    authenticator: Authenticator
+    sessions: Sessions
+    desk: SignInDesk
+    sign_in: SignInSettings
+    oidc: Provider | None
+    """Vouches for users; None: nobody does."""
     job_chargers_max: int
     webhook_private: tuple[str, ...]
     follow_s: int

@@ -2,7 +2,16 @@
 
 import typer
 
-from csms.cli import doctor, pki, records, run, settings, simulate_site, site_models
+from csms.cli import (
+    doctor,
+    pki,
+    records,
+    run,
+    settings,
+    simulate_site,
+    site_models,
+    users,
+)
 from csms.cli.errors import ReportingGroup
 
 app = typer.Typer(
@@ -26,6 +35,7 @@ records.site.command("capacity")(site_models.set_capacity)
 records.site.command("signals")(site_models.set_signals)
 app.add_typer(records.site, name="site", no_args_is_help=True)
 app.add_typer(records.key, name="key", no_args_is_help=True)
+app.add_typer(users.user, name="user", no_args_is_help=True)
 app.add_typer(pki.app, name="pki", no_args_is_help=True)
 app.add_typer(settings.config_app, name="config", no_args_is_help=True)
 app.add_typer(settings.db, name="db", no_args_is_help=True)

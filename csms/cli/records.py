@@ -13,6 +13,7 @@ from csms.cli.errors import warn
 from csms.cli.options import ConfigOption, DataOption
 from csms.cli.show import facts, instant, table
 from csms.cli.store import with_registry
+from csms.cli.trail import Did
 from csms.config import load_config
 from csms.simulator.driver import charger_url
 from domain.access import Role
@@ -80,7 +81,12 @@ def add_charger(
         strict=strict,
         serial_number=serial_number,
     )
-    with_registry(data, config, lambda registry: registry.create_charger(record), writes=True)
+    with_registry(
+        data,
+        config,
+        lambda registry: registry.create_charger(record),
+        writes=Did("charger add", identity, {"site": site_id, "security_profile": profile}),
+    )
     shown = password if generated else ""
     facts([("charger", identity), *_access(data, config, identity, shown, profile)])
 
@@ -101,7 +107,7 @@ def secure_charger(
         lambda registry: registry.raise_security(
             identity, lambda before: ask_profile(before, profile)
         ),
-        writes=True,
+        writes=Did("charger secure", identity, {"security_profile": profile}),
     )
     facts(
         [
@@ -168,7 +174,10 @@ def change_password(
 ) -> None:
     """Set another password; the one before is refused from now on."""
     made = with_registry(
-        data, config, lambda registry: registry.set_password(identity, password), writes=True
+        data,
+        config,
+        lambda registry: registry.set_password(identity, password),
+        writes=Did("charger password", identity),
     )
     facts([("charger", identity), *([("password", made)] if password is None else [])])
 
@@ -214,7 +223,7 @@ def import_chargers(
             is_dry=dry_run,
             makes_passwords=passwords,
         ),
-        writes=not dry_run,
+        writes=None if dry_run else Did("charger import", file.name),
     )
     if done.wrong:
         raise ConfigError([f"{file}:{line}: {field}: {rule}" for line, field, rule in done.wrong])
@@ -226,7 +235,12 @@ def import_chargers(
 @charger.command("remove")
 def remove_charger(identity: ID, data: DataOption = None, config: ConfigOption = None) -> None:
     """Remove a charger; what it reported is kept."""
-    with_registry(data, config, lambda registry: registry.delete_charger(identity), writes=True)
+    with_registry(
+        data,
+        config,
+        lambda registry: registry.delete_charger(identity),
+        writes=Did("charger remove", identity),
+    )
 
 
 @token.command("add")
@@ -242,7 +256,12 @@ def add_token(
 ) -> None:
     """Add or replace a token."""
     record = TokenRecord(tag, max_active=max_active, status="Blocked" if blocked else "Accepted")
-    with_registry(data, config, lambda registry: registry.upsert_token(record), writes=True)
+    with_registry(
+        data,
+        config,
+        lambda registry: registry.upsert_token(record),
+        writes=Did("token add", tag, {"status": record.status}),
+    )
     facts([("token", tag)])
 
 
@@ -261,7 +280,9 @@ def list_tokens(data: DataOption = None, config: ConfigOption = None, after: Aft
 @token.command("remove")
 def remove_token(tag: TAG, data: DataOption = None, config: ConfigOption = None) -> None:
     """Remove a token: it is unknown from now on."""
-    with_registry(data, config, lambda registry: registry.delete_token(tag), writes=True)
+    with_registry(
+        data, config, lambda registry: registry.delete_token(tag), writes=Did("token remove", tag)
+    )
 
 
 @site.command("add")
@@ -282,7 +303,12 @@ def add_site(
     record = Site(
         identity, name=name, power_w_max=power_w_max, latitude=latitude, longitude=longitude
     )
-    with_registry(data, config, lambda registry: registry.create_site(record), writes=True)
+    with_registry(
+        data,
+        config,
+        lambda registry: registry.create_site(record),
+        writes=Did("site add", identity),
+    )
     facts([("site", identity)])
 
 
@@ -323,7 +349,8 @@ def create_key(
             created_by="command line",
         )
 
-    _, secret = with_registry(data, config, create)
+    did = Did("key create", name, {"role": role, "tenant": tenant, "sites": sites or []})
+    _, secret = with_registry(data, config, create, writes=did)
     typer.echo(secret)
     if Console(stderr=True).is_terminal and Console().is_terminal:
         typer.echo("Send it as: Authorization: Bearer <key>", err=True)
@@ -358,4 +385,9 @@ def revoke_key(
     config: ConfigOption = None,
 ) -> None:
     """Revoke a key."""
-    with_registry(data, config, lambda registry: registry.api_keys.revoke(identity))
+    with_registry(
+        data,
+        config,
+        lambda registry: registry.api_keys.revoke(identity),
+        writes=Did("key revoke", identity),
+    )

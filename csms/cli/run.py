@@ -143,6 +143,10 @@ def _say_started(config: Config, places: Any) -> None:  # noqa: ANN401 - csms.ap
         f"api       {places.api}/api/v1    what it can do: {places.api}/api/docs",
         f"data      {config.data}",
     ]
+    if places.link:
+        lines.append(f"sign in   {places.api}{places.link}")
+        hours = config.sign_in.link_s / 3600
+        lines.append(f"          makes the first admin, once, within {hours:g} hours")
     if config.listen.accept_unknown:
         networks = ", ".join(sorted(set(config.listen.accept_unknown)))
         lines.append(f"unknown   chargers from {networks} are enrolled without a password")
@@ -217,7 +221,7 @@ def _say_demo(config: Config, places: Any, prepared: Any) -> None:  # noqa: ANN4
     _say(
         [
             f"chargers  {places.chargers}" + "{id}   " + f"({len(prepared.chargers)} simulated)",
-            f"page      {places.api}/    sign in with the key",
+            f"page      {places.api}{prepared.link}    signs you in, once",
             f"api       {places.api}/api/v1    what it can do: {places.api}/api/docs",
             f"data      {config.data}",
             f"key       {prepared.key}",

@@ -13,6 +13,7 @@ from actors.site.tree import SiteModelWrong, compile_tree
 from csms.cli.options import ConfigOption, DataOption
 from csms.cli.show import facts
 from csms.cli.store import with_registry
+from csms.cli.trail import Did
 from domain.errors import ConfigError, InvalidInput, NotFound
 from domain.records import SiteRecord
 from domain.site import CapacityLimit, Site
@@ -36,7 +37,7 @@ def apply_model(
         text = msgspec.json.encode(model).decode()
         return await registry.site_models.put_model(model.id, row.tenant, text)
 
-    with_registry(data, config, put, writes=True)
+    with_registry(data, config, put, writes=Did("site apply", model.id))
     facts(
         [
             ("site", model.id),
@@ -104,7 +105,7 @@ def set_signals(
         record = await registry.site_models.get(site)
         return await registry.site_models.put_signals(site, record.tenant, text)
 
-    with_registry(data, config, put, writes=True)
+    with_registry(data, config, put, writes=Did("site signals", site))
     facts([("site", site), ("signals", str(len(signals)))])
 
 

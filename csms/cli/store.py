@@ -1,4 +1,7 @@
-"""The relational store for commands: opened, migrated, closed; and the node told of changes."""
+"""The relational store for commands: opened, migrated, closed.
+
+What they change is in the audit log, and a running node is told of it.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -6,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from csms.cli.trail import Did, audit_row
 from csms.config import Config, load_config
 from csms.prepare import prepare_data
 from storage.relational.engine import open_engine
@@ -41,14 +45,23 @@ def with_registry(
     config_file: Path | None,
     work: Callable[[Registry], Awaitable[Result]],
     *,
-    writes: bool = False,
+    writes: Did | None = None,
 ) -> Result:
-    """Run `work` on the registry; when it `writes`, a running node is told at once."""
+    """Run `work` on the registry.
+
+    Args:
+        data: the data directory.
+        config_file: the TOML file.
+        work: what is done.
+        writes: what it changes: that is written into the audit log, and a running node is told.
+    """
     config = load_config(file=config_file, data=data)
 
     async def run() -> Result:
         async with open_registry(config) as registry:
             result = await work(registry)
+            if writes:
+                await registry.note([audit_row(writes, Clock().now_us())])
         if writes:
             await tell_node(config)
         return result

@@ -1,7 +1,7 @@
 """Puts the pages into the application: routes, files, and what wraps them."""
 
 from collections.abc import Awaitable, Callable
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.exceptions import ExceptionMiddleware
@@ -11,11 +11,14 @@ from starlette.routing import Mount, Route, Router
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from csms.api.origin import SAFE_METHODS, is_of_here
 from csms.api.problems import HANDLERS, Problem
+from csms.api.sessions import CSRF_HEADER
 from csms.dashboard import preferences, signin
 from csms.dashboard.inner import Refused
 from csms.dashboard.pages import PAGES
-from csms.dashboard.view import BASE, FOLDER, Handler, view_of
+from csms.dashboard.pages.page import Page
+from csms.dashboard.view import BASE, FIELDS_MAX, FOLDER, Handler, view_of
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
@@ -28,7 +31,7 @@ STATIC_CACHE = "public, max-age=3600"
 EVENTS = "/api/v1/events"
 SEE_OTHER = 303
 UNAUTHORIZED = 401
-SAFE_METHODS = frozenset({"GET", "HEAD"})
+FORM = "application/x-www-form-urlencoded"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -41,7 +44,7 @@ def routes() -> list[Route]:
         Route(f"{BASE}/events", _Events(), methods=["GET"]),
         *(
             Route(BASE + page.path, _endpoint(page.handler), methods=list(page.methods))
-            for page in PAGES
+            for page in (*PAGES, SIGN_OUT)
         ),
     ]
 
@@ -60,10 +63,17 @@ def _public() -> ASGIApp:
 OPEN: tuple[tuple[str, Endpoint, list[str]], ...] = (
     ("/sign-in", signin.page, ["GET"]),
     ("/sign-in", signin.sign_in, ["POST"]),
-    ("/sign-out", signin.sign_out, ["POST"]),
+    ("/link/{secret}", signin.link, ["GET"]),
+    ("/link/{secret}", signin.use_link, ["POST"]),
+    # A link and no form: form-action of the policy forbids to go on to another site.
+    ("/oidc/start", signin.oidc_start, ["GET"]),
+    ("/oidc/callback", signin.oidc_callback, ["GET"]),
     ("/preferences", preferences.choose, ["POST"]),
 )
 OPEN_PATHS = frozenset(BASE + path for path, _, _ in OPEN)
+OPEN_FOLDERS = (STATIC, signin.LINK)
+
+SIGN_OUT = Page("/sign-out", signin.sign_out, ("POST",))
 
 
 async def _to_pages(_request: Request) -> Response:
@@ -110,19 +120,38 @@ class PagesMiddleware:
         if scope["method"] not in SAFE_METHODS and not is_of_here(Headers(scope=scope)):
             problem = Problem(403, "origin", "this form was sent by a page of another site")
             await problem.response()(scope, receive, send)
-        elif path.startswith(STATIC) or path in OPEN_PATHS:
+        elif path in OPEN_PATHS or path.startswith(OPEN_FOLDERS):
             await self._public(scope, receive, send)
         else:
-            await self._app(signin.with_proof(scope), receive, _asking(scope, send))
+            if scope["method"] not in SAFE_METHODS:
+                scope, receive = await _with_token(scope, receive)
+            await self._app(scope, receive, _asking(scope, send))
 
 
-def is_of_here(headers: Headers) -> bool:
-    """Return whether a write comes from a page of this server: browsers say so themselves."""
-    site = headers.get("sec-fetch-site")
-    if site is not None:
-        return site in {"same-origin", "none"}
-    origin = headers.get("origin")
-    return origin is None or urlsplit(origin).netloc == headers.get("host")
+async def _with_token(scope: Scope, receive: Receive) -> tuple[Scope, Receive]:
+    """Return a write of a page with the token of its form where REST looks for it."""
+    headers = Headers(scope=scope)
+    if CSRF_HEADER in headers or not headers.get("content-type", "").startswith(FORM):
+        return scope, receive
+    parts: list[bytes] = []
+    more = True
+    while more:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    body = b"".join(parts)
+    sent = False
+
+    async def again() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    form = dict(parse_qsl(body.decode("utf-8", "replace"), max_num_fields=FIELDS_MAX))
+    token = (CSRF_HEADER.encode(), form.get("csrf", "").encode("latin-1", "replace"))
+    return {**scope, "headers": [*scope["headers"], token]}, again
 
 
 def _dressed(scope: Scope, send: Send) -> Send:

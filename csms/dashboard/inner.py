@@ -15,7 +15,18 @@ from starlette.types import ASGIApp, Message
 
 from csms.api.rates import INNER
 
-PASSED = (b"authorization", b"cookie", b"host", b"origin", b"sec-fetch-site", b"x-csrf-token")
+PASSED = frozenset(
+    {
+        b"authorization",
+        b"cookie",
+        b"host",
+        b"origin",
+        b"sec-fetch-site",
+        b"user-agent",
+        b"x-csrf-token",
+        b"x-forwarded-proto",
+    }
+)
 """Headers that go with an inner request: who asks, and the proof that it was no other site."""
 OK = 200
 MULTIPLE_CHOICES = 300

@@ -1,81 +1,158 @@
-"""Signing in with an API key, which the browser keeps where no script can read it."""
+"""Signing in: by name and password, with an API key, or by a link that works once.
 
-from http.cookies import CookieError, SimpleCookie
-from urllib.parse import unquote
+The browser keeps a session and never a key; all of it is done by REST (`csms.api.session`).
+"""
 
-from starlette.datastructures import Headers
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.types import Scope
 
-from csms.dashboard.inner import InnerApi
-from csms.dashboard.view import BASE, form_of, view_of
+from csms.api.session_oidc import drop_attempt
+from csms.api.sessions import drop_cookie
+from csms.dashboard.inner import Answer, InnerApi, Refused
+from csms.dashboard.view import BASE, View, form_of, view_of
 
-COOKIE = "csms_key"
-COOKIE_S = 12 * 3600
+SESSION = "/api/v1/session"
+LINK = f"{BASE}/link/"
 SEE_OTHER = 303
-PROBE = "/api/v1/sites"
-"""Any list: whoever may read it is let in."""
+UNAUTHORIZED, GONE = 401, 410
+NAVIGATION = ("navigate", "document")
 
 
 async def page(request: Request) -> Response:
     """Show the form."""
     view = view_of(request)
-    return view.render("sign_in.html", wrong="", next=safe_next(request.query_params.get("next")))
+    return _form(view, following=safe_next(request.query_params.get("next")))
+
+
+def _form(view: View, status: int = 200, **values: Any) -> Response:  # noqa: ANN401 - of the template
+    known = {"wrong": "", "login": "", "with_key": False, "following": f"{BASE}/"}
+    provider = view.services.oidc
+    known["provider"] = provider.settings.label if provider else ""
+    return view.render("sign_in.html", status, **known | values)
 
 
 async def sign_in(request: Request) -> Response:
-    """Keep the key when it is one."""
+    """Begin a session."""
     form = await form_of(request)
-    key = form.get("key", "").strip()
     following = safe_next(form.get("next", ""))
-    scope = {**request.scope, "headers": [*_without(request.scope), _bearer(key)]}
-    answer = await InnerApi(request.app, Request(scope)).ask("GET", PROBE, query={"limit": 1})
-    if not answer.is_ok:
-        view = view_of(request)
-        body = answer.body
-        wrong = body.get("detail", "") if isinstance(body, dict) else str(answer.status)
-        return view.render("sign_in.html", answer.status, wrong=wrong, next=following)
+    login, key = form.get("login", "").strip(), form.get("key", "").strip()
+    body = {"key": key} if key else {"login": login, "password": form.get("password", "")}
+    answer = await _anonymous(request).ask("POST", SESSION, body=body)
+    if answer.is_ok:
+        return _entered(answer, following)
+    view = view_of(request)
+    wrong = view.texts("signin.wrong") if _kind(answer) == "wrong_login" else _detail(answer)
+    values = {"wrong": wrong, "login": login, "with_key": bool(key), "following": following}
+    return _form(view, answer.status, **values)
+
+
+def _entered(answer: Answer, following: str) -> Response:
     response = RedirectResponse(following, SEE_OTHER)
-    response.set_cookie(
-        COOKIE,
-        key,
-        max_age=COOKIE_S,
-        path="/",
-        httponly=True,
-        samesite="strict",
-        secure=request.url.scheme == "https",
-    )
+    response.headers["set-cookie"] = answer.headers["set-cookie"]
     return response
 
 
-async def sign_out(_request: Request) -> Response:
-    """Forget the key."""
+def _anonymous(request: Request) -> InnerApi:
+    """Return REST without a proof of who asks, but the session that will be replaced."""
+    headers = [pair for pair in request.scope["headers"] if pair[0] != b"authorization"]
+    return InnerApi(request.app, Request({**request.scope, "headers": headers}))
+
+
+def _kind(answer: Answer) -> str:
+    body = answer.body
+    return str(body.get("type", "")).rpartition(":")[2] if isinstance(body, dict) else ""
+
+
+def _detail(answer: Answer) -> str:
+    return Refused(answer).detail
+
+
+async def oidc_start(request: Request) -> Response:
+    """Send the browser to the provider."""
+    answer = await _anonymous(request).ask("POST", f"{SESSION}/oidc/start")
+    if not answer.is_ok:
+        return _form(view_of(request), answer.status, wrong=_detail(answer))
+    return _entered(answer, answer.body["url"])
+
+
+async def oidc_callback(request: Request) -> Response:
+    """Take what the provider has sent the browser back with."""
+    asked = request.query_params
+    body = {name: asked.get(name, "") for name in ("code", "state", "iss", "error")}
+    answer = await _anonymous(request).ask("POST", f"{SESSION}/oidc", body=body)
+    if answer.is_ok:
+        response = _entered(answer, f"{BASE}/")
+    else:
+        response = _form(view_of(request), answer.status, wrong=_detail(answer))
+    drop_attempt(response)
+    return response
+
+
+async def sign_out(view: View) -> Response:
+    """End the session."""
+    await view.api.ask("DELETE", SESSION)
     response = RedirectResponse(f"{BASE}/sign-in", SEE_OTHER)
-    response.delete_cookie(COOKIE, path="/")
+    drop_cookie(response)
     return response
 
 
-def with_proof(scope: Scope) -> Scope:
-    """Return the scope of a page's request with the key of its cookie as its Authorization."""
-    headers = Headers(scope=scope)
-    if "authorization" in headers:
-        return scope
-    try:
-        cookie = SimpleCookie(headers.get("cookie", ""))
-    except CookieError:
-        return scope
-    if COOKIE not in cookie:
-        return scope
-    return {**scope, "headers": [*scope["headers"], _bearer(unquote(cookie[COOKIE].value))]}
+async def link(request: Request) -> Response:
+    """Show what a link is for; one that only signs in does so when a browser follows it.
+
+    Whatever else looks at addresses (previews, prefetching) does not use it up.
+    """
+    api, secret = _anonymous(request), request.path_params["secret"]
+    seen = await api.ask("POST", f"{SESSION}/link/look", body={"secret": secret})
+    view = view_of(request)
+    if not seen.is_ok:
+        return _void(view, seen)
+    if seen.body["purpose"] == "sign_in" and _is_followed(request):
+        answer = await api.ask("POST", f"{SESSION}/link", body={"secret": secret})
+        if answer.is_ok:
+            return _entered(answer, f"{BASE}/")
+    return _link_form(view, seen.body, secret)
 
 
-def _bearer(key: str) -> tuple[bytes, bytes]:
-    return b"authorization", f"Bearer {key}".encode("latin-1", "replace")
+def _is_followed(request: Request) -> bool:
+    fetched = tuple(request.headers.get(f"sec-fetch-{name}", "") for name in ("mode", "dest"))
+    return fetched == NAVIGATION and "sec-purpose" not in request.headers
 
 
-def _without(scope: Scope) -> list[tuple[bytes, bytes]]:
-    return [(name, value) for name, value in scope["headers"] if name != b"authorization"]
+def _link_form(view: View, seen: dict[str, Any], secret: str, **values: Any) -> Response:  # noqa: ANN401 - of the template
+    known = {"wrong": "", "name": seen["name"], "login": seen["login"], "status": 200}
+    known |= values
+    status = known.pop("status")
+    least = view.services.sign_in.password_chars_min
+    return view.render("link.html", status, link=seen, secret=secret, least=least, **known)
+
+
+def _void(view: View, answer: Answer) -> Response:
+    if answer.status == UNAUTHORIZED:
+        return view.render("link_void.html", GONE)
+    return view.problem(answer.status, _detail(answer))
+
+
+async def use_link(request: Request) -> Response:
+    """Use a link up."""
+    form = await form_of(request)
+    api, secret, view = _anonymous(request), request.path_params["secret"], view_of(request)
+    login, name = form.get("login", "").strip(), form.get("name", "").strip()
+    password = form.get("password", "")
+    body = {"secret": secret, "login": login, "name": name, "password": password}
+    if password == form.get("again", password):
+        answer = await api.ask("POST", f"{SESSION}/link", body=body)
+        if answer.is_ok:
+            return _entered(answer, f"{BASE}/")
+        wrong, status = _detail(answer), answer.status
+    else:
+        wrong, status = view.texts("link.differ"), 422
+    seen = await api.ask("POST", f"{SESSION}/link/look", body={"secret": secret})
+    if not seen.is_ok:
+        return _void(view, seen)
+    values = {"login": login} if not seen.body["login"] else {}
+    return _link_form(view, seen.body, secret, wrong=wrong, status=status, name=name, **values)
 
 
 def safe_next(path: str | None) -> str:

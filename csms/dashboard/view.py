@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from csms.api.auth import Principal, is_confined
-from csms.api.services import services_of
+from csms.api.services import Services, services_of
 from csms.dashboard import formats
 from csms.dashboard.cells import csv_cell
 from csms.dashboard.inner import InnerApi, Refused
@@ -42,6 +42,8 @@ class Entry(NamedTuple):
     """Whoever has it not does not see the link; REST refuses them all the same."""
     whole: bool = False
     """Not for who is limited to one tenant or to some sites."""
+    all_sites: bool = False
+    """Not for who is limited to some sites."""
 
 
 NAVIGATION: Sequence[Entry] = (
@@ -57,6 +59,9 @@ NAVIGATION: Sequence[Entry] = (
     Entry("commands", "/commands", Permission.commands_read),
     Entry("jobs", "/jobs", Permission.jobs_read),
     Entry("alerts", "/alerts", Permission.alerts_read),
+    Entry("users", "/users", Permission.users_manage, all_sites=True),
+    Entry("keys", "/keys", Permission.keys_manage, all_sites=True),
+    Entry("audit", "/audit", Permission.audit_read, all_sites=True),
     Entry("system", "/system", Permission.system_read),
 )
 
@@ -112,6 +117,11 @@ class View:
     texts: Texts
     principal: Principal | None
 
+    @property
+    def services(self) -> Services:
+        """What the routes work with."""
+        return services_of(self.request)
+
     def asked(self, name: str) -> str:
         """Return a parameter of the query, or empty."""
         return self.request.query_params.get(name, "").strip()
@@ -141,7 +151,7 @@ class View:
 
     def now_us(self) -> int:
         """Return now."""
-        return services_of(self.request).clock.now_us()
+        return self.services.clock.now_us()
 
     def render(self, template: str, status: int = 200, **values: Any) -> Response:  # noqa: ANN401 - of templates
         """Return a page. For htmx without what is around it: it takes a part only."""
@@ -177,7 +187,8 @@ class View:
         if self.principal is None:
             return []
         path = self.request.url.path.removeprefix(BASE) or "/"
-        confined = is_confined(self.principal) or bool(self.principal.sites)
+        limited = bool(self.principal.sites)
+        confined = is_confined(self.principal) or limited
         return [
             {
                 "name": entry.name,
@@ -187,7 +198,9 @@ class View:
                 or (entry.path != "/" and path.startswith(entry.path + "/")),
             }
             for entry in NAVIGATION
-            if self.principal.may(entry.needs) and not (entry.whole and confined)
+            if self.principal.may(entry.needs)
+            and not (entry.whole and confined)
+            and not (entry.all_sites and limited)
         ]
 
 

@@ -22,6 +22,7 @@ from storage.relational.credentials import keep_secret
 from storage.relational.engine import reading, writing
 from storage.relational.record_rules import check_text
 from storage.relational.tables import api_keys, sign_in_links, sign_ins, users
+from storage.relational.tenants import is_disabled
 from storage.relational.users import NewUser, User
 
 US_PER_S = 1_000_000
@@ -130,7 +131,9 @@ class SignIns:
             if row.user:
                 user = await _living(connection, row.user)
                 return None if user is None else _sign_in(row, user, None)
-            wanted = select(api_keys).where(api_keys.c.id == row.api_key)
+            wanted = select(api_keys).where(
+                api_keys.c.id == row.api_key, ~is_disabled(api_keys.c.tenant)
+            )
             found = (await connection.execute(wanted)).one_or_none()
         key = None if found is None else api_key_of(found)
         if key is None or not key.is_valid(now_us):
@@ -168,7 +171,7 @@ def _sign_in(row: Row[Any], user: User | None, key: ApiKey | None) -> SignIn:
 
 
 async def _living(connection: AsyncConnection, user: str) -> User | None:
-    query = select(users).where(users.c.id == user, ~users.c.deleted, ~users.c.disabled)
+    query = select(users).where(users.c.id == user, *user_store.let_in())
     row = (await connection.execute(query)).one_or_none()
     return None if row is None else user_store.user_of(row)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import Row, delete, select, update
+from sqlalchemy import ColumnElement, Row, delete, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -23,6 +23,7 @@ from storage.relational.api_keys import check_role, check_sites
 from storage.relational.engine import reading, writing
 from storage.relational.record_rules import NAME, PAGE_MAX, check, check_text
 from storage.relational.tables import sign_in_links, sign_ins, users
+from storage.relational.tenants import is_disabled
 
 LOGIN_CHARS_MAX: Final = 128
 CHANGEABLE: Final = frozenset({"name", "role", "sites", "disabled"})
@@ -96,6 +97,12 @@ class Users:
         async with reading(self._engine) as connection:
             row = (await connection.execute(query)).one_or_none()
         return None if row is None else (user_of(row), row.password)
+
+    async def is_let_in(self, user: str) -> bool:
+        """Return whether a user may sign in: neither they nor their tenant are disabled."""
+        query = select(users.c.id).where(users.c.id == user, *let_in())
+        async with reading(self._engine) as connection:
+            return (await connection.execute(query)).first() is not None
 
     async def by_subject(self, issuer: str, subject: str) -> User | None:
         """Return the user for whom an OIDC provider vouches."""
@@ -263,9 +270,14 @@ def user_of(row: Row[Any]) -> User:
     )
 
 
+def let_in() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions of a user who may come in."""
+    return ~users.c.deleted, ~users.c.disabled, ~is_disabled(users.c.tenant)
+
+
 def check_enabled(user: User | None, login: str) -> None:
     """Raise InvalidInput when a user was disabled or removed."""
-    check(user is not None, "user", f"{login!r} is disabled")
+    check(user is not None, "user", f"{login!r} is disabled, or the tenant is")
 
 
 async def _void_links(connection: AsyncConnection, user: str) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from csms.dashboard.pages import (
     alerts,
+    audit,
     charger,
     chargers,
     commands,
@@ -11,6 +12,7 @@ from csms.dashboard.pages import (
     imports,
     inbox,
     jobs,
+    keys,
     messages,
     onboarding,
     overview,
@@ -21,6 +23,7 @@ from csms.dashboard.pages import (
     tokens,
     transactions,
     uptime,
+    users,
     world,
 )
 from csms.dashboard.pages.page import Page
@@ -44,5 +47,8 @@ PAGES: Sequence[Page] = (
     *uptime.PAGES,
     *refusals.PAGES,
     *tokens.PAGES,
+    *users.PAGES,
+    *keys.PAGES,
+    *audit.PAGES,
     *system.PAGES,
 )

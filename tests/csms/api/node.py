@@ -151,7 +151,10 @@ class Api:
 
 @contextlib.asynccontextmanager
 async def running_api(
-    *, peers: tuple[str, ...] = ("gw0", "ledger", "warehouse", "operations"), **overrides: object
+    *,
+    peers: tuple[str, ...] = ("gw0", "ledger", "warehouse", "operations"),
+    listening: socket.socket | None = None,
+    **overrides: object,
 ) -> AsyncIterator[Api]:
     with tempfile.TemporaryDirectory(prefix="api") as folder:
         config = load_config(data=Path(folder), environ={}, overrides=overrides)
@@ -172,7 +175,7 @@ async def running_api(
         for server in servers.values():
             await server.start()
         gateways = tuple(name for name in peers if name.startswith("gw")) or ("gw0",)
-        listening = socket.create_server(("127.0.0.1", 0))
+        listening = listening or socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         context = ProcessContext(
             name="api",

@@ -110,6 +110,16 @@ PROBES: Mapping[tuple[str, str], Probe] = {
     ("GET", f"{V1}/keys/{{key}}"): Probe(word="{key}"),
     ("DELETE", f"{V1}/keys/{{key}}"): Probe(),
     ("GET", f"{V1}/audit"): Probe(word="{charger}"),
+    ("GET", f"{V1}/session"): Probe(),
+    ("DELETE", f"{V1}/session"): Probe(otherwise=frozenset({404})),
+    ("PUT", f"{V1}/session/password"): Probe({}, otherwise=frozenset({404})),
+    ("GET", f"{V1}/users"): Probe(word="{user}"),
+    ("POST", f"{V1}/users"): Probe({"login": "new-{site}", "role": "viewer"}, own=True),
+    ("GET", f"{V1}/users/{{user}}"): Probe(word="{user}"),
+    ("PATCH", f"{V1}/users/{{user}}"): Probe({"name": "changed"}),
+    ("POST", f"{V1}/users/{{user}}/link"): Probe(),
+    ("DELETE", f"{V1}/users/{{user}}/sessions"): Probe(),
+    ("DELETE", f"{V1}/users/{{user}}"): Probe(),
     ("GET", f"{V1}/alerts"): Probe(word="{alert}"),
     ("GET", f"{V1}/alerts/{{alert}}"): Probe(word="{alert}"),
     ("POST", f"{V1}/alerts/{{alert}}/acknowledge"): Probe(otherwise=CHARGER_SAYS),
@@ -215,6 +225,7 @@ NAMES = (
     "delivery",
     "tenant",
     "exclusion",
+    "user",
 )
 
 
@@ -248,6 +259,10 @@ async def things(api: Api, tenant: str, site: str) -> dict[str, str]:
     status, excluded = await api.ask("POST", f"{V1}/outage-exclusions", wanted, key)
     assert status == 201, excluded
     made_ids["exclusion"] = excluded["id"]
+    person = {"login": f"{name}-person", "role": "viewer"}
+    status, user = await api.ask("POST", f"{V1}/users", person, key)
+    assert status == 201, user
+    made_ids["user"] = user["id"]
     made_ids |= await alerted(api, tenant, key, names)
     return names | made_ids | {"transaction": await told(api, names)}
 

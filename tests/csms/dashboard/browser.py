@@ -26,6 +26,7 @@ class Demo:
 
     url: str
     key: str
+    link: str
     data: Path
     chargers_url: str
 
@@ -58,7 +59,9 @@ def _said(said: Path, data: Path, process: subprocess.Popen[bytes]) -> Demo:
         }
         if "key" in words and "Stop" in words:
             api = words["api"].removesuffix("/api/v1")
-            return Demo(api, words["key"], data, words["chargers"].removesuffix("{id}"))
+            return Demo(
+                api, words["key"], words["page"], data, words["chargers"].removesuffix("{id}")
+            )
         time.sleep(0.05)
     raise AssertionError(f"the demo did not start: {said.read_text()[-2000:]}")
 
@@ -95,8 +98,9 @@ class Sight:
 
     def sign_in(self, key: str) -> None:
         self.go("/")
-        self.page.fill("input[name=key]", key)
-        self.page.click("main form button")
+        self.page.click("main details summary")
+        self.page.fill("#with-key input[name=key]", key)
+        self.page.click("#with-key button")
         self.page.wait_for_selector("nav.main", state="attached")
 
     def violations(self) -> list[str]:

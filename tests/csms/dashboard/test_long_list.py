@@ -31,8 +31,9 @@ async def page(api: Api) -> AsyncIterator[Page]:
         )
         made = await browser.new_page(viewport={"width": 1280, "height": 900})
         await made.goto(f"{api.url}/ui/chargers")
-        await made.fill("input[name=key]", api.keys["viewer"])
-        await made.click("main form button")
+        await made.click("main details summary")
+        await made.fill("#with-key input[name=key]", api.keys["viewer"])
+        await made.click("#with-key button")
         await made.wait_for_selector(".list")
         yield made
         await browser.close()

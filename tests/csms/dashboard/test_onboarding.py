@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, async_playwright, expect
 
 from domain.events import ChargerConnected, ConnectionRefused, Entry
 from storage.relational.registry import Site
 from supervisor.clock import Clock
 from tests.csms.api.node import Api, project, running_api
-from tests.csms.dashboard.browser import AXE, CHROMIUM, TAGS
+from tests.csms.dashboard.browser import CHROMIUM
+from tests.csms.dashboard.window import Window
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 ADDRESS = "10.0.0.7"
@@ -42,40 +43,11 @@ async def node() -> AsyncIterator[Api]:
         yield running
 
 
-class Window:
-    def __init__(self, page: Page, node: Api) -> None:
-        self.page = page
-        self.node = node
-        self.complaints: list[str] = []
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", self._heard)
-        page.on("dialog", self._dialog)
-
-    def _heard(self, message: Any) -> None:
-        if message.type in {"error", "warning"} and "status of" not in message.text:
-            self.complaints.append(message.text)
-
-    async def _dialog(self, dialog: Any) -> None:
-        await dialog.accept()
-
-    async def go(self, path: str) -> None:
-        await self.page.goto(self.node.url + path)
-
-    async def barriers(self) -> list[str]:
-        await self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        options = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"]}
-        found = await self.page.evaluate("(options) => window.axe.run(document, options)", options)
-        return [f"{row['id']}: {n['target']}" for row in found["violations"] for n in row["nodes"]]
-
-
 @pytest_asyncio.fixture(loop_scope="module")
 async def window(node: Api, browser: Browser) -> AsyncIterator[Window]:
     context = await browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
     made = Window(await context.new_page(), node)
-    await made.go("/ui/sign-in")
-    await made.page.fill("input[name=key]", node.keys["admin"])
-    await made.page.click("main form button")
-    await made.page.wait_for_selector("nav.main", state="attached")
+    await made.sign_in(node.keys["admin"])
     yield made
     assert made.complaints == []
     await context.close()
@@ -176,9 +148,7 @@ async def test_a_viewer_sees_the_inbox_without_buttons(node: Api, browser: Brows
     await knock(node, "LOOK")
     context = await browser.new_context(locale="en-GB")
     window = Window(await context.new_page(), node)
-    await window.go("/ui/inbox")
-    await window.page.fill("input[name=key]", node.keys["viewer"])
-    await window.page.click("main form button")
+    await window.sign_in(node.keys["viewer"], "/ui/inbox")
     await expect(window.page.locator("h2", has_text="LOOK")).to_have_count(1)
     assert await window.page.locator("main form[method=post]").count() == 0
     await context.close()
@@ -311,10 +281,7 @@ async def test_these_pages_fit_a_phone_in_dark_colours(
         viewport={"width": 360, "height": 740}, color_scheme="dark", locale="de-DE"
     )
     window = Window(await context.new_page(), node)
-    await window.go(path)
-    await window.page.fill("input[name=key]", node.keys["admin"])
-    await window.page.click("main form button")
-    await window.page.wait_for_selector("nav.main", state="attached")
+    await window.sign_in(node.keys["admin"], path)
     assert await window.page.evaluate("document.documentElement.scrollWidth") <= 360
     assert await window.barriers() == []
     assert window.complaints == []

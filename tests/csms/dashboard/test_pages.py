@@ -109,11 +109,12 @@ def test_the_sign_in_page_has_no_barriers_and_refuses_a_wrong_key(demo: Demo, br
         assert window.page.url.startswith(f"{demo.url}/ui/sign-in?next=")
         assert window.violations() == []
         assert window.complaints == []
-        window.page.fill("input[name=key]", "csms_wrong")
-        window.page.click("main form button")
+        window.page.click("main details summary")
+        window.page.fill("#with-key input[name=key]", "csms_wrong")
+        window.page.click("#with-key button")
         expect(window.page.locator("[role=alert]")).to_be_visible()
-        window.page.fill("input[name=key]", demo.key)
-        window.page.click("main form button")
+        window.page.fill("#with-key input[name=key]", demo.key)
+        window.page.click("#with-key button")
         assert window.page.url == f"{demo.url}/ui/messages?charger=X"
 
 
