@@ -18,8 +18,8 @@ from csms.api.backplane import Backplane
 from csms.api.desk import SignInDesk
 from csms.api.hub import Hub
 from csms.api.services import Services
-from csms.api.shared import Shared
 from csms.api.sessions import Sessions
+from csms.api.shared import Shared
 from csms.listen import ListenSettings
 from csms.oidc.provider import Provider
 from csms.settings import ProcessSettings

@@ -297,3 +297,13 @@ async def test_who_came_and_went_is_in_the_audit_log_without_secrets(
         (f"POST {SESSION}", "user", user.id),
     ]
     assert "password" not in str(found)
+
+
+async def test_users_of_a_disabled_tenant_are_out_at_once_and_told_no_more_than_strangers() -> None:
+    async with running_api(**{"sign_in.session_cache_s": 0}) as api, browsing(api) as browser:
+        await add(api, tenant="acme")
+        await browser.sign_in()
+        assert (await browser.ask("GET", SESSION))[0] == 200
+        await api.registry.tenants.put("acme", disabled=True)
+        assert (await browser.ask("GET", SESSION))[0] == 401
+        assert await browser.sign_in() == 401
