@@ -78,7 +78,7 @@ def set_capacity(
         text = msgspec.json.encode(with_source(before, source, entries)).decode()
         return await registry.site_models.put_schedule(site, record.tenant, text)
 
-    with_registry(data, config, put, writes=True)
+    with_registry(data, config, put, writes=Did("site capacity", site, {"source": source}))
     facts([("site", site), ("source", source), ("entries", str(len(entries)))])
 
 
