@@ -308,4 +308,8 @@ def _across(config: Config) -> list[str]:
             problems.append(f"{name}: must differ from {other} on the same address (got {port})")
     if config.pki.authority == "est" and not config.pki.est_url.startswith("https://"):
         problems.append("pki.est_url: must be an https:// URL when pki.authority is est")
+    if (config.pki.v2g_chain is None) != (config.pki.v2g_key is None):
+        problems.append("pki.v2g_key: is needed with pki.v2g_chain, and the other way round")
+    if config.pki.v2g_chain is not None and config.pki.authority == "none":
+        problems.append("pki.v2g_chain: needs pki.authority local or est")
     return problems

@@ -262,6 +262,8 @@ class DeviceNotice(msgspec.Struct, frozen=True, array_like=True, gc=False):
     monitor: int = 0
     severity: int = -1
     quality: str = TimeQuality.OK
+    status: str = ""
+    """The status of a connector that this tells (0 and 0: of the charger); empty: it tells none."""
 
 
 class DeviceNoticed(Fact, frozen=True, array_like=True, tag=True, gc=False):
@@ -520,6 +522,61 @@ class CommandSent(Fact, frozen=True, array_like=True, tag=True, gc=False):
     at_us: int
 
 
+class ReservationTold(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """What a charger answered to ReserveNow or CancelReservation."""
+
+    number: int
+    """As the charger knows it."""
+    status: str
+    """Its own word; empty: no answer came."""
+    cancels: bool = False
+    connector: int = 0
+    """2.x: the EVSE. 0: any."""
+    connector_type: str = ""
+    token: str = ""
+    token_kind: str = ""
+    group: str = ""
+    expires_us: int = 0
+
+
+class Monitor(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One monitor of a variable (2.x part 2, VariableMonitoringType)."""
+
+    number: int
+    """The charger's own; 0 is a number too."""
+    component: str
+    variable: str
+    kind: str
+    """UpperThreshold, LowerThreshold, Delta, Periodic, PeriodicClockAligned ..."""
+    value: float
+    severity: int
+    component_instance: str = ""
+    variable_instance: str = ""
+    evse: int = 0
+    connector: int = 0
+    in_transaction: bool = False
+    """Only watched while a transaction runs there."""
+    origin: str = ""
+    """HardWiredMonitor, PreconfiguredMonitor or CustomMonitor; empty: not said (2.0.1)."""
+
+
+class MonitoringTold(Fact, frozen=True, array_like=True, tag=True, gc=False):
+    """What a charger monitors: a part of a report, or what was set or cleared."""
+
+    monitors: tuple[Monitor, ...] = ()
+    cleared: tuple[int, ...] = ()
+    """Numbers of monitors that are there no more."""
+    base: str = ""
+    """The set of monitors that is active since now: All, FactoryDefault or HardWiredOnly."""
+    level: int = -1
+    """Events of this severity and below it are told; -1: as it was."""
+    request: int = 0
+    seq: int = 0
+    more: bool = False
+    at_us: int = 0
+    flags: tuple[str, ...] = ()
+
+
 Event: TypeAlias = (
     ChargerBooted
     | HeartbeatReceived
@@ -552,6 +609,8 @@ Event: TypeAlias = (
     | StreamReported
     | CommandQueued
     | CommandSent
+    | ReservationTold
+    | MonitoringTold
 )
 
 

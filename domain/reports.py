@@ -17,6 +17,7 @@ from domain.events import (
     FirmwareStatusReported,
     HeartbeatReceived,
     LogStatusReported,
+    MonitoringTold,
     NoticeReported,
     Sample,
     SecurityEventReported,
@@ -161,5 +162,6 @@ Report: TypeAlias = (
     | DeviceNoticed
     | NoticeReported
     | StreamReported
+    | MonitoringTold
 )
 """What charger actors understand (`actors.charger.machine.REPORTS`, total over this)."""

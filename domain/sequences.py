@@ -37,7 +37,7 @@ def holds(ranges: Ranges, number: int) -> bool:
 
 def missing(ranges: Ranges) -> int:
     """Return how many numbers are missing between the first and the last that came."""
-    if not ranges:
+    if len(ranges) <= 1:
         return 0
     here = sum(last - first + 1 for first, last in ranges)
     return ranges[-1][1] - ranges[0][0] + 1 - here

@@ -6,6 +6,7 @@ What counts as a secret:
                          secret, token ... (ChangeConfiguration.req, GetConfiguration.conf)
     variables            the values of variables of such names (2.x: SetVariables, NotifyReport ...)
     members              of such names, anywhere, also inside DataTransfer's data when it is JSON
+    key codes            idTokens of type KeyCode: PINs that drivers type (2.x: C04)
     URLs                 the password of user:password@host, signatures in queries, and parts of
                          paths that are 256 random bits
 
@@ -18,6 +19,7 @@ import re
 from collections.abc import Mapping
 
 HIDDEN = "***"
+KEY_CODE = b"KeyCode"
 
 _SECRET_NAME = re.compile(
     r"auth(?:orization)?[ ._-]?key|passw|pwd|passphrase|secret|credential|private[ ._-]?key"
@@ -57,6 +59,19 @@ def hide_members(
     return clean, json.dumps(clean, separators=(",", ":")).encode()
 
 
+def hide_key_codes(text: bytes) -> bytes:
+    """Return the JSON of a payload without the PINs of drivers. Never raises.
+
+    For the log only: what a driver typed is read and kept as the token of a transaction.
+    """
+    if KEY_CODE not in text:
+        return text
+    try:
+        return redact(json.loads(text), text)
+    except (ValueError, RecursionError):
+        return redact_unreadable(text)
+
+
 def redact_unreadable(text: bytes) -> bytes:
     """Return a frame that nobody could parse, without what may be secret in it.
 
@@ -64,7 +79,7 @@ def redact_unreadable(text: bytes) -> bytes:
     keeps only its length.
     """
     readable = text.decode("utf-8", "surrogateescape")
-    if _SECRET_WORDS.search(readable):
+    if _SECRET_WORDS.search(readable) or KEY_CODE in text:
         return b"[redacted: %d bytes]" % len(text)
     return hide_in_urls(readable).encode("utf-8", "surrogateescape")
 
@@ -107,6 +122,7 @@ def _hide(value: object, depth: int) -> object:
         for name, item in value.items()
     )
     beside_secret = not secret_pair and any(map(is_secret_name, value))
+    is_key_code = str(value.get("type")).casefold() == "keycode" and "idToken" in value
     variable = value.get("variable")
     if isinstance(variable, dict) and is_secret_name(str(variable.get("name"))):
         return _without_values(value)
@@ -115,6 +131,7 @@ def _hide(value: object, depth: int) -> object:
         if item not in (None, "")
         and (
             is_secret_name(name)
+            or (is_key_code and name == "idToken")
             or (secret_pair and name.casefold() == "value")
             or (beside_secret and name.casefold() == "key")
         )

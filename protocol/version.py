@@ -22,6 +22,7 @@ from protocol.limits_on_chargers import ChargerLimit
 from protocol.local_lists import ListWords
 from protocol.profile_rules import ProfileWords
 from protocol.reading import Reading, ReadingLimits
+from protocol.reservations import WriteReservation
 from protocol.schemas import Schemas
 
 __all__ = [
@@ -101,6 +102,8 @@ class Inbound:
     """True: the payload may hold secrets, redact it before it is logged."""
     personal: frozenset[str] = frozenset()
     """Members about a person: hidden in the message log, read and kept as they are."""
+    hidden_answer: frozenset[str] = frozenset()
+    """Members of our answer that the message log does not show."""
     exact: Exact | None = None
     answered: bool = True
     """False: it comes as SEND (2.1) and must not be answered; `write` is not asked."""
@@ -152,6 +155,8 @@ class Outbound:
     """Whether this payload could lock a charger out: then it is nothing for operators either."""
     learn: Learn | None = None
     """What an answer lets us know."""
+    learn_silence: bool = False
+    """True: no answer lets us know something too; `learn` gets an empty one."""
 
     def accepted(self, response: Mapping[str, Any]) -> bool:
         """Return whether the charger's answer means yes. Never raises.
@@ -204,6 +209,8 @@ class Version:
     """Where calls have charging profiles; None: they are not checked."""
     list_words: ListWords | None = None
     """How local authorization lists are written; None: it has none."""
+    write_reservation: WriteReservation | None = None
+    """The payload of ReserveNow; None: nothing can be reserved."""
     decoders: Mapping[str, PayloadDecoder] = field(init=False)
     """Of the inbound actions that have an exact reader."""
     acknowledgements: Mapping[str, bytes] = field(init=False)

@@ -37,6 +37,7 @@ from domain.events import (
     FirmwareStatusReported,
     HeartbeatReceived,
     LogStatusReported,
+    MonitoringTold,
     NoticeReported,
     SecurityEventReported,
     StreamReported,
@@ -73,9 +74,10 @@ REPORTS: Mapping[type, Reporter] = {
     TransactionReported: progress.progressed,
     QuestionAsked: notices.question,
     VariablesReported: notices.kept,
-    DeviceNoticed: notices.kept,
+    DeviceNoticed: notices.noticed,
     NoticeReported: notices.kept,
     StreamReported: notices.kept,
+    MonitoringTold: notices.kept,
 }
 
 

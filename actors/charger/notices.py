@@ -16,6 +16,7 @@ from domain.events import (
     Event,
     FirmwareStatusReported,
     LogStatusReported,
+    MonitoringTold,
     NoticeReported,
     SecurityEventReported,
     StreamReported,
@@ -43,18 +44,27 @@ FINAL_STATUSES = frozenset(
 """Statuses after which an update, a diagnostics or a log upload goes no further."""
 
 
+MONITORS_REPORTED = "NotifyMonitoringReport"
+
+
 def status(state: State, message: Said, now_us: int) -> list[Effect]:
     """Keep a connector's status; only the newest one says how things are now."""
     del now_us
     report = message.report
     assert isinstance(report, ConnectorStatusReported)
+    events: list[Event] = [report]
+    effects = _show(state, report, events)
+    return [Reply(message.call, ACKNOWLEDGED, tuple(events)), *effects]
+
+
+def _show(state: State, report: ConnectorStatusReported, events: list[Event]) -> list[Effect]:
+    """Take a status over; what follows from it is added to `events`."""
     connector = report.connector
     key = (connector, report.plug)
     before = state.connectors.get(key)
     is_newest = before is None or report.at_us >= before.at_us
     if is_newest and (before or len(state.connectors) < state.settings.connectors_max):
         state.connectors[key] = Connector(report.status, report.at_us)
-    events: list[Event] = [report]
     effects: list[Effect] = []
     if is_newest and report.status == "Available":
         ended = transactions.ended_by_available(state, connector, report.at_us)
@@ -62,6 +72,27 @@ def status(state: State, message: Said, now_us: int) -> list[Effect]:
             events.append(transactions.end_provisionally(ended, report.at_us, "available"))
             effects.append(Release(ended.token, ended.number))
     events += outbox.follow(state, "status_reported", str(connector), detail=report.status)
+    return effects
+
+
+def noticed(state: State, message: Said, now_us: int) -> list[Effect]:
+    """Keep what monitors noticed; some of it is the status of a connector (2.x: G01)."""
+    del now_us
+    report = message.report
+    assert isinstance(report, DeviceNoticed)
+    events: list[Event] = [report]
+    effects: list[Effect] = []
+    for notice in report.notices:
+        if notice.status:
+            shown = ConnectorStatusReported(
+                notice.evse,
+                notice.status,
+                notice.at_us,
+                quality=notice.quality,
+                plug=notice.connector,
+            )
+            events.append(shown)
+            effects += _show(state, shown, events)
     return [Reply(message.call, ACKNOWLEDGED, tuple(events)), *effects]
 
 
@@ -87,18 +118,24 @@ def kept(state: State, message: Said, now_us: int) -> list[Effect]:
     report = message.report
     assert isinstance(
         report,
-        SecurityEventReported | VariablesReported | DeviceNoticed | NoticeReported | StreamReported,
+        SecurityEventReported
+        | VariablesReported
+        | MonitoringTold
+        | NoticeReported
+        | StreamReported,
     )
     ends: tuple[Event, ...] = ()
     if isinstance(report, NoticeReported):
         ends = _asked_for(state, report.topic, report)
     elif isinstance(report, VariablesReported):
         ends = _asked_for(state, "variables_reported", report)
+    elif isinstance(report, MonitoringTold):
+        ends = _asked_for(state, MONITORS_REPORTED, report)
     return [Reply(message.call, ACKNOWLEDGED, (report, *ends))]
 
 
 def _asked_for(
-    state: State, kind: str, report: NoticeReported | VariablesReported
+    state: State, kind: str, report: NoticeReported | VariablesReported | MonitoringTold
 ) -> tuple[Event, ...]:
     """Return what the last part of a report ends: the command whose number it carries."""
     return outbox.follow(state, kind, str(report.request), is_final=not report.more)

@@ -29,6 +29,7 @@ TOKENS_MAX: Final = 4
 
 SENT_AGAIN: Final = "sent_again"
 AFTER_ENDED: Final = "after_ended"
+NOTHING_TO_SAY: Final = TransactionAnswer()
 
 
 def progressed(state: State, message: Said, now_us: int) -> list[Effect]:
@@ -44,12 +45,9 @@ def progressed(state: State, message: Said, now_us: int) -> list[Effect]:
         effects += transactions.forget(state)
         if not state.known:
             flags.append("started_blank")
-    is_newest = not transaction.seqs or report.seq > transaction.seqs[-1][1]
-    if sequences.holds(transaction.seqs, report.seq):
-        flags.append(SENT_AGAIN)
+    is_newest = _count(transaction, report.seq, flags)
     if transaction.ended:
         flags.append(AFTER_ENDED)
-    transaction.seqs = sequences.insert(transaction.seqs, report.seq)
     if report.connector:
         transaction.connector = report.connector
     if report.kind == STARTED and SENT_AGAIN not in flags:
@@ -59,18 +57,32 @@ def progressed(state: State, message: Said, now_us: int) -> list[Effect]:
         if report.meter_wh < transaction.meter_wh:
             flags.append(transactions.decrease(transaction.meter_wh))
         transaction.meter_wh = float(report.meter_wh)
-    decision = _judge(state, transaction, report, flags, now_us)
+    decision = None
+    if report.token or report.token_kind:
+        decision = _judge(state, transaction, report, flags, now_us)
     _step(state, transaction, report, events, effects)
     shown = _shown(state, transaction, now_us)
     _doubt(state, transaction, now_us, is_priced=shown is not None)
     if shown is not None and shown.cost is not None:
         transaction.cost = shown.cost
-    events.insert(0, _event(report, transaction, decision, shown, flags))
-    events += _ends(state, transaction, report)
-    answer = TransactionAnswer(decision)
+    event = _event(report, transaction, decision, shown, flags)
+    ends = _ends(state, transaction, report) if state.follows else ()
+    answer = NOTHING_TO_SAY
     if shown is not None:
         answer = TransactionAnswer(decision, shown.cost, shown.priority, shown.message)
-    return [Reply(message.call, answer, tuple(events)), *effects]
+    elif decision is not None:
+        answer = TransactionAnswer(decision)
+    return [Reply(message.call, answer, (event, *events, *ends)), *effects]
+
+
+def _count(transaction: Transaction, seq: int, flags: list[str]) -> bool:
+    """Note the number of an event; return whether it is greater than any before."""
+    seqs = transaction.seqs
+    is_newest = not seqs or seq > seqs[-1][1]
+    if not is_newest and sequences.holds(seqs, seq):
+        flags.append(SENT_AGAIN)
+    transaction.seqs = sequences.insert(seqs, seq)
+    return is_newest
 
 
 def _of(state: State, report: TransactionReported) -> Transaction | None:
@@ -107,11 +119,9 @@ def _judge(
     report: TransactionReported,
     flags: list[str],
     now_us: int,
-) -> TokenDecision | None:
+) -> TokenDecision:
     """Judge the token that an event shows: as before, when it was judged before (E01.FR.10)."""
     token = report.token
-    if not token and not report.token_kind:
-        return None
     stops = report.kind == ENDED or report.trigger in STOPPING
     if stops and not authorization.may_stop(state, token, transaction.token):
         flags.append("stopped_by_other")
@@ -174,7 +184,7 @@ def _step(
 
 
 def _other_on(state: State, transaction: Transaction) -> Transaction | None:
-    if not transaction.connector:
+    if not transaction.connector or len(state.transactions) == 1:
         return None
     for other in state.transactions.values():
         if other.open and other.connector == transaction.connector and other is not transaction:
@@ -209,7 +219,7 @@ def _event(
         report.meter_wh,
         report.samples,
         report.quality,
-        (*report.flags, *flags),
+        (*report.flags, *flags) if flags else report.flags,
         report.seconds_charging,
         report.detail,
         shown.cost if shown is not None and shown.cost is not None else -1.0,
@@ -315,6 +325,8 @@ def _ask(state: State, action: str, payload: dict[str, object], now_us: int) -> 
 
 
 def _shown(state: State, transaction: Transaction, now_us: int) -> Shown | None:
+    if not state.desk.prices:
+        return None
     return state.desk.shown(
         RunningSession(
             charger=state.charger,

@@ -68,6 +68,11 @@ class Desk(Protocol):
         """Return an id for a command of our own, never given out before."""
         ...
 
+    @property
+    def prices(self) -> bool:
+        """Return whether anything is ever shown: if not, `shown` need not be asked."""
+        ...
+
     def shown(self, session: RunningSession) -> Shown | None:
         """Return what the driver is shown of a session; None: nothing."""
         ...

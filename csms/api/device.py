@@ -64,6 +64,11 @@ class Device:
         """Return the relational store."""
         return self._services.engine
 
+    @property
+    def now_us(self) -> int:
+        """Return the time by our clock."""
+        return self._services.clock.now_us()
+
     async def set(self, wanted: Sequence[Variable]) -> list[Variable]:
         """Set variables within the charger's limits; return each with its `status`.
 

@@ -15,7 +15,8 @@ from csms.api.schemas import TEXT as WORDS
 from csms.api.schemas import TEXTS, WHOLE, of_list, of_struct, row
 from csms.api.tenancy import row_filters, tenant_filter
 from domain.records import TokenRecord
-from storage.relational import inbox, reads
+from domain.reservations import ReservationState
+from storage.relational import inbox, monitors, reads, reservations
 from storage.relational.registry import Site
 
 SINCE = Parameter("from", INSTANT, "Not before this instant.", "since_us")
@@ -120,6 +121,22 @@ async def _notices(ask: Ask) -> reads.Page:
     return await _page(ask, "notices", ask.filters | row_filters(principal_of(ask.request)))
 
 
+async def _monitors(ask: Ask) -> reads.Page:
+    filters = ask.filters | row_filters(principal_of(ask.request))
+    return await monitors.page(ask.services.engine, filters, cursor=ask.cursor, limit=ask.limit)
+
+
+async def _reservations(ask: Ask) -> reads.Page:
+    filters = ask.filters | row_filters(principal_of(ask.request))
+    return await reservations.page(
+        ask.services.engine,
+        filters,
+        now_us=ask.services.clock.now_us(),
+        cursor=ask.cursor,
+        limit=ask.limit,
+    )
+
+
 LISTS: tuple[HotList, ...] = (
     HotList(
         "/api/v1/chargers",
@@ -191,6 +208,65 @@ LISTS: tuple[HotList, ...] = (
         },
     ),
     HotList(
+        "/api/v1/reservations",
+        "reservations",
+        "Reservations, the last changed first",
+        (
+            CHARGER,
+            Parameter("connector", INTEGER, "2.x: the EVSE; 0: those of any."),
+            Parameter("token", TEXT, "For which it is."),
+            Parameter("number", INTEGER, "As the charger knows it."),
+            Parameter("state", choice(*ReservationState), "Where it stands."),
+            Parameter("site", TEXT, "Only of this site."),
+            SINCE,
+            UNTIL,
+        ),
+        _reservations,
+        of_list(reservations.list_at(0), state=WORDS | {"enum": list(ReservationState)}),
+        {
+            "id": "5f0c...",
+            "charger": "BERLIN-001",
+            "number": 1017,
+            "state": "active",
+            "connector": 1,
+            "token": "TAG",
+            "expires_us": 1767229200000000,
+            "transaction": 0,
+        },
+    ),
+    HotList(
+        "/api/v1/monitors",
+        "variables",
+        "Monitors that chargers of 2.x have, as they reported them or as they were set",
+        (
+            CHARGER,
+            Parameter("number", INTEGER, "The charger's own."),
+            Parameter("component", TEXT, "With /instance when it has one."),
+            Parameter("variable", TEXT, "With /instance when it has one."),
+            Parameter("evse", INTEGER, "0: the component is of no EVSE."),
+            Parameter("kind", TEXT, "UpperThreshold, LowerThreshold, Delta, Periodic ..."),
+            Parameter("severity", INTEGER, "0 (danger) to 9 (debug)."),
+            Parameter("origin", TEXT, "HardWiredMonitor, PreconfiguredMonitor or CustomMonitor."),
+            Parameter("site", TEXT, "Only of this site."),
+            SINCE,
+            UNTIL,
+        ),
+        _monitors,
+        of_list(monitors.LIST),
+        {
+            "charger": "BERLIN-001",
+            "number": 7,
+            "component": "Connector",
+            "variable": "Temperature",
+            "evse": 1,
+            "kind": "UpperThreshold",
+            "value": 80.0,
+            "severity": 3,
+            "in_transaction": False,
+            "origin": "CustomMonitor",
+        },
+    ),
+    HotList(
         "/api/v1/device-events",
         "variables",
         "The newest event of each monitored variable (NotifyEvent), newest first",
@@ -218,10 +294,10 @@ LISTS: tuple[HotList, ...] = (
     HotList(
         "/api/v1/notices",
         "messages",
-        "What chargers of 2.x report beside all else, newest first: monitors, profiles, DER ...",
+        "What chargers of 2.x report beside all else, newest first: profiles, limits, DER ...",
         (
             CHARGER,
-            Parameter("topic", TEXT, "The action, such as NotifyMonitoringReport."),
+            Parameter("topic", TEXT, "The action, such as ReportChargingProfiles."),
             Parameter("key", TEXT, "What it speaks of."),
             Parameter("request", INTEGER, "Number of the request that it answers."),
             SINCE,

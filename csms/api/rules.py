@@ -110,9 +110,15 @@ RULES: Final[Sequence[Rule]] = (
         # Of the variables, `csms.api.variables` asks for more: calls.trust.
         ("PATCH", f"{CHARGER}/variables", P.calls_send),
         ("POST", f"{CHARGER}/variables/refresh", P.calls_send),
+        ("GET", f"{CHARGER}/monitoring", P.chargers_read),
+        ("GET", f"{V1}/monitors", P.chargers_read),
         # To ask the charger, `csms.api.local_lists` asks for more: calls.send.
         ("GET", f"{CHARGER}/local-list", P.chargers_read),
         ("PUT", f"{CHARGER}/local-list", P.calls_send),
+        ("POST", f"{CHARGER}/reservations", P.calls_send),
+        ("GET", f"{V1}/reservations", P.transactions_read),
+        ("GET", f"{V1}/reservations/{{reservation}}", P.transactions_read),
+        ("DELETE", f"{V1}/reservations/{{reservation}}", P.calls_send),
         ("GET", f"{CHARGER}/drift", P.chargers_read),
         ("POST", f"{CHARGER}/drift/apply", P.calls_send),
         ("GET", f"{CHARGER}/drift/runs", P.chargers_read),

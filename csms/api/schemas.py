@@ -28,14 +28,16 @@ def or_null(schema: Schema) -> Schema:
     return schema | {"type": [schema["type"], "null"]}
 
 
-def of_list(kind: str, **more: Schema) -> Schema:
-    """Return the schema of an item of `storage.relational.reads.LISTS`, with `more` fields.
+def of_list(kind: str | reads.List, **more: Schema) -> Schema:
+    """Return the schema of an item of a list of `storage.relational`, with `more` fields.
 
     What is joined from another table is null when there is no row of it.
     """
-    a_list = reads.LISTS[kind]
+    a_list = reads.LISTS[kind] if isinstance(kind, str) else kind
     fields: dict[str, Schema] = {}
     for column in a_list.columns:
+        if column.key in more:
+            continue
         source = column.element if isinstance(column, Label) else column
         assert isinstance(source, Column)
         schema = _TYPES[source.type.python_type]

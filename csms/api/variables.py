@@ -17,7 +17,7 @@ from domain.events import Variable
 from domain.records import ChargerRecord
 from protocol.variables import set_calls
 from protocol.version import Version
-from storage.relational import reads
+from storage.relational import monitors, reads
 
 router = APIRouter(prefix="/api/v1/chargers/{charger}", tags=["variables"])
 
@@ -114,6 +114,18 @@ class Refresh(BaseModel):
     outcome: str = Field(description="As of a command; empty: not known.")
 
 
+class MonitoringView(BaseModel):
+    """How much of its monitors a charger tells. The monitors: `GET /api/v1/monitors`."""
+
+    base: str = Field(
+        description="All, FactoryDefault or HardWiredOnly, as last set; empty: it was never set."
+    )
+    base_us: int
+    level: int = Field(description="Events up to this severity are told; -1: it was never set.")
+    level_us: int
+    monitors: int = Field(description="How many are known.")
+
+
 @router.get("/variables", responses=problems(404, 422), summary="Variables of a charger")
 async def list_variables(
     request: Request,
@@ -163,6 +175,13 @@ async def refresh_variables(request: Request, charger: str, principal: Caller) -
     device = await Device.of(services, principal, record)
     command, result = await device.report(services.clock.now_us() // 1_000 % REQUEST_MAX)
     return Refresh(command=command, outcome=result.outcome if result is not None else "")
+
+
+@router.get("/monitoring", responses=problems(404), summary="What a charger's monitors tell")
+async def get_monitoring(request: Request, charger: str) -> MonitoringView:
+    """Return which set of monitors is active, and up to which severity events are told."""
+    services, record = await _record(request, charger)
+    return MonitoringView(**await monitors.of_charger(services.engine, record.id))
 
 
 def may_set(principal: Principal, version: Version, wanted: list[Variable]) -> None:

@@ -99,6 +99,11 @@ class Directory:
         """Return an id for a command of our own."""
         return self._names()
 
+    @property
+    def prices(self) -> bool:
+        """Return whether anything is shown to drivers."""
+        return self.pricing is not None
+
     def shown(self, session: RunningSession) -> Shown | None:
         """Return what the driver is shown of a session."""
         return self.pricing.shown(session) if self.pricing is not None else None

@@ -72,7 +72,7 @@ from protocol.events import (
     UnmatchedAnswer,
 )
 from protocol.limits import SessionLimits
-from protocol.redact import hide_members, redact, redact_unreadable
+from protocol.redact import hide_key_codes, hide_members, redact, redact_unreadable
 from protocol.session import Role, Session
 from protocol.version import Inbound, Outbound, Reading, ReadingLimits, Version
 from supervisor.asyncio_base import AsyncioBase
@@ -540,6 +540,13 @@ class ChargerLine:
         fact = row.learn(request, payload, self._reading(now_us))
         return () if fact is None else (fact,)
 
+    def _silence(self, now_us: int) -> tuple[Event, ...]:
+        """Return what it lets us know that no answer came."""
+        row = self.version.outbound.get(self._sent[0]) if self._sent is not None else None
+        if row is None or not row.learn_silence:
+            return ()
+        return self._learned(row, b"{}", now_us)
+
     def _error(self, event: ErrorReceived, now_us: int) -> None:
         if event.flags and event.flags[0].startswith("unreadable:"):
             self.saw((BROKEN_ANSWER,))
@@ -561,6 +568,7 @@ class ChargerLine:
             CommandAnswered(
                 event.uid, Outcome.TIMED_OUT, error_text="not answered before its deadline"
             ),
+            learned=self._silence(now_us),
         )
 
     def _lost(self, event: CallLost, now_us: int) -> None:
@@ -569,6 +577,7 @@ class ChargerLine:
             CommandAnswered(
                 event.uid, Outcome.LOST, error_text="the connection went before the answer"
             ),
+            learned=self._silence(now_us),
         )
 
     def _ended(
@@ -613,17 +622,21 @@ class ChargerLine:
         call = effect.call
         version, gateway = self.version, self._gateway
         if not call.answered:
-            answer = b""
+            answer = logged = b""
         elif effect.answer is ACKNOWLEDGED and call.action in version.acknowledgements:
-            answer = version.acknowledgements[call.action]
+            answer = logged = version.acknowledgements[call.action]
         else:
-            answer = _to_json(version.inbound[call.action].write(effect.answer))
+            row = version.inbound[call.action]
+            payload = row.write(effect.answer)
+            answer = logged = _to_json(payload)
+            if row.hidden_answer:
+                _, logged = hide_members(payload, answer, row.hidden_answer)
         exchange = MessageExchanged(
             True,  # noqa: FBT003 - by position: keywords cost a microsecond here
             call.uid,
             call.action,
-            call.text.decode(),
-            answer.decode(),
+            hide_key_codes(call.text).decode(),
+            logged.decode(),
             "result" if call.answered else "sent",
             "",
             "",

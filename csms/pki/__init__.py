@@ -12,6 +12,7 @@ est                  an authority behind EST (RFC 7030)
 renewal              when a certificate is renewed
 contracts            contract certificates of ISO 15118 (Plug & Charge)
 ocsp                 OCSP requests and responses (RFC 6960)
+v2g_authority        signs what chargers show to cars, below a V2G root
 v2g                  a V2G PKI for tests: root, CPO, MO, contracts
 desk                 signing requests of chargers, in the ledger
 """

@@ -71,11 +71,13 @@ class Signer:
         *,
         purposes: Sequence[x509.ObjectIdentifier] = (ExtendedKeyUsageOID.CLIENT_AUTH,),
         extra: Sequence[x509.ExtensionType] = (),
+        key_agreement: bool = False,
     ) -> x509.Certificate:
         """Return a certificate of somebody who is no authority, valid for `days`."""
         made = builder(name, self.certificate.subject, key, now_us, days)
         made = made.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        made = made.add_extension(usage(digital_signature=True), critical=True)
+        purpose = usage(digital_signature=True, key_agreement=key_agreement)
+        made = made.add_extension(purpose, critical=True)
         if purposes:
             made = made.add_extension(x509.ExtendedKeyUsage(purposes), critical=False)
         for extension in extra:
@@ -110,14 +112,16 @@ def builder(
     )
 
 
-def usage(*, digital_signature: bool = False, authority: bool = False) -> x509.KeyUsage:
+def usage(
+    *, digital_signature: bool = False, authority: bool = False, key_agreement: bool = False
+) -> x509.KeyUsage:
     """Return a key usage: that of a leaf, or that of an authority."""
     return x509.KeyUsage(
         digital_signature=digital_signature,
         content_commitment=False,
         key_encipherment=False,
         data_encipherment=False,
-        key_agreement=False,
+        key_agreement=key_agreement,
         key_cert_sign=authority,
         crl_sign=authority,
         encipher_only=False,

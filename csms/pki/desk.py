@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from csms.pki.authority import CertificateAuthority
-from csms.pki.renewal import ASKS, renewal_us, signed_payload
+from csms.pki.renewal import ASKS, STATION_KINDS, V2G, family, renewal_us, signed
 from csms.pki.settings import PkiSettings
 from domain.commands import Command, CommandResult, Outcome, Priority
 from domain.errors import CsmsError, InvalidInput, Unavailable
@@ -30,8 +30,6 @@ log = logging.getLogger(__name__)
 HOUR_US = 3_600_000_000
 BATCH = 20
 """Requests of one look: a fleet that comes at once is served in pieces."""
-STATION_KINDS = frozenset({"", "ChargingStationCertificate"})
-"""What the authority for chargers signs; V2G certificates come from a CPO sub-CA (ISO 15118)."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,8 @@ class Parts:
     new_id: Callable[[], str]
     presence: Callable[[str], Awaitable[tuple[str, str] | None]]
     command: Callable[[str, Command], Awaitable[CommandResult | None]]
+    v2g: CertificateAuthority | None = None
+    """Signs what chargers show to cars (ISO 15118); None: nobody does."""
 
 
 class CertificateDesk:
@@ -96,15 +96,18 @@ class CertificateDesk:
         """Deal with one request; `place`: how many of its charger come before it in this look."""
         parts, now_us = self._parts, self._parts.now_us()
         try:
-            await self._check(request, place)
-            chain = await parts.authority.sign(
-                request.csr, request.charger, request.serial_number, now_us
-            )
+            signs = await self._check(request, place)
+            chain = await signs.sign(request.csr, request.charger, request.serial_number, now_us)
             made = self._read(request, chain)
         except InvalidInput as error:
             log.warning("charger %r gets no certificate: %s", request.charger, error)
             refused = Certificate(
-                request.id, request.charger, "refused", str(error)[:1_000], created_us=now_us
+                request.id,
+                request.charger,
+                "refused",
+                str(error)[:1_000],
+                created_us=now_us,
+                kind=family(request.kind),
             )
             await certificates.keep(parts.engine, refused)
             return
@@ -117,14 +120,22 @@ class CertificateDesk:
         done = msgspec.structs.replace(made, status=status, detail=detail)
         await certificates.keep(parts.engine, done)
 
-    async def _check(self, request: Request, place: int) -> None:
-        if request.kind not in STATION_KINDS:
-            raise InvalidInput("kind", f"{request.kind} is not signed by this authority")
+    async def _check(self, request: Request, place: int) -> CertificateAuthority:
+        """Return who signs a request."""
+        signs = self._authority(request.kind)
         limit = self._parts.settings.requests_per_charger_per_h
         found = await certificates.of_charger(self._parts.engine, request.charger)
         recent = [each for each in found if each.created_us > self._parts.now_us() - HOUR_US]
         if len(recent) + place >= limit:
             raise InvalidInput("csr", f"is more than the {limit} of one charger in an hour")
+        return signs
+
+    def _authority(self, kind: str) -> CertificateAuthority:
+        if kind in STATION_KINDS:
+            return self._parts.authority
+        if kind == V2G and self._parts.v2g is not None:
+            return self._parts.v2g
+        raise InvalidInput("kind", f"{kind} is not signed by this authority")
 
     def _read(self, request: Request, chain: str) -> Certificate:
         parts = self._parts
@@ -145,6 +156,7 @@ class CertificateDesk:
             not_after_us=end_us,
             renewal_us=renewal_us(request.charger, begin_us, end_us, parts.settings),
             created_us=parts.now_us(),
+            kind=family(request.kind),
         )
 
     async def _deliver(self, request: Request, chain: str) -> str:
@@ -153,16 +165,17 @@ class CertificateDesk:
         if place is None:
             return "the charger was not connected"
         gateway, subprotocol = place
-        payload = signed_payload(subprotocol, chain, request.kind, request.request)
-        return await self._send(gateway, request.charger, "CertificateSigned", payload)
+        told = signed(subprotocol, chain, request.kind, request.request)
+        return await self._send(gateway, request.charger, told.action, dict(told.payload))
 
     async def renew(self) -> int:
         """Ask chargers whose certificates are due to renew them; return how many were asked."""
         parts, asked = self._parts, 0
         for each in await certificates.due(parts.engine, parts.now_us(), BATCH):
             place = await parts.presence(each.charger)
-            if place is not None and place[1] in ASKS:
-                ask = ASKS[place[1]]
+            asks = ASKS.get(each.kind, {})
+            if place is not None and place[1] in asks:
+                ask = asks[place[1]]
                 detail = await self._send(place[0], each.charger, ask.action, dict(ask.payload))
                 if detail:
                     log.warning("charger %r does not renew: %s", each.charger, detail)

@@ -14,6 +14,7 @@ from csms.pki.authority import CertificateAuthority
 from csms.pki.desk import CertificateDesk, Parts
 from csms.pki.est import EstAuthority
 from csms.pki.local import LocalAuthority, renew_server
+from csms.pki.v2g_authority import V2gAuthority
 from domain.commands import Command, CommandResult
 from domain.errors import ConfigError
 from supervisor.links import LinkClient
@@ -38,6 +39,16 @@ def authority(config: Config, now_us: int) -> CertificateAuthority | None:
     if config.pki.authority == "est":
         return EstAuthority(config.pki)
     return None
+
+
+def v2g_authority(config: Config) -> CertificateAuthority | None:
+    """Return who signs what chargers show to cars; None: nobody.
+
+    Raises:
+        ConfigError: the files cannot be used.
+    """
+    chain, key = config.pki.v2g_chain, config.pki.v2g_key
+    return V2gAuthority(chain, key, config.pki) if chain is not None and key is not None else None
 
 
 def build_desk(
@@ -68,7 +79,16 @@ def build_desk(
         return msgspec.msgpack.decode(told["result"], type=CommandResult) if told["here"] else None
 
     return CertificateDesk(
-        Parts(engine, signs, config.pki, now_us, lambda: str(uuid.uuid4()), presence, command)
+        Parts(
+            engine,
+            signs,
+            config.pki,
+            now_us,
+            lambda: str(uuid.uuid4()),
+            presence,
+            command,
+            v2g_authority(config),
+        )
     )
 
 

@@ -4,22 +4,53 @@ import hashlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from csms.pki.settings import PkiSettings
+from protocol.v16.plug_and_charge import VENDOR
 
 
 class Ask(NamedTuple):
-    """The command that makes a charger send SignCertificate."""
+    """A command."""
 
     action: str
-    payload: Mapping[str, str]
+    payload: Mapping[str, object]
 
 
-ASKS: Mapping[str, Ask] = {
+V2G = "V2GCertificate"
+STATION_KINDS = frozenset({"", "ChargingStationCertificate"})
+"""Kinds of a charger's own certificate."""
+
+
+def family(kind: str) -> str:
+    """Return the kind of a certificate, the same for all versions of OCPP; empty: its own."""
+    return "" if kind in STATION_KINDS else kind
+
+
+def _trigger(message: str) -> Ask:
+    return Ask("TriggerMessage", {"requestedMessage": message})
+
+
+def _plug_and_charge(message: str, payload: Mapping[str, object]) -> Ask:
+    """Return a message of 2.0.1 as 1.6 has it: in a DataTransfer."""
+    data = msgspec.json.encode(payload).decode()
+    return Ask("DataTransfer", {"vendorId": VENDOR, "messageId": message, "data": data})
+
+
+_STATION: Mapping[str, Ask] = {
     "ocpp1.6": Ask("ExtendedTriggerMessage", {"requestedMessage": "SignChargePointCertificate"}),
-    "ocpp2.0.1": Ask("TriggerMessage", {"requestedMessage": "SignChargingStationCertificate"}),
-    "ocpp2.1": Ask("TriggerMessage", {"requestedMessage": "SignChargingStationCertificate"}),
+    "ocpp2.0.1": _trigger("SignChargingStationCertificate"),
+    "ocpp2.1": _trigger("SignChargingStationCertificate"),
 }
-"""By subprotocol."""
+ASKS: Mapping[str, Mapping[str, Ask]] = {
+    "": _STATION,
+    V2G: {
+        "ocpp1.6": _plug_and_charge("TriggerMessage", {"requestedMessage": "SignV2GCertificate"}),
+        "ocpp2.0.1": _trigger("SignV2GCertificate"),
+        "ocpp2.1": _trigger("SignV2GCertificate"),
+    },
+}
+"""What makes a charger send SignCertificate, by family and subprotocol."""
 
 
 def renewal_us(charger: str, begin_us: int, end_us: int, settings: PkiSettings) -> int:
@@ -33,11 +64,14 @@ def renewal_us(charger: str, begin_us: int, end_us: int, settings: PkiSettings) 
     return begin_us + round((end_us - begin_us) * share)
 
 
-def signed_payload(subprotocol: str, chain: str, kind: str, request: int) -> dict[str, object]:
-    """Return the payload of CertificateSigned in a version of OCPP."""
+def signed(subprotocol: str, chain: str, kind: str, request: int) -> Ask:
+    """Return the command that brings a chain to its charger, in its version of OCPP."""
     payload: dict[str, object] = {"certificateChain": chain}
-    if subprotocol != "ocpp1.6":
-        payload["certificateType"] = kind or "ChargingStationCertificate"
+    if subprotocol == "ocpp1.6" and kind in STATION_KINDS:
+        return Ask("CertificateSigned", payload)
+    payload["certificateType"] = kind or "ChargingStationCertificate"
+    if subprotocol == "ocpp1.6":
+        return _plug_and_charge("CertificateSigned", payload)
     if subprotocol == "ocpp2.1" and request:
         payload["requestId"] = request
-    return payload
+    return Ask("CertificateSigned", payload)

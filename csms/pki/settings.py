@@ -29,6 +29,21 @@ class PkiSettings(BaseModel):
     server_days: int = Field(
         default=30, ge=1, le=825, description="Life of our own certificate by the built-in CA."
     )
+    v2g_chain: Path | None = Field(
+        default=None,
+        description="PEM file of the CPO sub-CA that signs the certificates which chargers show to "
+        "cars (V2GCertificate, ISO 15118-2), itself first, then those above it. Empty: such "
+        "requests are refused.",
+    )
+    v2g_key: Path | None = Field(
+        default=None, description="PEM file of its private key, for its owner only."
+    )
+    v2g_days: int = Field(
+        default=60,
+        ge=1,
+        le=365,
+        description="Life of such a certificate (ISO 15118-2 asks for two to three months).",
+    )
     authority_days: int = Field(
         default=7_300, ge=30, le=36_500, description="Life of the built-in root and sub-CA."
     )

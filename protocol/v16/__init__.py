@@ -67,4 +67,5 @@ V16 = Version(
     write_limit=smart_charging.write_limit,
     profile_words=smart_charging.PROFILE_WORDS,
     list_words=local_list.LIST_WORDS,
+    write_reservation=reservation.write_reservation,
 )

@@ -20,8 +20,8 @@ A module a functional block:
     data_transfer      P  messages of vendors
 
 Each has the functions that read and write its messages, and its rows of `INBOUND` and `OUTBOUND`;
-`variables`, `notice`, `vocabulary` and `writing` are what several of them need. OCPP 2.1 takes
-these rows over (protocol/v21). Wire names stay as the specification spells them.
+`variables`, `monitors`, `notice`, `vocabulary` and `writing` are what several of them need. OCPP
+2.1 takes these rows over (protocol/v21). Wire names stay as the specification spells them.
 """
 
 from collections.abc import Mapping
@@ -110,4 +110,5 @@ V201 = Version(
     write_limit=smart_charging.write_limit,
     profile_words=smart_charging.PROFILE_WORDS,
     list_words=local_list.LIST_WORDS,
+    write_reservation=reservation.write_reservation,
 )

@@ -16,6 +16,9 @@ INBOUND = (
         ),
         status,
         "M01",
+        # The car's certificate says whose it is, the answer has the key of its contract.
+        personal=frozenset({"exiRequest"}),
+        hidden_answer=frozenset({"exiResponse"}),
     ),
     Inbound(
         "GetCertificateStatus",

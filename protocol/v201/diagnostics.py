@@ -2,6 +2,13 @@
 
 from domain.commands import Priority
 from protocol.common import nothing, read_log_status
+from protocol.v201.monitors import (
+    learn_base,
+    learn_cleared,
+    learn_level,
+    learn_set,
+    read_monitors,
+)
 from protocol.v201.notice import notice
 from protocol.v201.variables import read_event
 from protocol.version import ACCEPTED_CANCELED, Follow, Inbound, Outbound
@@ -16,12 +23,7 @@ INBOUND = (
         personal=frozenset({"data"}),
     ),
     Inbound("NotifyEvent", read_event, nothing, "N07", secret_request=True),
-    Inbound(
-        "NotifyMonitoringReport",
-        notice("NotifyMonitoringReport", at="generatedAt"),
-        nothing,
-        "N02",
-    ),
+    Inbound("NotifyMonitoringReport", read_monitors, nothing, "N02"),
 )
 
 OUTBOUND = (
@@ -33,6 +35,7 @@ OUTBOUND = (
         # NotFound: there is none of that number, as was wanted.
         yes=frozenset({"accepted", "notfound"}),
         each=("clearMonitoringResult", "status"),
+        learn=learn_cleared,
     ),
     Outbound(
         "CustomerInformation",
@@ -58,8 +61,20 @@ OUTBOUND = (
         section="N02",
         follow=Follow.MONITORS_REPORTED,
     ),
-    Outbound("SetMonitoringBase", idempotent=True, priority=Priority.OPERATOR, section="N03"),
-    Outbound("SetMonitoringLevel", idempotent=True, priority=Priority.OPERATOR, section="N05"),
+    Outbound(
+        "SetMonitoringBase",
+        idempotent=True,
+        priority=Priority.OPERATOR,
+        section="N03",
+        learn=learn_base,
+    ),
+    Outbound(
+        "SetMonitoringLevel",
+        idempotent=True,
+        priority=Priority.OPERATOR,
+        section="N05",
+        learn=learn_level,
+    ),
     Outbound(
         "SetVariableMonitoring",
         # A monitor without a number is a new one each time.
@@ -67,5 +82,6 @@ OUTBOUND = (
         priority=Priority.OPERATOR,
         section="N04",
         each=("setMonitoringResult", "status"),
+        learn=learn_set,
     ),
 )

@@ -6,9 +6,12 @@ from typing import Any
 from domain.events import DeviceNotice, DeviceNoticed, Variable, VariablesReported
 from protocol.fields import INT32_MIN, Fields, as_number, listed
 from protocol.reading import Reading
+from protocol.v201.vocabulary import FOLDED_STATUSES, STATUSES
+from protocol.words import spelled
 
 VARIABLES_MAX = 5_000
 """Of one message; what is beyond is not read, and flagged."""
+AVAILABILITY = "availabilitystate"
 
 
 def read_report(payload: Mapping[str, Any], reading: Reading) -> VariablesReported:
@@ -145,9 +148,10 @@ def read_event(payload: Mapping[str, Any], reading: Reading) -> DeviceNoticed:
 
 def _notice(fields: Fields) -> DeviceNotice:
     at_us, quality = fields.time("timestamp")
+    place = read_place(fields)
     long_text = fields.reading.limits.text_length_max
     return DeviceNotice(
-        **read_place(fields),
+        **place,
         event=fields.integer("eventId", None),
         at_us=at_us,
         trigger=fields.text("trigger", None),
@@ -161,4 +165,21 @@ def _notice(fields: Fields) -> DeviceNotice:
         monitor=fields.integer("variableMonitoringId"),
         severity=fields.integer("severity", -1),
         quality=quality,
+        status=_status(place, fields),
     )
+
+
+def _status(place: Mapping[str, Any], fields: Fields) -> str:
+    """Return the status that an AvailabilityState tells (G01, instead of StatusNotification).
+
+    Of an EVSE as a whole it says nothing that those of its connectors do not say.
+    """
+    if place["variable"].casefold() != AVAILABILITY:
+        return ""
+    component = place["component"].casefold()
+    is_connector = component == "connector" and place["evse"] and place["connector"]
+    is_whole = component == "chargingstation" and not place["evse"]
+    value = fields.text("actualValue").strip()
+    if not value or not (is_connector or is_whole):
+        return ""
+    return spelled(value, STATUSES, FOLDED_STATUSES)

@@ -76,4 +76,5 @@ V21 = Version(
     profile_words=V201.profile_words,
     # IdTokenEnumType is open in 2.1.
     list_words=replace(local_list.LIST_WORDS, takes=lambda _entry: True),
+    write_reservation=V201.write_reservation,
 )

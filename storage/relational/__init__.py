@@ -15,6 +15,7 @@ Contents:
     transactions   the part of the projector that knows starts, stops and aliases
     known          what is known of a charger when it connects
     leases         blocks of transaction numbers
+    reservations   what became of each reservation, and pages of them
     reads          pages for REST and the dashboard
     cursors        where a page has ended, in one word
 """

@@ -38,6 +38,8 @@ class Certificate(msgspec.Struct, frozen=True):
     renewal_us: int = 0
     """When the charger is asked to renew; 0: never."""
     created_us: int = 0
+    kind: str = ""
+    """V2GCertificate: shown to cars; empty: the charger's own."""
 
 
 async def waiting(engine: AsyncEngine, since_us: int, limit: int) -> list[Request]:
@@ -75,7 +77,7 @@ async def waiting(engine: AsyncEngine, since_us: int, limit: int) -> list[Reques
 
 
 async def keep(engine: AsyncEngine, certificate: Certificate) -> None:
-    """Add or replace what became of a request; a newer certificate ends the older one's watch."""
+    """Add or replace what became of a request; of a kind only the newest is watched."""
     row = msgspec.structs.asdict(certificate)
     made = charger_certificates.c
     async with writing(engine) as connection:
@@ -83,7 +85,11 @@ async def keep(engine: AsyncEngine, certificate: Certificate) -> None:
         if certificate.status == "delivered":
             await connection.execute(
                 update(charger_certificates)
-                .where(made.charger == certificate.charger, made.id != certificate.id)
+                .where(
+                    made.charger == certificate.charger,
+                    made.kind == certificate.kind,
+                    made.id != certificate.id,
+                )
                 .values(renewal_us=0)
             )
 

@@ -37,8 +37,16 @@ from domain.events import (
 from domain.text import clean
 from storage.journal_reader import Row
 from storage.relational.engine import chunks, insert, is_refused_data, reading, upsert, writing
-from storage.relational.projection import chargers, commands, device, logs, transactions
-from storage.relational.projection.batch import Batch, Folds, nothing
+from storage.relational.projection import (
+    chargers,
+    commands,
+    device,
+    logs,
+    monitors,
+    reservations,
+    transactions,
+)
+from storage.relational.projection.batch import Batch, Folds, chain, nothing
 from storage.relational.tables import journal_positions, quarantine
 
 
@@ -73,6 +81,11 @@ class ProjectorSettings(BaseModel):
         gt=0,
         description="Variables of the device model kept for one charger. Above it the oldest are "
         "forgotten.",
+    )
+    monitors_max: int = Field(
+        default=5_000,
+        gt=0,
+        description="Monitors kept for one charger. Above it the oldest are forgotten.",
     )
     match_days: int = Field(
         default=30,
@@ -110,16 +123,16 @@ class Poison(NamedTuple):
     reason: str
 
 
-FOLDS: Final[Folds] = {
-    **chargers.FOLDS,
-    **transactions.FOLDS,
-    **commands.FOLDS,
-    **logs.FOLDS,
-    **device.FOLDS,
-    TokenChecked: nothing,
-    MessageExchanged: nothing,
-    StreamReported: nothing,
-}
+FOLDS: Final[Folds] = chain(
+    chargers.FOLDS,
+    transactions.FOLDS,
+    commands.FOLDS,
+    logs.FOLDS,
+    device.FOLDS,
+    reservations.FOLDS,
+    monitors.FOLDS,
+    dict.fromkeys((TokenChecked, MessageExchanged, StreamReported), nothing),
+)
 """What is kept of each kind of event; total."""
 
 _SILENT: Final = frozenset(
@@ -253,6 +266,8 @@ class Projector:
         await batch.store_newest(connection)
         await commands.store(connection, batch)
         await device.store(connection, batch, self._settings.variables_max)
+        await reservations.store(connection, batch)
+        await monitors.store(connection, batch, self._settings.monitors_max)
         await self._trimmer.store(connection, batch)
         feed = await transactions.store(connection, batch, self._settings.match_days)
         # The counter's row is locked from here to the commit: last, and not for long.

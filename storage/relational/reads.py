@@ -241,9 +241,20 @@ async def page(
     """
     if kind not in LISTS:
         raise NotFound("list", kind)
+    return await page_of(engine, LISTS[kind], filters, cursor=cursor, limit=limit)
+
+
+async def page_of(
+    engine: AsyncEngine,
+    a_list: List,
+    filters: Mapping[str, object] | None = None,
+    *,
+    cursor: str = "",
+    limit: int = 100,
+) -> Page:
+    """Return one page of a list; see `page`."""
     if not 0 < limit <= PAGE_MAX:
         raise InvalidInput("limit", f"must be 1 to {PAGE_MAX}")
-    a_list = LISTS[kind]
     conditions = [] if a_list.condition is None else [a_list.condition]
     for name, value in (filters or {}).items():
         if value is not None:

@@ -50,7 +50,7 @@ async def peer(request: pytest.FixtureRequest) -> AsyncIterator[Peer]:
 
 
 @pytest_asyncio.fixture(
-    params=[(package, "ocpp2.0.1") for package in PACKAGES],
+    params=[(package, name) for name in ("ocpp2.0.1", "ocpp2.1") for package in PACKAGES],
     ids="-".join,
 )
 async def peer2(request: pytest.FixtureRequest) -> AsyncIterator[Peer]:

@@ -27,7 +27,7 @@ from websockets.typing import Subprotocol
 FOLDERS = {"ocpp1.6": "v16", "ocpp2.0.1": "v201", "ocpp2.1": "v21"}
 """Where the package `ocpp` has each version."""
 NODE_FOLDER = Path(__file__).parent / "node"
-ANSWER_S = 15.0
+ANSWER_S = 60.0
 
 Payload = dict[str, Any]
 

@@ -14,7 +14,7 @@ from tests.interop.node_under_test import NodeUnderTest
 from tests.interop.peers import ANSWER_S, CallRefused, Peer, Refused, Reply
 from tests.interop.story import BOOT, COMMANDS, LATER, NOTICES, SECRET, meter_value, status
 
-pytestmark = [pytest.mark.interop, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.interop, pytest.mark.timeout(300)]
 
 _numbers = itertools.count(1)
 
@@ -50,14 +50,20 @@ async def ask(node: NodeUnderTest, method: str, path: str, body: Any = None) -> 
 
 
 async def command(
-    node: NodeUnderTest, identity: str, action: str, payload: Any, wait_s: float = 30
+    node: NodeUnderTest,
+    identity: str,
+    action: str,
+    payload: Any,
+    wait_s: float = 30,
+    *,
+    force: bool = False,
 ) -> dict[str, Any]:
     """Send a command by REST and return how it ended."""
     code, body = await ask(
         node,
         "POST",
         f"/chargers/{identity}/calls?wait={wait_s}",
-        {"action": action, "payload": payload},
+        {"action": action, "payload": payload, "force": force},
     )
     assert code == 200, (action, code, body)
     assert body["state"] == "finished", body

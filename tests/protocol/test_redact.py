@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from protocol.redact import hide_in_urls, is_secret_name, redact, redact_unreadable
+from protocol.redact import hide_in_urls, hide_key_codes, is_secret_name, redact, redact_unreadable
 from protocol.v16 import V16
 
 SECRET = "DEADBEEF00112233445566778899AABBCCDDEEFF"
@@ -153,3 +153,20 @@ def test_the_rows_that_carry_secrets_say_so() -> None:
         "GetConfiguration",
     }
     assert is_secret_name("AuthorizationKey")
+
+
+def test_a_pin_is_hidden_wherever_it_is_shown_and_cards_are_not() -> None:
+    pin, card = {"idToken": SECRET, "type": "KeyCode"}, {"idToken": "C1", "type": "ISO14443"}
+    payload = {"list": [{"idToken": pin}, {"idToken": card}], "groupIdToken": pin}
+    text = hide_key_codes(json.dumps(payload).encode())
+    assert json.loads(text) == {
+        "list": [{"idToken": pin | {"idToken": "***"}}, {"idToken": card}],
+        "groupIdToken": pin | {"idToken": "***"},
+    }
+    shown = json.dumps({"idToken": card}).encode()
+    assert hide_key_codes(shown) is shown
+
+
+def test_a_pin_in_what_cannot_be_read_is_hidden_with_all_around_it() -> None:
+    broken = b'{"idToken": {"type": "KeyCode", "idToken": "' + SECRET.encode()
+    assert hide_key_codes(broken) == b"[redacted: %d bytes]" % len(broken)

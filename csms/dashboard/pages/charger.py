@@ -77,6 +77,8 @@ async def _page(view: View, name: str, status: int = 200, **more: Any) -> Respon
     site = one["site"]
     asked = {
         "power": view.wants("connectors") and api.look("/api/v1/power", charger=name),
+        "reserved": view.wants("connectors")
+        and api.look("/api/v1/reservations", charger=name, state="active", limit=ROWS),
         "transactions": view.wants("transactions")
         and api.look("/api/v1/transactions", charger=name, limit=ROWS),
         "commands": view.wants("sent") and api.look("/api/v1/commands", charger=name, limit=ROWS),
@@ -96,6 +98,7 @@ async def _page(view: View, name: str, status: int = 200, **more: Any) -> Respon
         "connection": connection,
         "subprotocol": subprotocol,
         "drawn": {row["connector"]: row["power_w"] for row in (power or {}).get("items", ())},
+        "reserved": (found["reserved"] or {}).get("items", ()),
         "transactions": (found["transactions"] or {}).get("items"),
         "commands": (found["commands"] or {}).get("items"),
         "messages": (found["messages"] or {}).get("items"),

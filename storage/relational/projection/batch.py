@@ -9,11 +9,22 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.events import Entry, Event, SecurityRaised, TimeQuality
 from domain.text import clean
 from storage.relational.engine import upsert
+from storage.relational.reservations import Told
 from storage.relational.transaction_rows import TransactionEvent
 
 TRUSTED: Final = (TimeQuality.OK, TimeQuality.NO_ZONE, TimeQuality.SKEWED)
 FUTURE_US_MAX: Final = 86_400_000_000
 """A charger's time further ahead than this (a day) does not count as newer than what follows."""
+
+
+class ToldMonitoring:
+    """Monitors that are there, those that are gone, and what holds for all of a charger's."""
+
+    def __init__(self) -> None:
+        self.monitors: dict[str, dict[str, Any]] = {}
+        self.cleared: dict[str, dict[str, Any]] = {}
+        self.bases: dict[str, dict[str, Any]] = {}
+        self.levels: dict[str, dict[str, Any]] = {}
 
 
 class Batch:
@@ -37,6 +48,8 @@ class Batch:
         self.finished: dict[str, dict[str, Any]] = {}
         self.followed: dict[str, dict[str, Any]] = {}
         self.variables: dict[str, dict[str, Any]] = {}
+        self.reservations: list[Told] = []
+        self.monitoring = ToldMonitoring()
         self.appended: dict[Table, list[dict[str, Any]]] = {}
         self._newest: dict[Table, tuple[str, dict[tuple[Any, ...], dict[str, Any]]]] = {}
 
@@ -80,6 +93,24 @@ class Batch:
 
 Fold: TypeAlias = Callable[[Batch, Entry, Any], None]
 Folds: TypeAlias = Mapping[type[Event], Fold]
+
+
+def chain(*tables: Folds) -> Folds:
+    """Return the folds of all tables; what several of them have is folded by each, in order."""
+    found: dict[type[Event], Fold] = {}
+    for table in tables:
+        for kind, fold in table.items():
+            before = found.get(kind)
+            found[kind] = fold if before is None else _then(before, fold)
+    return found
+
+
+def _then(first: Fold, second: Fold) -> Fold:
+    def fold(batch: Batch, entry: Entry, event: Any) -> None:  # noqa: ANN401 any event
+        first(batch, entry, event)
+        second(batch, entry, event)
+
+    return fold
 
 
 def nothing(_batch: Batch, _entry: Entry, _event: Any) -> None:  # noqa: ANN401 any event

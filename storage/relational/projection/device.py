@@ -4,7 +4,7 @@ import hashlib
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import delete, func, select
+from sqlalchemy import Table, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.events import DeviceNoticed, Entry, NoticeReported, Variable, VariablesReported
@@ -151,10 +151,17 @@ async def store(connection: AsyncConnection, batch: Batch, variables_max: int) -
             statement = upsert(connection, variables, columns, newer="received_us")
             await connection.execute(statement, part)
     for charger in sorted({row["charger"] for row in rows.values()}):
-        mine = variables.c.charger == charger
-        query = select(func.count()).select_from(variables).where(mine)
-        count = (await connection.execute(query)).scalar_one()
-        if count > variables_max:
-            oldest = select(variables.c.id).where(mine).order_by(variables.c.received_us)
-            excess = oldest.limit(count - variables_max).scalar_subquery()
-            await connection.execute(delete(variables).where(variables.c.id.in_(excess)))
+        await forget_oldest(connection, variables, charger, variables_max)
+
+
+async def forget_oldest(
+    connection: AsyncConnection, table: Table, charger: str, rows_max: int
+) -> None:
+    """Delete what was received longest ago of a charger with more than `rows_max` rows."""
+    mine = table.c.charger == charger
+    query = select(func.count()).select_from(table).where(mine)
+    count = (await connection.execute(query)).scalar_one()
+    if count > rows_max:
+        oldest = select(table.c.id).where(mine).order_by(table.c.received_us)
+        excess = oldest.limit(count - rows_max).scalar_subquery()
+        await connection.execute(delete(table).where(table.c.id.in_(excess)))

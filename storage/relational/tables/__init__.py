@@ -32,6 +32,7 @@ from storage.relational.tables.logs import (
     refusals,
     security_events,
 )
+from storage.relational.tables.monitors import monitoring, monitors
 from storage.relational.tables.operations import (
     alert_channels,
     alert_rules,
@@ -59,6 +60,7 @@ from storage.relational.tables.reported import (
     evse_limits,
     progress_reports,
 )
+from storage.relational.tables.reservations import reservations
 from storage.relational.tables.sessions import transaction_aliases, transaction_stops, transactions
 
 __all__ = [
@@ -90,11 +92,14 @@ __all__ = [
     "leases",
     "local_lists",
     "metadata",
+    "monitoring",
+    "monitors",
     "notices",
     "outage_exclusions",
     "progress_reports",
     "quarantine",
     "refusals",
+    "reservations",
     "security_events",
     "sign_in_links",
     "sign_ins",

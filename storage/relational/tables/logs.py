@@ -55,6 +55,7 @@ charger_certificates = Table(
     text("detail"),  # what is wrong, for the operator
     whole("renewal_us", index=True),  # when the charger is asked to renew; 0: never
     whole("created_us"),
+    text("kind"),  # V2GCertificate; empty: the charger's own
 )
 
 refusals = Table(

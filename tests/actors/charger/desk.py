@@ -22,6 +22,8 @@ BOOT = ChargerBooted("V", "M")
 
 
 class MemoryDesk:
+    prices = True
+
     def __init__(self, *tokens: TokenRecord, first: int = 100) -> None:
         self.tokens = {record.id.casefold(): record for record in tokens}
         self.chargers: dict[str, ChargerRecord] = {}

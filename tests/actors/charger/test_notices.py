@@ -6,9 +6,12 @@ from domain.events import (
     CertificateRequested,
     CommandFollowed,
     DataTransferred,
+    DeviceNotice,
+    DeviceNoticed,
     DiagnosticsStatusReported,
     FirmwareStatusReported,
     LogStatusReported,
+    MonitoringTold,
     SecurityEventReported,
 )
 from domain.reports import CertificateAsked, DataOffered
@@ -108,3 +111,50 @@ def test_a_signing_request_is_kept_and_rejected_for_want_of_an_authority() -> No
             ),
         )
     ]
+
+
+def noticed(*told: tuple[int, int, str, int]) -> DeviceNoticed:
+    return DeviceNoticed(
+        tuple(
+            DeviceNotice(
+                1, at_us, "Delta", "Connector", "AvailabilityState", word, evse, plug, status=word
+            )
+            for evse, plug, word, at_us in told
+        )
+    )
+
+
+def test_what_a_monitor_says_of_a_connector_moves_its_status() -> None:
+    state = new_state()
+    report = noticed((2, 1, "Occupied", T0), (1, 1, "Faulted", T0))
+    (reply,) = run(state, said(report))
+    kept, *statuses = reply.events
+    assert kept is report
+    assert [(e.connector, e.plug, e.status, e.at_us) for e in statuses] == [
+        (2, 1, "Occupied", T0),
+        (1, 1, "Faulted", T0),
+    ]
+    assert state.connectors[2, 1].status == "Occupied"
+    run(state, said(noticed((2, 1, "Available", T0 - S))))
+    assert state.connectors[2, 1].status == "Occupied"
+
+
+def test_a_trigger_of_a_status_is_ended_by_a_monitor_that_says_it() -> None:
+    state = new_state()
+    accept(state, command(action="TriggerMessage", follow="status_reported", key="2", once=True))
+    (reply,) = run(state, said(noticed((2, 1, "Available", T0))))
+    assert reply.events[-1] == CommandFollowed("c1", "status_reported", 0, "Available")
+
+
+def test_the_last_part_of_a_report_of_monitors_ends_who_asked_for_it() -> None:
+    state = new_state()
+    accept(state, command(action="GetMonitoringReport", follow="NotifyMonitoringReport", key="7"))
+    part = MonitoringTold(request=7, more=True)
+    assert run(state, said(part))[0].events == (part,)
+    other = MonitoringTold(request=8)
+    assert run(state, said(other))[0].events == (other,)
+    last = MonitoringTold(request=7, seq=1)
+    assert run(state, said(last))[0].events == (
+        last,
+        CommandFollowed("c1", "NotifyMonitoringReport", 0, ""),
+    )

@@ -15,9 +15,18 @@ from csms.api.rules import RULES, Book, Reach, Rule
 from domain.access import ROLES, Role
 from domain.alerts import Rule as AlertRule
 from domain.alerts import Sighting
-from domain.events import CommandFinished, Entry, TransactionStarted
+from domain.events import (
+    CommandFinished,
+    Entry,
+    Monitor,
+    MonitoringTold,
+    ReservationTold,
+    TransactionStarted,
+)
 from storage.relational import alerts
+from storage.relational.reservations import reservation_id
 from storage.relational.tables import alert_channels, audit, idempotency_keys, metadata, sign_ins
+from supervisor.clock import Clock
 from tests.csms.api.node import Api, project, running_api
 
 US = 1_000_000
@@ -92,6 +101,8 @@ PROBES: Mapping[tuple[str, str], Probe] = {
     ("POST", f"{V1}/chargers/{{charger}}/drift/apply"): Probe(),
     ("GET", f"{V1}/chargers/{{charger}}/drift/runs"): Probe(),
     ("GET", f"{V1}/drift"): Probe(word="{charger}"),
+    ("GET", f"{V1}/chargers/{{charger}}/monitoring"): Probe(),
+    ("GET", f"{V1}/monitors"): Probe(word="{charger}"),
     ("GET", f"{V1}/device-events"): Probe(query="?charger={charger}"),
     ("GET", f"{V1}/notices"): Probe(query="?charger={charger}"),
     ("GET", f"{V1}/tags"): Probe(),
@@ -153,6 +164,12 @@ PROBES: Mapping[tuple[str, str], Probe] = {
     ("GET", f"{V1}/inbox"): Probe(),
     ("PUT", f"{V1}/inbox/dismissal"): Probe(query="?charger={charger}"),
     ("DELETE", f"{V1}/inbox/dismissal"): Probe(query="?charger={charger}"),
+    ("POST", f"{V1}/chargers/{{charger}}/reservations"): Probe(
+        {"token": "{token}", "expires_us": Clock().now_us() + 3_600 * US}
+    ),
+    ("GET", f"{V1}/reservations"): Probe(word="{reservation}"),
+    ("GET", f"{V1}/reservations/{{reservation}}"): Probe(word="{charger}"),
+    ("DELETE", f"{V1}/reservations/{{reservation}}"): Probe(),
     ("GET", f"{V1}/commands"): Probe(word="{command}"),
     ("GET", f"{V1}/commands/{{command}}"): Probe(word="{command}"),
     ("GET", f"{V1}/transactions"): Probe(word="{charger}"),
@@ -226,6 +243,7 @@ NAMES = (
     "tenant",
     "exclusion",
     "user",
+    "reservation",
 )
 
 
@@ -263,6 +281,7 @@ async def things(api: Api, tenant: str, site: str) -> dict[str, str]:
     status, user = await api.ask("POST", f"{V1}/users", person, key)
     assert status == 201, user
     made_ids["user"] = user["id"]
+    made_ids["reservation"] = reservation_id(names["charger"], 5)
     made_ids |= await alerted(api, tenant, key, names)
     return names | made_ids | {"transaction": await told(api, names)}
 
@@ -310,7 +329,10 @@ async def told(api: Api, names: Mapping[str, str]) -> str:
     charger = names["charger"]
     started = TransactionStarted(1, 1, names["token"], 1_000, BASE_US, "raw")
     ended = CommandFinished(names["command"], "Reset", "{}", "accepted")
-    await project(api, Entry(charger, 1, BASE_US, (started, ended)), journal=charger)
+    reserved = ReservationTold(5, "Accepted", token=names["token"])
+    monitors = MonitoringTold((Monitor(7, "Connector", "Problem", "Delta", 1, 3),))
+    events = (started, ended, reserved, monitors)
+    await project(api, Entry(charger, 1, BASE_US, events), journal=charger)
     (row,) = (await api.get(f"{V1}/transactions?charger={charger}"))["items"]
     return str(row["id"])
 

@@ -1,16 +1,23 @@
 """From a charger's request in the store to CertificateSigned, and renewals."""
 
+import dataclasses
 import itertools
+import json
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import NameOID
 
 from csms.pki.desk import CertificateDesk, Parts
 from csms.pki.est import EstAuthority
+from csms.pki.files import pem, write_key, write_private
 from csms.pki.renewal import renewal_us
 from csms.pki.settings import PkiSettings
+from csms.pki.v2g import V2gPki, make_test_pki
+from csms.pki.v2g_authority import V2gAuthority
 from domain.commands import CommandResult
-from domain.errors import InvalidInput, Unavailable
+from domain.errors import ConfigError, InvalidInput, Unavailable
 from domain.events import CertificateRequested
 from domain.records import ChargerRecord
 from storage.relational import certificates
@@ -45,6 +52,17 @@ class World:
                 self.command,
             )
         )
+
+    def sign_for_cars(self, folder) -> V2gPki:
+        """Give the desk a CPO sub-CA; return the PKI that it is of."""
+        made = make_test_pki(NOW_US)
+        chain, key = folder / "cpo.pem", folder / "cpo.key"
+        write_private(chain, pem(made.cpo[2].certificate, made.cpo[1].certificate))
+        write_key(key, made.cpo[2].key)
+        self.desk = CertificateDesk(
+            dataclasses.replace(self.desk._parts, v2g=V2gAuthority(chain, key, self.settings))
+        )
+        return made
 
     async def presence(self, charger):
         return ("gw0", self.subprotocol) if self.subprotocol else None
@@ -108,6 +126,98 @@ async def test_vehicle_to_grid_certificates_are_not_signed_by_the_chargers_autho
     await world.ask(csr("CP1"), kind="V2GCertificate")
     await world.desk.look()
     assert "kind" in (await world.became()).detail
+
+
+V2G = "V2GCertificate"
+
+
+async def test_what_a_charger_shows_to_cars_is_signed_below_the_v2g_root(world, tmp_path) -> None:
+    pki = world.sign_for_cars(tmp_path)
+    world.subprotocol = "ocpp2.1"
+    key = new_key()
+    await world.ask(csr("CP1", key), kind=V2G, request=7)
+    await world.desk.look()
+    (command,) = world.sent
+    assert (command.payload["certificateType"], command.payload["requestId"]) == (V2G, 7)
+    chain = x509.load_pem_x509_certificates(command.payload["certificateChain"].encode())
+    leaf, sub2, sub1 = chain
+    assert [each.certificate for each in (pki.cpo[2], pki.cpo[1])] == [sub2, sub1]
+    for below, above in ((leaf, sub2), (sub2, sub1), (sub1, pki.cpo[0].certificate)):
+        below.verify_directly_issued_by(above)
+    assert leaf.public_key() == key.public_key()
+    assert leaf.subject.get_attributes_for_oid(NameOID.DOMAIN_COMPONENT)[0].value == "CPO"
+    usage = leaf.extensions.get_extension_for_class(x509.KeyUsage).value
+    assert (usage.digital_signature, usage.key_agreement, usage.key_cert_sign) == (
+        True,
+        True,
+        False,
+    )
+    assert (leaf.not_valid_after_utc - leaf.not_valid_before_utc).days == 60
+    assert (await world.became()).kind == V2G
+
+
+async def test_a_charger_of_1_6_gets_it_as_the_note_on_plug_and_charge_says(
+    world, tmp_path
+) -> None:
+    world.sign_for_cars(tmp_path)
+    await world.ask(csr("CP1"), kind=V2G)
+    await world.desk.look()
+    (command,) = world.sent
+    assert command.action == "DataTransfer"
+    assert command.payload["messageId"] == "CertificateSigned"
+    inner = json.loads(command.payload["data"])
+    assert inner["certificateType"] == V2G
+    assert inner["certificateChain"].count("BEGIN CERTIFICATE") == 3
+
+
+async def test_both_certificates_of_a_charger_are_renewed_each_in_its_time(world, tmp_path) -> None:
+    world.sign_for_cars(tmp_path)
+    world.subprotocol = "ocpp2.0.1"
+    await world.ask(csr("CP1"), kind="ChargingStationCertificate")
+    await world.ask(csr("CP1"), kind=V2G)
+    await world.desk.look()
+    made = {each.kind: each for each in await certificates.of_charger(world.store, "CP1")}
+    assert set(made) == {"", V2G}
+    assert 0 < made[V2G].renewal_us < made[""].renewal_us
+    for kind, message in ((V2G, "SignV2GCertificate"), ("", "SignChargingStationCertificate")):
+        world.sent.clear()
+        world.now_us = made[kind].renewal_us
+        await world.desk.renew()
+        asked = [command.payload["requestedMessage"] for command in world.sent]
+        assert message in asked
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        ec.generate_private_key(ec.SECP384R1()),
+        rsa.generate_private_key(public_exponent=65_537, key_size=2_048),
+    ],
+    ids=["p384", "rsa"],
+)
+async def test_cars_read_p256_only(world, tmp_path, key) -> None:
+    world.sign_for_cars(tmp_path)
+    await world.ask(csr("CP1", key), kind=V2G)
+    await world.desk.look()
+    made = await world.became()
+    assert made.status == "refused"
+    assert "csr.key" in made.detail
+
+
+async def test_certificates_of_iso_15118_20_are_not_signed(world, tmp_path) -> None:
+    world.sign_for_cars(tmp_path)
+    await world.ask(csr("CP1"), kind="V2G20Certificate")
+    await world.desk.look()
+    assert "kind" in (await world.became()).detail
+
+
+def test_a_key_of_another_authority_is_no_key_of_the_chain(tmp_path) -> None:
+    made = make_test_pki(NOW_US)
+    chain, key = tmp_path / "cpo.pem", tmp_path / "cpo.key"
+    write_private(chain, pem(made.cpo[2].certificate))
+    write_key(key, made.cpo[1].key)
+    with pytest.raises(ConfigError, match="v2g_key"):
+        V2gAuthority(chain, key, SETTINGS)
 
 
 @pytest.mark.parametrize("outcome", ["rejected", "timed_out", "lost"])

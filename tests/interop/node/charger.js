@@ -6,7 +6,15 @@
 "use strict";
 
 const readline = require("node:readline");
-const { RPCClient, createRPCError } = require("ocpp-rpc");
+const { RPCClient, createRPCError, createValidator } = require("ocpp-rpc");
+
+// The package has the schemas of 2.1, but looks for them under the names of 2.0.1: every call of
+// 2.1 would be a violation.
+const schemas = require("ocpp-rpc/lib/schemas/ocpp2_1.json").map((schema) => ({
+  ...schema,
+  $id: schema.$id.replace(/Request$/, ".req").replace(/Response$/, ".conf"),
+}));
+const validators = [createValidator("ocpp2.1", schemas)];
 
 let client = null;
 const replies = new Map(); // action -> {payload} | {error} ; with `hold`: not before release
@@ -38,8 +46,9 @@ const orders = {
       password,
       protocols: [subprotocol],
       strictMode: strict,
+      strictModeValidators: validators,
       reconnect: false,
-      callTimeoutMs: 10_000,
+      callTimeoutMs: 50_000,
       wsOpts: { perMessageDeflate: { threshold: 0 } }, // the default leaves small texts alone
     });
     client.on("strictValidationFailure", ({ method, outbound, isCall, error }) => {
