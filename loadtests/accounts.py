@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from csms.simulator.books import Books, Tally
+from csms.simulator.books import BillName, Books, Tally
 
 UNPROMISED = frozenset({"Authorize", "Heartbeat"})
 """Their answers promise nothing: a server may forget them when it is killed."""
@@ -22,6 +22,13 @@ class StoredBill(NamedTuple):
     meter_start_wh: int | None
     meter_stop_wh: int | None
     connector: int = 0
+    said: str = ""
+    """The charger's own name for it (2.x)."""
+
+    @property
+    def name(self) -> BillName:
+        """What both sides call it."""
+        return self.said or self.number
 
 
 @dataclass
@@ -92,7 +99,7 @@ def settle(
             row = account.kinds.setdefault(action, Row(promised=action not in UNPROMISED))
             _add(row, tally, None if stored is None else stored.get((charger, action), 0))
     told = None if bills is None else list(bills)
-    known = {(bill.charger, bill.number): bill for bill in told or ()}
+    known = {(bill.charger, bill.name): bill for bill in told or ()}
     alike = {(bill.charger, bill.connector, bill.meter_start_wh): bill for bill in told or ()}
     for charger, mine in books.items():
         for bill in mine.bills.values():
@@ -101,8 +108,8 @@ def settle(
             if told is None:
                 continue
             account.bills.stored = account.bills.stored or 0
-            found = known.get((charger, bill.number))
-            if found is None:
+            found = known.get((charger, bill.name))
+            if found is None and not bill.said:
                 found = alike.get((charger, bill.connector, bill.meter_start_wh))
                 account.renumbered += found is not None
             if found is None:
@@ -114,7 +121,7 @@ def settle(
             )
             if wrong:
                 account.wrong_bills.append(
-                    f"{charger} {bill.number}: {bill.meter_start_wh} to {bill.meter_stop_wh} Wh "
+                    f"{charger} {bill.name}: {bill.meter_start_wh} to {bill.meter_stop_wh} Wh "
                     f"were acknowledged, {found.meter_start_wh} to {found.meter_stop_wh} are stored"
                 )
     return account

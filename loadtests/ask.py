@@ -81,6 +81,7 @@ def _bills(api: str, key: str, since_us: int) -> Iterator[StoredBill]:
                 row["meter_start_wh"],
                 row["meter_stop_wh"],
                 row["connector"],
+                row["said"],
             )
         cursor = page.get("next", "")
         if not cursor:

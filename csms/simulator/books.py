@@ -5,7 +5,10 @@ They are compared with the books of the server: an acknowledged message must be 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
+
+BillName: TypeAlias = int | str
+"""A number that the server has given (1.6), or the charger's own name (2.x)."""
 
 
 @dataclass
@@ -32,12 +35,21 @@ class Tally:
 
 @dataclass
 class Bill:
-    """A transaction whose start was acknowledged; `meter_stop_wh` once its stop was, too."""
+    """A transaction whose start was acknowledged; `meter_stop_wh` once its stop was, too.
+
+    `number` is the server's (1.6); `said` is the charger's own name for it (2.x).
+    """
 
     number: int
     connector: int
     meter_start_wh: int
     meter_stop_wh: int | None = None
+    said: str = ""
+
+    @property
+    def name(self) -> BillName:
+        """What both sides call it."""
+        return self.said or self.number
 
 
 @dataclass
@@ -47,7 +59,7 @@ class Books:
     Attributes:
         messages: its CALLs by action.
         commands: the server's CALLs by action; acknowledged: answered with a result.
-        bills: transactions by number.
+        bills: transactions by what both sides call them.
         faults: what was done to it on purpose, by name.
         refused: handshakes that failed, by reason.
         dropped: messages given up unsent, because the box was full.
@@ -55,7 +67,7 @@ class Books:
 
     messages: dict[str, Tally] = field(default_factory=dict)
     commands: dict[str, Tally] = field(default_factory=dict)
-    bills: dict[int, Bill] = field(default_factory=dict)
+    bills: dict[BillName, Bill] = field(default_factory=dict)
     faults: dict[str, int] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
     dropped: int = 0
@@ -85,7 +97,7 @@ def from_json(said: dict[str, Any]) -> Books:
     return Books(
         {action: Tally(**row) for action, row in said["messages"].items()},
         {action: Tally(**row) for action, row in said["commands"].items()},
-        {row["number"]: Bill(**row) for row in said["bills"]},
+        {bill.name: bill for bill in (Bill(**row) for row in said["bills"])},
         dict(said["faults"]),
         dict(said["refused"]),
         int(said["dropped"]),
@@ -93,7 +105,7 @@ def from_json(said: dict[str, Any]) -> Books:
 
 
 def sums(all_books: Iterable[Books]) -> Books:
-    """Return the books of many chargers as one; without bills, whose numbers belong to chargers."""
+    """Return the books of many chargers as one; without bills, whose names belong to chargers."""
     total = Books()
     for books in all_books:
         for action, tally in books.messages.items():

@@ -45,6 +45,13 @@ def test_the_bill_of_another_charger_does_not_count() -> None:
     assert settle(mine, {}, [StoredBill("C2", 1, 100, 0)]).loss == 1
 
 
+def test_a_transaction_that_its_charger_named_is_found_by_that_name_alone():
+    mine = {"C1": Books(bills={"a1": Bill(0, 1, 100, 200, "a1")})}
+    assert settle(mine, {}, [StoredBill("C1", 7, 100, 200, 1, "a1")]).loss == 0
+    assert settle(mine, {}, [StoredBill("C1", 7, 100, 199, 1, "a1")]).loss == 1
+    assert settle(mine, {}, [StoredBill("C1", 7, 100, 200, 1, "b2")]).bills.lost == 1
+
+
 def test_of_a_foreign_server_only_the_known_part_is_told() -> None:
     account = settle({"C1": books(MeterValues=Tally(sent=10, acknowledged=9))})
     assert account.loss is None

@@ -7,6 +7,7 @@ told of it are TransactionEvents, numbered from 0 without a gap (part 2, use cas
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeAlias
 
+from csms.simulator.books import Bill
 from csms.simulator.charger import Acknowledged, SimulatedCharger
 from csms.simulator.commands import Command
 from csms.simulator.connector import Connector, Reservation, Transaction
@@ -137,6 +138,9 @@ class SimulatedCharger201(SimulatedCharger):
             info["remoteStartId"] = remote
 
         def answered(answer: Payload, now_us: int) -> None:
+            self.books.bills[transaction.id] = Bill(
+                0, connector.number, transaction.meter_start_wh, said=transaction.id
+            )
             acknowledged(now_us, accepted=self.is_accepted(answer))
 
         trigger = "Authorized" if remote is None else "RemoteStart"
@@ -158,15 +162,15 @@ class SimulatedCharger201(SimulatedCharger):
         if token and reason == "Local":
             more["idToken"] = token_of(token)
         info: Payload = {"chargingState": "EVConnected", "stoppedReason": stopped}
-        self.event_tell(
-            connector,
-            transaction,
-            "Ended",
-            trigger,
-            info,
-            more,
-            lambda _answer, now_us: acknowledged(now_us),
-        )
+        meter_stop_wh = connector.meter_wh
+
+        def billed(_answer: Payload, now_us: int) -> None:
+            bill = self.books.bills.get(transaction.id)
+            if bill is not None:
+                bill.meter_stop_wh = meter_stop_wh
+            acknowledged(now_us)
+
+        self.event_tell(connector, transaction, "Ended", trigger, info, more, billed)
 
     def meter_tell(self, connector: Connector, value: MeterValue) -> None:
         """Tell a MeterValue: of a transaction as its event, else as MeterValues."""
