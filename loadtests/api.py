@@ -13,17 +13,17 @@ from locust import FastHttpUser, between, task
 from csms.simulator.sightings import Kind
 from loadtests.chargers import Failure
 from loadtests.stage import stage_of
+from protocol.dialect import OCPP_16
 
 WAIT_S = 30
 """How long the server may wait for the charger's answer."""
 LIST = {"limit": "100"}
 FIRMWARE_LOCATION = "https://firmware.example/release/{number}"
-QUIET = (
-    ("GetConfiguration", {"key": ["HeartbeatInterval"]}),
-    ("TriggerMessage", {"requestedMessage": "Heartbeat"}),
-    ("GetLocalListVersion", {}),
-)
-"""Commands that change nothing."""
+INTERVAL = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "HeartbeatInterval"}}
+COMMON = (("TriggerMessage", {"requestedMessage": "Heartbeat"}), ("GetLocalListVersion", {}))
+QUIET_16 = (("GetConfiguration", {"key": ["HeartbeatInterval"]}), *COMMON)
+QUIET_2 = (("GetVariables", {"getVariableData": [INTERVAL]}), *COMMON)
+"""Commands that change nothing, of 1.6 and of 2.x."""
 
 
 class ApiUser(FastHttpUser):
@@ -74,7 +74,8 @@ class ApiUser(FastHttpUser):
         if booted:
             # The set has no order of its own: the same seed must choose the same charger.
             user = self._dice.choice(sorted(booted, key=lambda user: user.part.number))
-            action, payload = self._dice.choice(QUIET)
+            quiet = QUIET_16 if user.charger.dialect is OCPP_16 else QUIET_2
+            action, payload = self._dice.choice(quiet)
             self.send(user.part.identity.id, action, payload)
 
     @task(1)
