@@ -27,6 +27,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from actors.warehouse.follower import Follower, Position
 from actors.warehouse.shell import Warehouse
+from csms.records_feed import RecordsFeed
 from csms.settings import ProcessSettings
 from domain.errors import InvalidInput, Unavailable
 from domain.records import Changes, ChargerRecord
@@ -50,10 +51,7 @@ READER = "warehouse"
 RETELL_S = 10.0
 """Positions are told again so often: a tell may be lost with its link."""
 
-SUBSCRIBE_S = 60.0
 """The answer comes when all pieces of the feed are confirmed; then the link is made anew."""
-
-_changes = msgspec.msgpack.Decoder(Changes)
 
 
 class WarehouseProcess:
@@ -76,7 +74,7 @@ class WarehouseProcess:
         self._telemetry = Telemetry()
         self._statements_total = self._telemetry.counter("csms_sql_statements_total")
         self._lags: dict[tuple[str, ...], float] = {}
-        self._revision = 0
+        self._feed = RecordsFeed(ctx.name, self._apply)
         self._schema_ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         plans = PlanStore(paths.warehouse / "plan.db", config.warehouse.quarantine_rows_max)
@@ -89,9 +87,9 @@ class WarehouseProcess:
         )
         self._ledger = LinkClient(
             ctx.run_dir / "ledger.sock",
-            {"changed": self._changed},
+            {"changed": self._feed.changed},
             config.links,
-            on_link=self._subscribe,
+            on_link=self._feed.subscribe,
         )
         self._gateways = {
             name: LinkClient(
@@ -186,24 +184,10 @@ class WarehouseProcess:
 
     # The ledger.
 
-    async def _subscribe(self, link: Link) -> None:
-        body: Body = {"gateway": self._ctx.name, "revision": self._revision}
-        answer = await link.ask("subscribe", body, SUBSCRIBE_S)
-        if isinstance(answer, bytes):
-            self._apply(answer)
-
-    def _changed(self, link: Link, body: Body) -> Body:
-        del link
-        if isinstance(body, bytes):
-            self._apply(body)
-        return {"revision": self._revision}
-
-    def _apply(self, blob: bytes) -> None:
-        changes = _changes.decode(blob)
+    def _apply(self, changes: Changes) -> None:
         self._warehouse.set_places(
             {record.id: _place(record) for record in changes.chargers}, complete=changes.complete
         )
-        self._revision = changes.revision
 
     # What others ask.
 
@@ -279,7 +263,7 @@ class WarehouseProcess:
             "csms_warehouse_rows_total": lambda: counters.rows,
             "csms_warehouse_failures_total": lambda: counters.failures,
             "csms_quarantined_total": lambda: counters.quarantined,
-            "csms_records_revision": lambda: self._revision,
+            "csms_records_revision": lambda: self._feed.revision,
             "csms_store_away": lambda: bool(
                 self._warehouse.away or not self._schema_ready.is_set()
             ),

@@ -11,6 +11,7 @@ import msgspec
 
 from csms.api.hub import Hub
 from csms.api.settings import ApiSettings
+from csms.site_messages import tell_site
 from domain.commands import Command, CommandResult
 from domain.live import LiveChanges
 from supervisor.links import Link, LinkClient, LinkError, LinkSettings, LinkStats, RemoteFailed
@@ -197,15 +198,7 @@ class Backplane:
 
     async def tell_site(self, site: str, message: msgspec.Struct) -> None:
         """Tell a site's actor; each gateway hears it, the owner takes it."""
-        body: dict[str, object] = {
-            "site": site,
-            "gateway": "",
-            "kind": type(message).__name__,
-            "blob": msgspec.msgpack.encode(message),
-        }
-        for link in self._gateways.values():
-            if link.is_up:
-                link.tell("site", body)
+        tell_site(self._gateways.values(), site, message)
 
     async def shares(self, site: str) -> dict[str, Any] | None:
         """Return how a site is shared out now (JSON values); None when nobody owns it yet."""

@@ -19,7 +19,9 @@ from actors.site.plan.program import plan
 from actors.site.tree import SiteModelWrong, Tree, compile_tree
 from csms.planner import history
 from csms.planner.build import Known, forecast, guide, problem, worth_planning
+from csms.records_feed import RecordsFeed
 from csms.settings import ProcessSettings
+from csms.site_messages import tell_site
 from domain.errors import ConfigError, Unavailable
 from domain.records import Changes, SiteRecord
 from domain.site import CapacityLimit, CircuitLoad, Demand, MeterOf, PerPhase, Site, SiteSignal
@@ -30,10 +32,8 @@ from supervisor.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
 
-SUBSCRIBE_S = 60.0
 NICE = 10
 """Plans can wait; what answers chargers cannot."""
-_changes = msgspec.msgpack.Decoder(Changes)
 
 
 class _Planned(msgspec.Struct):
@@ -58,14 +58,14 @@ class PlannerProcess:
         self._telemetry = Telemetry()
         self._took = self._telemetry.histogram("csms_plan_seconds")
         self._sites: dict[str, _Planned] = {}
-        self._revision = 0
+        self._feed = RecordsFeed(ctx.name, self._apply)
         self._forecasts: dict[tuple[str, str], tuple[int, list[PerPhase]]] = {}
         """(site, circuit) -> the slot that it was made in, and the currents."""
         self._ledger = LinkClient(
             ctx.run_dir / "ledger.sock",
-            {"changed": self._changed},
+            {"changed": self._feed.changed},
             config.links,
-            on_link=self._subscribe,
+            on_link=self._feed.subscribe,
         )
         self._warehouse = LinkClient(ctx.run_dir / "warehouse.sock", {}, config.links)
         self._gateways = {
@@ -119,7 +119,7 @@ class PlannerProcess:
         result = await asyncio.to_thread(plan, site.tree, asked, config.plan)
         self._took.observe(loop.time() - began_s)
         message = guide(result, now_us, self._settings.fresh_s)
-        self._tell(site.record.id, message)
+        tell_site(self._gateways.values(), site.record.id, message)
         return "planned"
 
     async def _known(self, site: _Planned) -> Known:
@@ -166,33 +166,9 @@ class PlannerProcess:
             found[circuit.id] = made[1]
         return found
 
-    def _tell(self, site: str, message: msgspec.Struct) -> None:
-        body: Body = {
-            "site": site,
-            "gateway": "",
-            "kind": type(message).__name__,
-            "blob": msgspec.msgpack.encode(message),
-        }
-        for link in self._gateways.values():
-            if link.is_up:
-                link.tell("site", body)
-
     # The ledger.
 
-    async def _subscribe(self, link: Link) -> None:
-        body: Body = {"gateway": self._ctx.name, "revision": self._revision}
-        answer = await link.ask("subscribe", body, SUBSCRIBE_S)
-        if isinstance(answer, bytes):
-            self._apply(answer)
-
-    def _changed(self, link: Link, body: Body) -> Body:
-        del link
-        if isinstance(body, bytes):
-            self._apply(body)
-        return {"revision": self._revision}
-
-    def _apply(self, blob: bytes) -> None:
-        changes = _changes.decode(blob)
+    def _apply(self, changes: Changes) -> None:
         for record in changes.sites:
             self._sites.pop(record.id, None)
             if record.deleted or not record.model:
@@ -201,7 +177,6 @@ class PlannerProcess:
                 self._sites[record.id] = _planned(record)
             except (msgspec.DecodeError, SiteModelWrong) as error:
                 log.error("site %s cannot be used: %s", record.id, error)  # noqa: TRY400
-        self._revision = changes.revision
 
     def _metrics(self, link: Link, body: Body) -> Body:
         """{} -> Prometheus text."""
