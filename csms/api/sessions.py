@@ -179,12 +179,16 @@ def csrf_of(secret: str) -> str:
 
 
 def cookie_of(headers: Headers) -> str:
-    """Return the secret of a session that a request carries, or empty."""
+    """Return the secret of a session that a request carries, or empty.
+
+    Over TLS only the cookie counts that no other host of the domain can have planted.
+    """
     try:
         cookies = SimpleCookie(headers.get("cookie", ""))
     except CookieError:
         return ""
-    for name in (SECURE_COOKIE, COOKIE):
+    names = (SECURE_COOKIE,) if is_forwarded_tls(headers) else (SECURE_COOKIE, COOKIE)
+    for name in names:
         if name in cookies:
             value = cookies[name].value
             return value if value.isascii() and len(value) <= COOKIE_CHARS_MAX else ""
@@ -202,5 +206,9 @@ def is_secure(request: HTTPConnection) -> bool:
 
     A proxy's word is believed: who lies about it makes his own cookie stricter.
     """
-    forwarded = request.headers.get("x-forwarded-proto", "").split(",")[0].strip()
-    return "https" in {request.url.scheme, forwarded.lower()}
+    return request.url.scheme == "https" or is_forwarded_tls(request.headers)
+
+
+def is_forwarded_tls(headers: Headers) -> bool:
+    """Return whether a proxy says that the browser speaks TLS with it."""
+    return headers.get("x-forwarded-proto", "").split(",")[0].strip().lower() == "https"

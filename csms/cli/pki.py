@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from csms.cli.options import ConfigOption, DataOption
 from csms.cli.show import facts, instant, table
+from csms.cli.store import note
+from csms.cli.trail import Did
 from csms.config import Config, load_config
 from csms.pki import certificates
 from csms.pki.files import write_key, write_private
@@ -46,6 +48,7 @@ def init(data: DataOption = None, config: ConfigOption = None) -> None:
     now_us = Clock().now_us()
     LocalAuthority.open(settings.paths.pki, settings.pki, now_us)
     renew_server(settings.paths.pki, settings.pki, settings.tls.names, now_us)
+    note(data, config, Did("pki init"))
     show(data, config)
 
 
@@ -99,6 +102,7 @@ def issue(
     write_key(folder / f"{name}.key", key)
     write_private(folder / f"{name}.pem", chain)
     serial = x509.load_pem_x509_certificates(chain)[0].serial_number
+    note(data, config, Did("pki issue", name, {"serial": f"{serial:x}"}))
     facts(
         [
             ("chain", folder / f"{name}.pem"),
@@ -118,6 +122,7 @@ def revoke(
 ) -> None:
     """Revoke a certificate. Gateways refuse it from their next look at the files on."""
     gone = _with(data, config, lambda authority, now_us: authority.revoke(serial, now_us))
+    note(data, config, Did("pki revoke", gone.serial, {"name": gone.name}))
     facts([("revoked", gone.serial), ("name", gone.name)])
 
 

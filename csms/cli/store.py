@@ -9,9 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 
+from csms.cli.errors import warn
 from csms.cli.trail import Did, audit_row
 from csms.config import Config, load_config
 from csms.prepare import prepare_data
+from domain.errors import Unavailable
 from storage.relational.engine import open_engine
 from storage.relational.registry import Registry
 from supervisor.clock import Clock
@@ -81,3 +83,15 @@ async def tell_node(config: Config) -> bool:
         except LinkError:
             return False
     return True
+
+
+def note(data: Path | None, config_file: Path | None, did: Did) -> None:
+    """Write into the audit log what was done to files; it is done, whatever becomes of the row."""
+
+    async def nothing(_registry: Registry) -> None:
+        return
+
+    try:
+        with_registry(data, config_file, nothing, writes=did)
+    except Unavailable as error:
+        warn(f"csms {did.action} is not in the audit log: {error}")

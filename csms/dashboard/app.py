@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from urllib.parse import parse_qsl, quote
 
+import msgspec
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from csms.api.origin import SAFE_METHODS, is_of_here
-from csms.api.problems import HANDLERS, Problem
+from csms.api.problems import HANDLERS, MEDIA_TYPE, Problem
 from csms.api.sessions import CSRF_HEADER
 from csms.dashboard import preferences, signin
 from csms.dashboard.inner import Refused
@@ -168,11 +169,13 @@ def _dressed(scope: Scope, send: Send) -> Send:
 
 
 def _asking(scope: Scope, send: Send) -> Send:
-    """Return a `send` that turns 401 into a way to the sign-in page."""
+    """Return a `send` that turns 401 into a way to the sign-in page, other problems into pages."""
     redirected = False
+    held: Message | None = None
+    body = b""
 
     async def asking(message: Message) -> None:
-        nonlocal redirected
+        nonlocal redirected, held, body
         if message["type"] == "http.response.start" and message["status"] == UNAUTHORIZED:
             redirected = True
             wanted = scope["path"]
@@ -186,15 +189,41 @@ def _asking(scope: Scope, send: Send) -> Send:
             response = Response(status_code=204) if is_htmx else RedirectResponse(where, SEE_OTHER)
             if is_htmx:
                 response.headers["HX-Redirect"] = where
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": response.status_code,
-                    "headers": response.raw_headers,
-                }
-            )
-            await send({"type": "http.response.body", "body": b""})
+            await _sent(response, send)
+        elif message["type"] == "http.response.start" and _is_for_people(scope, message):
+            held = message
+        elif held is not None:
+            body += message.get("body", b"")
+            if not message.get("more_body", False):
+                await _sent(_problem_page(scope, held["status"], body), send)
         elif not redirected:
             await send(message)
 
     return asking
+
+
+async def _sent(response: Response, send: Send) -> None:
+    await send(
+        {
+            "type": "http.response.start",
+            "status": response.status_code,
+            "headers": response.raw_headers,
+        }
+    )
+    await send({"type": "http.response.body", "body": response.body})
+
+
+def _is_for_people(scope: Scope, message: Message) -> bool:
+    """Return whether an answer is a problem document for a browser that shows it."""
+    asked = Headers(scope=scope)
+    is_shown = "text/html" in asked.get("accept", "") or asked.get("hx-request") is not None
+    return is_shown and Headers(raw=message["headers"]).get("content-type") == MEDIA_TYPE
+
+
+def _problem_page(scope: Scope, status: int, body: bytes) -> Response:
+    document = msgspec.json.decode(body)
+    view = view_of(Request(scope))
+    if str(document.get("type", "")).endswith(":csrf"):
+        title, detail = view.texts("problem.stale"), view.texts("problem.stale_hint")
+        return view.render("problem.html", status, title=title, detail=detail, code=status)
+    return view.problem(status, str(document.get("detail", "")))

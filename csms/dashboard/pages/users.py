@@ -63,10 +63,10 @@ async def shown(view: View) -> Response:
 
 
 async def _one(view: View, user: str, status: int = 200, **values: Any) -> Response:  # noqa: ANN401 - of the template
-    one = await view.api.get(USERS + path_of(user))
+    one, etag = await view.api.read(USERS + path_of(user))
     known: dict[str, Any] = {"wrong": "", "link": None} | values
     return view.render(
-        "user.html", status, one=one, address=_address(view), **_choices(view), **known
+        "user.html", status, one=one, etag=etag, address=_address(view), **_choices(view), **known
     )
 
 
@@ -87,7 +87,7 @@ async def change(view: View) -> Response:
         "disabled": form.get("disabled") == "on",
     }
     try:
-        await view.api.send("PATCH", USERS + path_of(user), body)
+        await view.api.send("PATCH", USERS + path_of(user), body, if_match=form.get("etag", ""))
     except Refused as refused:
         return await _one(view, user, refused.status, wrong=refused.detail)
     return RedirectResponse(f"{BASE}/users", SEE_OTHER)

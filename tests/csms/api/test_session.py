@@ -93,6 +93,9 @@ async def test_over_tls_the_cookie_is_secure_and_of_this_host_alone(
     assert browser.cookie.startswith("__Host-csms_session=")
     assert "; secure" in browser.cookie.lower()
     assert "domain" not in browser.cookie.lower()
+    planted = f"csms_session={browser.cookie.partition('=')[2].partition(';')[0]}"
+    status, _ = await browser.ask("GET", SESSION, Cookie=planted, X_Forwarded_Proto="https")
+    assert status == 401
 
 
 async def test_cwe_352_a_write_with_a_session_needs_its_token_and_a_page_of_ours(

@@ -82,6 +82,7 @@ def test_what_the_command_line_changes_is_in_the_audit_log(tmp_path: Path) -> No
     csms(tmp_path, "token", "add", "TAG")
     csms(tmp_path, "key", "create", "--role", "viewer", "--name", "grafana")
     csms(tmp_path, "user", "add", "anna", "--role", "admin")
+    csms(tmp_path, "pki", "init")
     found = audit(tmp_path)
     assert [(row["action"], row["object"]) for row in reversed(found)] == [
         ("csms site add", "berlin"),
@@ -89,6 +90,7 @@ def test_what_the_command_line_changes_is_in_the_audit_log(tmp_path: Path) -> No
         ("csms token add", "TAG"),
         ("csms key create", "grafana"),
         ("csms user add", "anna"),
+        ("csms pki init", ""),
     ]
     assert {(row["actor_kind"], row["actor"]) for row in found} == {
         ("command_line", getpass.getuser())

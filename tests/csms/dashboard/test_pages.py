@@ -544,3 +544,14 @@ def test_pictures_for_the_documentation(demo: Demo, browser: Browser):
                 window.page.locator(".log summary").nth(2).click()
             window.page.wait_for_timeout(1500)
             window.page.screenshot(path=Path(SHOTS) / f"dashboard-{name}.png")
+
+
+def test_the_link_that_the_demo_prints_signs_in_once(demo: Demo, browser: Browser):
+    with sight(browser, demo.url) as window:
+        window.page.goto(demo.link)
+        window.page.wait_for_url(f"{demo.url}/ui/")
+        expect(window.page.locator("header.top")).to_contain_text("demo · admin")
+        assert window.complaints == []
+    with sight(browser, demo.url) as window:
+        window.page.goto(demo.link)
+        expect(window.page.locator("h1")).to_have_text("This link is void")

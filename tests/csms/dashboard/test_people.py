@@ -1,6 +1,7 @@
 """Users, keys, the audit log, and signing in, in a real browser."""
 
 from collections.abc import AsyncIterator
+from typing import Literal
 
 import pytest
 import pytest_asyncio
@@ -17,6 +18,7 @@ from tests.csms.dashboard.window import Window
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(120)]
 PASSWORD = "correct horse battery"
 PHONE = {"width": 360, "height": 740}
+HOSTILE = "'\"><script>alert(1)</script><img src=x onerror=alert(2)>{{7*7}}"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -40,9 +42,11 @@ async def person(node: Api, login: str) -> User:
     return await node.registry.users.create(NewUser(login, "viewer", kept=passwords.keep(PASSWORD)))
 
 
-async def opened(node: Api, browser: Browser, locale: str = "en-GB") -> Window:
+async def opened(
+    node: Api, browser: Browser, locale: str = "en-GB", scheme: Literal["dark", "light"] = "light"
+) -> Window:
     context = await browser.new_context(
-        viewport={"width": 1280, "height": 900}, locale=locale, color_scheme="dark"
+        viewport={"width": 1280, "height": 900}, locale=locale, color_scheme=scheme
     )
     return Window(await context.new_page(), node)
 
@@ -93,6 +97,12 @@ async def test_the_first_admin_comes_by_the_link_and_lets_others_in_and_out(
 
     await boss.go("/ui/users")
     await page.get_by_role("link", name="anna").click()
+    # Meanwhile somebody else changes the same user.
+    (found,) = [one for one in await node.registry.users.page(None) if one.login == "anna"]
+    await node.registry.users.change(found.id, {"name": "Anna"})
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("alert")).to_contain_text("changed")
+    assert await page.input_value("main form input[name=name]") == "Anna"
     await page.check("input[name=disabled]")
     await page.get_by_role("button", name="Save").click()
     await expect(page.locator("tr", has_text="anna")).to_contain_text("Disabled")
@@ -149,6 +159,12 @@ async def test_a_key_is_made_shown_once_and_revoked_and_all_is_in_the_audit_log(
     assert node.keys["grafana"] not in await page.content()
     await page.get_by_role("button", name="Revoke grafana").click()
     await expect(page.locator("tr", has_text="grafana")).to_contain_text("Revoked")
+    # Signed in anew meanwhile, in another tab: what this one sends is not taken.
+    await page.evaluate(
+        "document.querySelectorAll('[name=csrf]').forEach(e => { e.value = 'old' })"
+    )
+    await page.get_by_role("button", name="Make a key").click()
+    await expect(page.locator("h1")).to_have_text("This page is of an earlier session")
 
     await window.go("/ui/audit")
     rows = page.locator("#rows tbody tr")
@@ -167,8 +183,10 @@ async def test_a_key_is_made_shown_once_and_revoked_and_all_is_in_the_audit_log(
 
 
 async def test_these_pages_fit_a_phone_and_have_no_barriers(node: Api, browser: Browser) -> None:
-    _, made = await node.ask("POST", "/api/v1/users", {"login": "x" * 60, "role": "viewer"})
-    window = await opened(node, browser, "de-DE")
+    _, made = await node.ask(
+        "POST", "/api/v1/users", {"login": "x" * 60, "role": "viewer", "name": HOSTILE}
+    )
+    window = await opened(node, browser, "de-DE", "dark")
     await window.page.set_viewport_size(PHONE)
     await window.sign_in(node.keys["admin"])
     for path in ("users", f"users/{made['id']}", "keys", "audit", "account", "sign-in"):
