@@ -55,6 +55,8 @@ def depot(folder: Path) -> Iterator[Node]:
 class Charger:
     """Connects again whenever it is cut off; keeps its profile and its transaction."""
 
+    subprotocol = "ocpp1.6"
+
     def __init__(self, port: int, name: str) -> None:
         self.url = f"ws://127.0.0.1:{port}/ocpp/{name}"
         self.name = name
@@ -65,7 +67,7 @@ class Charger:
     async def live(self) -> None:
         while True:
             with contextlib.suppress(OSError, Exception):
-                async with connect(self.url, subprotocols=["ocpp1.6"]) as socket:
+                async with connect(self.url, subprotocols=[self.subprotocol]) as socket:
                     self.connections += 1
                     await self._serve(socket)
             await asyncio.sleep(0.1)
