@@ -89,7 +89,7 @@ class Process:
             node.settings.config.paths.run,
             node.clock,
             self.draining,
-            {"chargers": node.socket},
+            {"chargers": node.socket.dup()},  # as a fork does: its end is not that of all
             incarnation,
         )
         self.ended = ""
@@ -112,6 +112,7 @@ class Process:
     def kill(self) -> None:
         """kill -9: nothing more is done; what the kernel holds is closed."""
         self.loop.die()
+        self.context.sockets["chargers"].close()
         world = self.node.world
         if self.loop in world.loops:
             world.loops.remove(self.loop)
@@ -217,5 +218,6 @@ class Node:
         """End it all."""
         for process in (*self.processes.values(), *self.graves):
             process.loop.die()
+            process.context.sockets["chargers"].close()
         self.disk.close()
         self.socket.close()
