@@ -294,10 +294,11 @@ def _bills(charger: WorldCharger, store: dict[str, Any]) -> list[str]:
     """Compare the charger's own bills with the transactions of the store."""
     problems = []
     rows = {row["id"]: row for row in store["transactions"] if row["charger"] == charger.name}
-    by_number = {row["number"]: row for row in rows.values()}
+    by_name = {row["said"] or row["number"]: row for row in rows.values()}
     seen: Counter[str] = Counter()
+    # 1.6: the number that the server has given; 2.x: the charger's own name.
     for number, bill in charger.machine.charger.books.bills.items():
-        row = by_number.get(number)
+        row = by_name.get(number)
         if row is None:
             row = rows.get(store["aliases"].get((charger.name, number), ""))
         if row is None:
