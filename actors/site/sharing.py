@@ -218,12 +218,9 @@ def _let_all_in(room: list[int], entrants: list[Entrant], rules: _Rules) -> list
         paths[path.key] = path
         if _needed(one, rules) > low:
             spare = rules.margin
-    left = list(room)
-    for key, path in paths.items():
-        _take_path(left, path, lows[key])
-    for path in paths.values():
-        if _blocking(left, path, spare) >= 0:
-            return [one for one in entrants if _let_in(room, one, rules)]
+    left = _after(room, paths, lows)
+    if any(_blocking(left, path, spare) >= 0 for path in paths.values()):
+        return [one for one in entrants if _let_in(room, one, rules)]
     room[:] = left
     for one in entrants:
         one.given, one.blocked = one.candidate.low, -1
@@ -239,15 +236,43 @@ def _fill_and_top_up(room: list[int], members: Sequence[Entrant], rises: Sequenc
         [one.path for one in members],
         room,
     )
-    lost = []
-    for one, target in zip(members, targets, strict=True):
-        whole = math.floor(target + GRACE_MA) // one.step * one.step
-        lost.append(whole - target)
-        if whole > one.given:
-            _give(room, one, min(whole - one.given, _steps_free(room, one)))
+    wholes = [
+        math.floor(target + GRACE_MA) // one.step * one.step
+        for one, target in zip(members, targets, strict=True)
+    ]
+    _give_all(room, members, wholes)
+    lost = [whole - target for whole, target in zip(wholes, targets, strict=True)]
     # Who lost most by rounding comes first.
     order = sorted(range(len(members)), key=lost.__getitem__)
     _top_up(room, [members[n] for n in order])
+
+
+def _give_all(room: list[int], members: Sequence[Entrant], wholes: Sequence[int]) -> None:
+    """Raise everybody to so much, at once where there is room for all of it, as there should be."""
+    more: dict[int, int] = {}
+    paths: dict[int, Path] = {}
+    for one, whole in zip(members, wholes, strict=True):
+        path = one.path
+        if whole > one.given:
+            more[path.key] = more.get(path.key, 0) + whole - one.given
+            paths[path.key] = path
+    left = _after(room, paths, more)
+    if any(_blocking(left, path, 0) >= 0 for path in paths.values()):
+        for one, whole in zip(members, wholes, strict=True):
+            if whole > one.given:
+                _give(room, one, min(whole - one.given, _steps_free(room, one)))
+        return
+    room[:] = left
+    for one, whole in zip(members, wholes, strict=True):
+        one.given = max(one.given, whole)
+
+
+def _after(room: Sequence[int], paths: Mapping[int, Path], more: Mapping[int, int]) -> list[int]:
+    """Return what is left of each row when so much is taken on each path."""
+    left = list(room)
+    for key, path in paths.items():
+        _take_path(left, path, more[key])
+    return left
 
 
 def _steps_free(room: Sequence[int], one: Entrant) -> int:
@@ -283,14 +308,15 @@ def _give(room: list[int], one: Entrant, more: int) -> None:
 
 def _top_up(room: list[int], members: Iterable[Entrant]) -> None:
     """Give one step after the other until nobody can have more."""
-    still = list(members)
+    still = [one for one in members if one.given + one.step <= one.candidate.high]
     while still:
         again = []
         for one in still:
-            if one.given + one.step > one.candidate.high:
-                continue
-            one.blocked = _blocking(room, one.path, one.step)
+            path, step = one.path, one.step
+            one.blocked = _blocking(room, path, step)
             if one.blocked < 0:
-                _give(room, one, one.step)
-                again.append(one)
+                _take_path(room, path, step)
+                one.given += step
+                if one.given + step <= one.candidate.high:
+                    again.append(one)
         still = again
