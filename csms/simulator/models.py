@@ -17,6 +17,7 @@ TextQuirk = Callable[[str, bytes], bytes]
 UTC_MARK = re.compile(r"(\.\d+)?Z$")
 LONG_SERIAL = 30
 """Characters; 25 are allowed in 1.6."""
+FIRST_NUMBER = 4_000
 
 
 def _instants(payload: Any) -> Iterator[Payload]:  # noqa: ANN401 - JSON
@@ -62,6 +63,38 @@ def kilowatt_hours(_action: str, payload: Payload) -> Payload:
     for sample in _samples(payload):
         if sample.get("unit") == "Wh":
             sample.update(unit="kWh", value=f"{float(sample['value']) / 1_000:.3f}")
+        elif sample.get("unitOfMeasure") == {"unit": "Wh"}:
+            sample.update(unitOfMeasure={"unit": "kWh"}, value=float(sample["value"]) / 1_000)
+    return payload
+
+
+def multiplied(_action: str, payload: Payload) -> Payload:
+    """Energy of 2.x with a power of ten beside it."""
+    for sample in _samples(payload):
+        if sample.get("unitOfMeasure") == {"unit": "Wh"}:
+            unit = {"unit": "Wh", "multiplier": -1}
+            sample.update(unitOfMeasure=unit, value=float(sample["value"]) * 10)
+    return payload
+
+
+def texts(_action: str, payload: Payload) -> Payload:
+    """Sampled values of 2.x as texts, as 1.6 has them."""
+    for sample in _samples(payload):
+        sample["value"] = str(sample["value"])
+    return payload
+
+
+def numbers_go_on(action: str, payload: Payload) -> Payload:
+    """Events of a transaction that are not numbered from 0."""
+    if action == "TransactionEvent":
+        payload["seqNo"] += FIRST_NUMBER
+    return payload
+
+
+def evse_once(action: str, payload: Payload) -> Payload:
+    """Only the first event of a transaction says where it is."""
+    if action == "TransactionEvent" and payload["eventType"] != "Started":
+        payload.pop("evse", None)
     return payload
 
 
@@ -127,14 +160,18 @@ def empty_transaction(action: str, text: bytes) -> bytes:
 QUIRKS: Mapping[str, Quirk] = {
     "celcius": celcius,
     "defaults_left_out": defaults_left_out,
+    "evse_once": evse_once,
     "kilowatt_hours": kilowatt_hours,
     "long_serial": long_serial,
+    "multiplied": multiplied,
     "no_reason": no_reason,
     "no_status_time": no_status_time,
     "no_zone": no_zone,
     "numbers": numbers,
+    "numbers_go_on": numbers_go_on,
     "padded_tag": padded_tag,
     "short_offset": short_offset,
+    "texts": texts,
 }
 TEXT_QUIRKS: Mapping[str, TextQuirk] = {"empty_transaction": empty_transaction}
 
@@ -194,8 +231,19 @@ MODELS: Mapping[str, Model] = {
     "careless": Model("Plainsight", "P7", "1.0", ("empty_transaction",), boots_always=True),
     "modern": Model("Csms", "Simulated 2", "2.0.0", subprotocol="ocpp2.0.1"),
     "newest": Model("Csms", "Simulated 2.1", "2.1.0", subprotocol="ocpp2.1"),
+    "stately": Model(
+        "Harbourline", "HL-60", "6.0.2", ("no_zone", "texts", "numbers_go_on"), boots_always=True,
+        subprotocol="ocpp2.0.1",
+    ),
+    "terse": Model(
+        "Ostwerk", "Maxi 150", "1.1", ("defaults_left_out", "evse_once", "multiplied"),
+        answer_s=(0.02, 0.2), subprotocol="ocpp2.0.1",
+    ),
+    "metric": Model(
+        "Viafort", "DC-200", "7.4", ("kilowatt_hours", "short_offset"), subprotocol="ocpp2.1"
+    ),
 }  # fmt: skip
-"""By name. Quirks are those of 1.6. The makers are invented; each quirk was seen in the field."""
+"""By name. The makers are invented; the quirks were seen in the field, or the text allows them."""
 MODELS_16: tuple[str, ...] = tuple(
     name for name, model in MODELS.items() if model.subprotocol == "ocpp1.6"
 )

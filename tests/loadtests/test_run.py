@@ -66,7 +66,7 @@ async def test_a_run_is_judged_and_its_accounts_are_even(data: Path, tmp_path: P
             *("-f", "loadtests/locustfile.py", "-u", "9", "-r", "20", "-t", "14s"),
             *(part for name, path in files.items() for part in (f"--{name}", str(path))),
             *("--faults", "cut=0.02,duplicate=0.02,malformed=0.02,reset=0.02"),
-            *("--models", "exemplary,careless,modern,newest", *common),
+            *("--models", "exemplary,careless,stately,metric", *common),
         )
         assert passed.returncode == 0, passed.stderr[-3_000:]
         summary = json.loads(files["summary"].read_text())

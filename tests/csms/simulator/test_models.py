@@ -44,6 +44,41 @@ def test_samples_may_be_numbers_kilowatt_hours_or_lack_what_is_usual() -> None:
     assert said("defaults_left_out")["sampledValue"] == [{"value": "1500"}]
 
 
+EVENT = {
+    "eventType": "Updated",
+    "timestamp": "2026-01-01T00:00:00.000Z",
+    "seqNo": 2,
+    "evse": {"id": 1},
+    "meterValue": [
+        {
+            "timestamp": "2026-01-01T00:00:00.000Z",
+            "sampledValue": [{"value": 1500.0, "unitOfMeasure": {"unit": "Wh"}}],
+        }
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    ("quirk", "sample"),
+    [
+        ("kilowatt_hours", {"value": 1.5, "unitOfMeasure": {"unit": "kWh"}}),
+        ("multiplied", {"value": 15_000.0, "unitOfMeasure": {"unit": "Wh", "multiplier": -1}}),
+        ("texts", {"value": "1500.0", "unitOfMeasure": {"unit": "Wh"}}),
+    ],
+)
+def test_samples_of_2x_have_quirks_of_their_own(quirk: str, sample: dict) -> None:
+    told = Model("V", "M", quirks=(quirk,)).say("TransactionEvent", EVENT)
+    assert told["meterValue"][0]["sampledValue"] == [sample]
+
+
+def test_events_may_be_numbered_from_elsewhere_and_leave_out_where_they_are() -> None:
+    told = Model("V", "M", quirks=("numbers_go_on", "evse_once")).say("TransactionEvent", EVENT)
+    assert told["seqNo"] == 4_002
+    assert "evse" not in told
+    begun = {**EVENT, "eventType": "Started"}
+    assert Model("V", "M", quirks=("evse_once",)).say("TransactionEvent", begun)["evse"]
+
+
 def test_a_quirk_leaves_the_given_payload_alone() -> None:
     said("numbers")
     assert METER_VALUES["meterValue"][0]["sampledValue"][0]["value"] == "1500"
