@@ -22,6 +22,18 @@ P = ParamSpec("P")
 Result = TypeVar("Result")
 
 
+class WrongLogin(Problem):
+    """Name or password is wrong; the answer does not say which.
+
+    Args:
+        user: whom the name is of; None: of nobody.
+    """
+
+    def __init__(self, user: User | None) -> None:
+        super().__init__(401, "wrong_login", WRONG)
+        self.user = user
+
+
 class SignInDesk:
     """Checks and keeps passwords, a few at a time, in threads.
 
@@ -46,7 +58,8 @@ class SignInDesk:
         same work.
 
         Raises:
-            Problem: 401 wrong_login; 429 too_many_attempts; 503 when too many are being checked.
+            WrongLogin: 401.
+            Problem: 429 too_many_attempts; 503 when too many are being checked.
             Unavailable: the store is away.
         """
         name, home = login[:LOGIN_CHARS_MAX], home_of(address)
@@ -60,19 +73,19 @@ class SignInDesk:
         found = await self._users.by_login(name)
         user, kept = found or (None, "")
         if not await self._thread(passwords.verify, kept, password) or user is None:
-            raise self._wrong(name, address)
+            raise self._wrong(user, name, address)
         if not await self._users.is_let_in(user.id):
-            raise self._wrong(name, address)
+            raise self._wrong(user, name, address)
         self._attempts.succeeded(home, name)
         if passwords.is_outdated(kept):
             fresh = await self._thread(passwords.keep, password)
             await self._users.refresh_password(user.id, fresh)
         return user
 
-    def _wrong(self, name: str, address: str) -> Problem:
+    def _wrong(self, user: User | None, name: str, address: str) -> WrongLogin:
         fields = {"login": name, "remote": address, "outcome": "refused"}
         AUDIT.warning("a sign-in failed", extra={"fields": fields})
-        return Problem(401, "wrong_login", WRONG)
+        return WrongLogin(user)
 
     async def keep(self, password: str, *others: str) -> str:
         """Return what is kept of a new password.

@@ -1,8 +1,13 @@
-"""What every answer and request has: a size limit, headers, an id, a row of the audit log."""
+"""What every answer and request has: a size limit, headers, an id, a row of the audit log.
+
+Strangers write no rows, but for one: a sign-in with the name of somebody and a wrong password,
+since that is slowed down. It is a row of `nobody`, with the id of whom it was about.
+"""
 
 import uuid
 from collections.abc import Mapping
 
+import msgspec
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -76,6 +81,10 @@ class LimitsMiddleware:
                     await self._trail.record(
                         self._trail.row(scope, principal, status, request, detail)
                     )
+                elif writes and state.get("attempt") is not None:
+                    # Not waited for: how long the answer takes says nothing about who exists.
+                    row = self._trail.row(scope, state["attempt"], message["status"], request, {})
+                    self._trail.record_later(msgspec.structs.replace(row, actor_kind="nobody"))
                 headers = MutableHeaders(scope=message)
                 for name, value in SECURITY_HEADERS.items():
                     headers.setdefault(name, value)

@@ -10,12 +10,20 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from csms.api.auth import Caller, Principal
+from csms.api.desk import WrongLogin
 from csms.api.models import Input
 from csms.api.origin import check_origin
 from csms.api.problems import Problem
 from csms.api.responses import problems
 from csms.api.services import services_of
-from csms.api.sessions import Begun, cookie_of, csrf_of, drop_cookie, principal_of_session
+from csms.api.sessions import (
+    Begun,
+    cookie_of,
+    csrf_of,
+    drop_cookie,
+    principal_of_session,
+    principal_of_user,
+)
 from domain.access import ROLES, Permission, Role
 from domain.errors import NotFound
 from storage.relational.api_keys import ApiKey
@@ -142,7 +150,12 @@ async def sign_in(request: Request, response: Response, body: SignInInput) -> Se
         owner = await services.registry.api_keys.get(caller.id)
     else:
         password = body.password.get_secret_value()
-        owner = await services.desk.who(body.login, password, _remote(request))
+        try:
+            owner = await services.desk.who(body.login, password, _remote(request))
+        except WrongLogin as wrong:
+            if wrong.user is not None:
+                request.state.attempt = principal_of_user(wrong.user)  # for the audit log
+            raise
     begun = await begin(request, response, owner)
     return view_of_session(begun)
 
@@ -175,9 +188,7 @@ async def set_password(request: Request, body: PasswordInput, principal: Caller)
     user = await services.registry.users.get(principal.id)
     try:
         await services.desk.who(user.login, body.old.get_secret_value(), _remote(request))
-    except Problem as problem:
-        if problem.kind != "wrong_login":
-            raise
+    except WrongLogin:
         raise Problem(422, "wrong_password", "old: is not the password of now") from None
     kept = await services.desk.keep(body.new.get_secret_value(), user.login, user.name)
     await services.registry.users.set_password(user.id, kept, but_session=principal.session)

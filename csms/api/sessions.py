@@ -163,13 +163,17 @@ class Sessions:
 def principal_of_session(sign_in: SignIn) -> Principal:
     """Return who a session speaks for."""
     if sign_in.user is not None:
-        user = sign_in.user
-        name, sites = user.name or user.login, frozenset(user.sites)
-        return Principal(user.id, name, Role(user.role), user.tenant, sites, "user", sign_in.id)
+        return principal_of_user(sign_in.user, sign_in.id)
     key = sign_in.key
     assert key is not None
     sites = frozenset(key.sites)
     return Principal(key.id, key.name, Role(key.role), key.tenant, sites, "key", sign_in.id)
+
+
+def principal_of_user(user: User, session: str = "") -> Principal:
+    """Return who a user is to the routes."""
+    name, sites = user.name or user.login, frozenset(user.sites)
+    return Principal(user.id, name, Role(user.role), user.tenant, sites, "user", session)
 
 
 def csrf_of(secret: str) -> str:

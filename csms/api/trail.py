@@ -75,16 +75,25 @@ class AuditTrail:
         While the store is away rows wait, `audit_rows_max` at most; beyond that they are in the
         log of this process only, where every row is.
         """
+        done = self.record_later(row)
+        if done is not None:
+            await asyncio.wait({done}, timeout=self._settings.audit_wait_s)
+
+    def record_later(self, row: AuditRow) -> asyncio.Future[None] | None:
+        """Write a row without waiting for it; return what is done when it is in the store.
+
+        None: `audit_rows_max` rows wait already, so it is in the log of this process only.
+        """
         fields = msgspec.structs.asdict(row)
         AUDIT.info("%s %s", row.action, row.object, extra={"fields": fields})
         if len(self._waiting) >= self._settings.audit_rows_max:
             AUDIT.error("the audit log cannot take a row: see the line before")
-            return
-        done = asyncio.get_running_loop().create_future()
+            return None
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((row, done))
         if self._writer is None or self._writer.done():
             self._writer = asyncio.create_task(self._write())
-        await asyncio.wait({done}, timeout=self._settings.audit_wait_s)
+        return done
 
     async def _write(self) -> None:
         while self._waiting:

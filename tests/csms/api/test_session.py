@@ -1,5 +1,6 @@
 """Signing in as browsers do: cookies, tokens against forged requests, links."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
@@ -8,10 +9,15 @@ import aiohttp
 import msgspec
 import pytest
 
+from csms.api.desk import SignInDesk
+from csms.api.problems import Problem
+from csms.api.sessions import Sessions
+from csms.api.sign_in_settings import SignInSettings
 from storage.relational import passwords
 from storage.relational.sign_ins import Purpose
 from storage.relational.tables import sign_ins, users
 from storage.relational.users import NewUser, User
+from supervisor.clock import Clock
 from tests.csms.api.node import Api, running_api
 from tests.storage.relational.kit import rows
 
@@ -287,18 +293,21 @@ async def test_pages_take_the_session_and_their_forms_carry_the_token(
         assert response.headers["Location"] == "/ui/sign-in?next=/ui/tokens"
 
 
-async def test_who_came_and_went_is_in_the_audit_log_without_secrets(
+async def test_who_came_and_went_and_who_tried_is_in_the_audit_log_without_secrets(
     api: Api, browser: Browser
 ) -> None:
     user = await add(api)
     await browser.sign_in(password="a wrong password")
+    await browser.sign_in("nobody")
     await browser.sign_in()
     await browser.ask("DELETE", SESSION)
     found = (await api.get("/api/v1/audit"))["items"]
-    assert [(row["action"], row["actor_kind"], row["actor"]) for row in found] == [
-        (f"DELETE {SESSION}", "user", user.id),
-        (f"POST {SESSION}", "user", user.id),
+    assert [(row["action"], row["actor_kind"], row["outcome"]) for row in found] == [
+        (f"DELETE {SESSION}", "user", "done"),
+        (f"POST {SESSION}", "user", "done"),
+        (f"POST {SESSION}", "nobody", "refused"),
     ]
+    assert {row["actor"] for row in found} == {user.id}
     assert "password" not in str(found)
 
 
@@ -310,3 +319,24 @@ async def test_users_of_a_disabled_tenant_are_out_at_once_and_told_no_more_than_
         await api.registry.tenants.put("acme", disabled=True)
         assert (await browser.ask("GET", SESSION))[0] == 401
         assert await browser.sign_in() == 401
+
+
+async def test_more_sign_ins_than_may_wait_are_sent_away(api: Api) -> None:
+    settings = SignInSettings(checks_max=1, checks_waiting_max=1)
+    desk = SignInDesk(api.registry, settings, Clock())
+    async with desk._turn():
+        waiting = asyncio.create_task(desk.keep(PASSWORD))
+        await asyncio.sleep(0)
+        with pytest.raises(Problem, match="too many sign-ins"):
+            await desk.keep(PASSWORD)
+        assert not waiting.done()
+    assert passwords.verify(await waiting, PASSWORD)
+
+
+async def test_only_so_many_sessions_are_remembered_between_look_ups(api: Api) -> None:
+    user = await add(api)
+    sessions = Sessions(api.registry, SignInSettings(session_cache_max=1), Clock())
+    secrets = [(await sessions.begin(user, "", "")).secret for _ in range(3)]
+    found = [await sessions.find(secret) for secret in secrets]
+    assert [one.id for one in found if one] == [user.id] * 3
+    assert len(sessions._known) == 1

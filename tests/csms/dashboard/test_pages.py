@@ -533,6 +533,8 @@ def test_pictures_for_the_documentation(demo: Demo, browser: Browser):
         ("messages", "/ui/messages", "light"),
         ("map", "/ui/map", "light"),
         ("inbox", "/ui/inbox", "light"),
+        ("users", "/ui/users", "light"),
+        ("audit", "/ui/audit", "dark"),
     ):
         with sight(browser, demo.url, color_scheme=scheme) as window:
             window.sign_in(demo.key)
