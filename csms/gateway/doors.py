@@ -1,15 +1,25 @@
-"""The doors of a gateway: its listening sockets, which it can shut for a moment.
+"""The doors of a gateway: its listening sockets, by which a few come in at a time.
 
-A socket that is closed at the door because too many handshakes are unfinished costs about as much
+An event loop's own server accepts whatever waits at once. When thousands come back together, they
+would all be served in one turn of the loop, and who is inside would wait for all of them. Here so
+many are let in each turn, and between two turns everybody else has theirs.
+
+A socket that is closed at the door, because too many handshakes are unfinished, costs about as much
 as one that is let in, and whoever means harm dials again at once. So after some of them the doors
 are shut for a moment: who dials meanwhile waits in the kernel, at no cost to those who are inside.
-The listening sockets stay open, other gateways go on accepting from them.
+The same is done when there are no descriptors left.
 """
 
 import asyncio
+import errno
+import logging
 import socket
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
+
+log = logging.getLogger(__name__)
+
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Door(NamedTuple):
@@ -20,66 +30,87 @@ class Door(NamedTuple):
 
 
 class Doors:
-    """All of them; they open and shut together.
+    """All of them; they open and shut together. The sockets may be shared with other processes.
 
     Args:
-        backlog: connections that may wait in the kernel for each.
+        accepts_at_once: so many are let in by each door in one turn of the loop.
         turned_away_max: so many may be turned away before the doors are shut.
         shut_s: for so long.
     """
 
     def __init__(
-        self, doors: Sequence[Door], backlog: int, turned_away_max: int, shut_s: float
+        self, doors: Sequence[Door], accepts_at_once: int, turned_away_max: int, shut_s: float
     ) -> None:
         self._doors = doors
-        self._backlog = backlog
+        self._accepts_at_once = accepts_at_once
         self._turned_away_max = turned_away_max
         self._shut_s = shut_s
         self._turned_away = 0
-        self._servers: list[asyncio.Server] = []
-        self._opening: asyncio.Task[None] | None = None
+        self._loop = asyncio.get_running_loop()
+        self._opening: asyncio.TimerHandle | None = None
+        self._entering: set[asyncio.Task[None]] = set()
         self._closed = False
+        self._exhausted = False
         self.shut = 0
         """How often they were shut."""
 
-    async def open(self) -> None:
+    def open(self) -> None:
         """Accept."""
-        loop = asyncio.get_running_loop()
+        self._turned_away = 0
+        self._opening = None
         for door in self._doors:
-            server = await loop.create_server(
-                door.protocol,
-                # A copy of the descriptor: closing it does not end the socket that all share.
-                sock=door.socket.dup(),
-                backlog=self._backlog,
-            )
-            self._servers.append(server)
-            if self._closed:
-                self._stop()
+            door.socket.setblocking(False)  # noqa: FBT003 - the name of the method says it
+            self._loop.add_reader(door.socket, self._accept, door)
 
     def turned_away(self) -> None:
         """Count one that was closed at the door; shut the doors when they are many."""
         self._turned_away += 1
-        if self._turned_away < self._turned_away_max or self._opening or self._closed:
-            return
-        self.shut += 1
-        self._stop()
-        self._opening = asyncio.get_running_loop().create_task(self._open_again())
-
-    async def _open_again(self) -> None:
-        await asyncio.sleep(self._shut_s)
-        self._turned_away = 0
-        self._opening = None
-        if not self._closed:
-            await self.open()
-
-    def _stop(self) -> None:
-        for server in self._servers:
-            server.close()
-        self._servers.clear()
+        if self._turned_away >= self._turned_away_max:
+            self._shut()
 
     def close(self) -> None:
         """Accept no more, for good."""
         self._closed = True
         self._stop()
+        if self._opening is not None:
+            self._opening.cancel()
         for door in self._doors:
             door.socket.close()
+
+    def _accept(self, door: Door) -> None:
+        for _ in range(self._accepts_at_once):
+            if self._opening is not None:
+                return
+            try:
+                sock, _ = door.socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return  # another process was faster, or it has hung up
+            except OSError as error:
+                if error.errno not in EXHAUSTED:
+                    raise
+                if not self._exhausted:
+                    log.warning("no connection can be accepted for now: %s", error.strerror)
+                self._exhausted = True
+                self._shut()
+                return
+            self._exhausted = False
+            sock.setblocking(False)  # noqa: FBT003 - the name of the method says it
+            task = self._loop.create_task(self._let_in(door, sock))
+            self._entering.add(task)
+            task.add_done_callback(self._entering.discard)
+
+    async def _let_in(self, door: Door, sock: socket.socket) -> None:
+        try:
+            await self._loop.connect_accepted_socket(door.protocol, sock)
+        except OSError:
+            sock.close()  # it was gone before it was in
+
+    def _shut(self) -> None:
+        if self._opening is None and not self._closed:
+            self.shut += 1
+            self._stop()
+            self._opening = self._loop.call_later(self._shut_s, self.open)
+
+    def _stop(self) -> None:
+        for door in self._doors:
+            self._loop.remove_reader(door.socket)

@@ -211,7 +211,7 @@ class GatewayProcess:
         await self._wait_for_records()
         await self._start_journal()
         settle()
-        doors = await self._listen()
+        doors = self._listen()
         # A connection is looked at every `slices` seconds: often enough for its ping.
         slices = max(1, min(BEAT_SLICES, int(config.gateway.ping_s / BEAT_S)))
         turn = 0
@@ -230,9 +230,9 @@ class GatewayProcess:
                 await self._refresh_certificates()
         await self._drain(doors)
 
-    async def _listen(self) -> Doors:
+    def _listen(self) -> Doors:
         """Accept from every listening socket that main has opened."""
-        listen, limits = self._config.listen, self._config.gateway
+        limits = self._config.gateway
         if self._config.listen.encrypted:
             self._contexts = Contexts(self._config.tls, self._config.paths.pki)
             self._gateway.trust = self._contexts.trust
@@ -242,12 +242,12 @@ class GatewayProcess:
                 for listener in LISTENERS
                 if listener.socket in self._ctx.sockets
             ],
-            listen.backlog,
+            limits.accepts_at_once,
             limits.turned_away_max,
             limits.doors_shut_ms / 1e3,
         )
         self._gateway.turned_away = doors.turned_away
-        await doors.open()
+        doors.open()
         return doors
 
     def _accepting(self, listener: Listener) -> Callable[[], asyncio.Protocol]:

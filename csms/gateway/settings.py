@@ -23,6 +23,12 @@ class GatewaySettings(BaseModel):
         ge=1,
         description="Unfinished handshakes of one remote address; more are closed at once.",
     )
+    accepts_at_once: int = Field(
+        16,
+        ge=1,
+        description="Connections accepted by each listening socket in one turn of the loop; in a "
+        "storm of them, chargers that are connected wait for so many at most.",
+    )
     turned_away_max: int = Field(
         32,
         ge=1,

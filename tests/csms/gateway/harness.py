@@ -214,16 +214,16 @@ async def gateway_running(
         gateway.trust = contexts.trust
         for listener in (TLS, MUTUAL_TLS):
             listening[listener] = partial(_over_tls, gateway, listener, contexts)
-    sockets = {each: socket.create_server(("127.0.0.1", 0)) for each in listening}
+    sockets = {each: socket.create_server(("127.0.0.1", 0), backlog=1_024) for each in listening}
     limits = gateway.settings
     doors = Doors(
         [Door(sockets[each], protocol) for each, protocol in listening.items()],
-        1_024,
+        limits.accepts_at_once,
         limits.turned_away_max,
         limits.doors_shut_ms / 1e3,
     )
     gateway.turned_away = doors.turned_away
-    await doors.open()
+    doors.open()
     ports = {each: one.getsockname()[1] for each, one in sockets.items()}
     port = ports.pop(PLAIN)
     try:

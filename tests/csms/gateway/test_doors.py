@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections import Counter
 from typing import Self, cast
 
 import pytest
@@ -17,6 +18,7 @@ class Guest(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._house.came += 1
+        self._house.turns.append(self._house.turn)
         if self._house.full:
             # uvloop's transports are asyncio's by their methods only.
             cast("asyncio.Transport", transport).abort()
@@ -29,9 +31,12 @@ class House:
         self.socket.setblocking(False)
         self.socket_name = self.socket.getsockname()
         self.came = 0
+        self.turn = 0
+        self.turns: list[int] = []
+        """In which turn of the loop each one came."""
         self.full = True
         door = Door(self.socket, lambda: Guest(self))
-        self.doors = Doors([door], 100, turned_away_max, shut_s)
+        self.doors = Doors([door], 2, turned_away_max, shut_s)
         self._dialled: list[socket.socket] = []
 
     async def dial(self) -> socket.socket:
@@ -43,13 +48,18 @@ class House:
         await asyncio.wait_for(loop.sock_connect(sock, self.socket_name), 5)
         return sock
 
+    async def turns_pass(self, turns: int) -> None:
+        for _ in range(turns):
+            self.turn += 1
+            await asyncio.sleep(0)
+
     async def until(self, came: int) -> None:
         async with asyncio.timeout(10):
             while self.came < came:
                 await asyncio.sleep(0.002)
 
     async def __aenter__(self) -> Self:
-        await self.doors.open()
+        self.doors.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -65,8 +75,7 @@ async def test_after_some_were_turned_away_the_next_waits_outside() -> None:
         await house.until(3)
         assert house.doors.shut == 1
         await house.dial()
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await house.turns_pass(20)
         assert house.came == 3
 
 
@@ -89,6 +98,18 @@ async def test_who_waited_outside_is_let_in_when_they_open_again() -> None:
         await house.dial()
         await house.until(2)
         assert house.doors.shut == 1
+
+
+async def test_a_crowd_is_let_in_a_few_at_a_time() -> None:
+    house = House(3, shut_s=600)
+    house.full = False
+    for _ in range(8):
+        await house.dial()
+    async with house:
+        async with asyncio.timeout(10):
+            while house.came < 8:
+                await house.turns_pass(1)
+    assert max(Counter(house.turns).values()) <= 2
 
 
 async def test_closed_for_good_they_do_not_open_again() -> None:

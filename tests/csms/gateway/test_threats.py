@@ -253,6 +253,7 @@ async def test_takeovers_from_ever_new_addresses_are_a_storm(tmp_path) -> None:
                 with pytest.raises(ConnectionClosed) as closed:
                     await asyncio.wait_for(new.recv(), 5)
                 assert closed.value.rcvd.code == 1008
+        await node.until(lambda: bool(node.events(ConnectionRefused)))  # on the disk
         assert node.events(ConnectionRefused)[-1].reason == "takeover_storm"
 
 
