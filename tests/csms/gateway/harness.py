@@ -30,7 +30,7 @@ from csms.gateway.tls import Contexts
 from csms.gateway.tls_transport import TlsTransport
 from csms.quirks.catalogue import load_catalogue
 from domain.errors import Unavailable
-from domain.events import Entry, Event, decode_entry
+from domain.events import ConnectionRefused, Entry, Event, decode_entry
 from domain.records import Changes, ChargerRecord, TokenRecord
 from protocol.limits import SessionLimits
 from protocol.reading import ReadingLimits
@@ -96,6 +96,11 @@ class Harness:
 
     def events(self, kind: type) -> list[Event]:
         return [e for entry in self.entries() for e in entry.events if type(e) is kind]
+
+    async def refusal(self, at: int = -1) -> ConnectionRefused:
+        """A refusal on the disk; the answer does not wait for that."""
+        await self.until(lambda: bool(self.events(ConnectionRefused)))
+        return self.events(ConnectionRefused)[at]
 
     @contextlib.asynccontextmanager
     async def charger(

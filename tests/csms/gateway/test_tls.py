@@ -111,7 +111,7 @@ async def test_a_charger_may_come_with_its_own_profile_only(tmp_path, pki, profi
         for listener in wrong:
             context = pki.client("CP1") if listener.encrypted else None
             assert await refused(node, "CP1", KEY, listener=listener, ssl=context) == 401
-            assert node.events(ConnectionRefused)[-1].reason == "security_profile"
+            assert (await node.refusal(-1)).reason == "security_profile"
         listener = PROFILES[profile]
         context = pki.client("CP1") if listener.encrypted else None
         async with node.charger("CP1", KEY, listener=listener, ssl=context) as socket:
