@@ -117,23 +117,26 @@ def _entrants(
     places, steps_of, paths_of = tree.places, tree.steps, tree.paths
     volts = tree.site.voltage_v
     order = ORDERS[policy]
+    by_power = policy is Policy.LEAST_LAXITY
     takes_all = policy is Policy.EQUAL_SHARE  # how much a car draws does not matter to it
     entrants = []
     for name in sorted(by_place):
         if name in limits.reserved_ma:
             continue
         demand, place, steps = by_place[name], places[name], steps_of[name]
-        wired = place.phases
-        path = paths_of[name][min(demand.phases or wired, wired) - 1]
+        wired, phases = place.phases, demand.phases
+        path = paths_of[name][(phases if 0 < phases < wired else wired) - 1]
         low, high, high_by = steps.low, steps.most, BindingKind.CHARGER
         wanted_a = demand.wanted_a
         if takes_all and wanted_a > 0:
             wanted_a = NO_LIMIT
         if wanted_a < place.max_a or demand.plan_a < place.max_a or demand.idle:
             high, high_by = _high(place, steps, demand, wanted_a)
-        power_w = high / MA_PER_A * path.phases * volts
-        if place.current is Current.DC:
-            power_w *= place.efficiency
+        power_w = 0.0
+        if by_power:
+            power_w = high / MA_PER_A * path.phases * volts
+            if place.current is Current.DC:
+                power_w *= place.efficiency
         candidate = Candidate(demand, low, high, power_w)
         turn = demand.turn
         first = turn is not None and not turn.running and starves(demand, settings, now_us)

@@ -42,10 +42,14 @@ class _Counts(NamedTuple):
     row: Ints
     member: Ints
     times: Floats
+    more: Floats
+    """What each could take of each row beyond what it has."""
 
     def where(self, mask: Mask) -> "_Counts":
         at = mask.nonzero()[0]
-        return _Counts(self.row.take(at), self.member.take(at), self.times.take(at))
+        return _Counts(
+            self.row.take(at), self.member.take(at), self.times.take(at), self.more.take(at)
+        )
 
 
 class _Bends(NamedTuple):
@@ -84,7 +88,8 @@ def fill(
     low, high = np.array(lows, dtype=float), np.array(highs, dtype=float)
     growth = high - low
     left = np.array(room, dtype=float)
-    counts, binds = _that_bind(_counts(paths), growth, left)
+    counts = _counts(paths, growth)
+    counts, binds = _that_bind(counts, counts.more > 0, left)
     if not counts.row.size:
         return [float(most) for most in highs]
     weight, offset = np.fromiter(chain.from_iterable(rises), float).reshape(-1, 2).T
@@ -106,13 +111,15 @@ def fill(
         gone = frozen.take(counts.member)
         taken = (got - low).take(counts.member) * counts.times * gone
         left -= np.bincount(counts.row, taken, left.size)
-        counts, binds = _that_bind(counts.where(~gone), growth, left)
+        counts, binds = _that_bind(counts, ~gone, left)
         if not counts.row.size:
             return list(got.tolist())
         bends = bends.at((~frozen.take(bends.member) & binds.take(bends.row)).nonzero()[0])
 
 
-def _counts(paths: Sequence[Path]) -> _Counts:
+def _counts(paths: Sequence[Path], growth: Floats) -> _Counts:
+    """Return who counts where."""
+
     def flat(values: Iterable[tuple[int, ...]]) -> Ints:
         return np.fromiter(chain.from_iterable(values), dtype=np.intp)
 
@@ -126,15 +133,14 @@ def _counts(paths: Sequence[Path]) -> _Counts:
         phases = np.array([path.phases for path in paths], dtype=float)
         row, member = np.concatenate((row, powers)), np.concatenate((member, users))
         times = np.concatenate((times, phases[users]))
-    return _Counts(row, member, times)
+    return _Counts(row, member, times, growth.take(member) * times)
 
 
-def _that_bind(counts: _Counts, growth: Floats, left: Floats) -> tuple[_Counts, Mask]:
-    """Return who counts in the rows that would overflow if everybody got all, and those rows."""
-    more = growth.take(counts.member) * counts.times
-    wanted = np.bincount(counts.row, more, left.size)
+def _that_bind(counts: _Counts, rising: Mask, left: Floats) -> tuple[_Counts, Mask]:
+    """Return what of `rising` is in rows that would overflow if it got all, and those rows."""
+    wanted = np.bincount(counts.row, counts.more * rising, left.size)
     binds = wanted > np.maximum(0.0, left) + HAIR_MA
-    return counts.where(binds.take(counts.row) & (more > 0)), binds
+    return counts.where(binds.take(counts.row) & rising), binds
 
 
 def _bends(counts: _Counts, begin: Floats, end: Floats, weight: Floats) -> _Bends:

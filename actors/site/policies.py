@@ -27,7 +27,7 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         low: the minimum, a whole number of steps.
         high: the most, a whole number of steps, not below low.
-        power_w: what the car can take in, as far as is known: for its laxity.
+        power_w: what the car can take in, as far as is known: for its laxity, else 0.
     """
 
     demand: Demand
