@@ -12,6 +12,7 @@ from csms.api.auth import principal_of
 from csms.api.hub import KINDS, QUIET, Filter, Hub, Watcher
 from csms.api.problems import Problem
 from csms.api.responses import problems
+from csms.api.schemas import TEXT, row
 from csms.api.services import Services, services_of
 from csms.api.tenancy import tenant_filter
 from domain.errors import InvalidInput
@@ -23,6 +24,12 @@ PARAMETERS = {
     "site": "Only of this site; may be sent again.",
 }
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+EVENT = row(
+    event=TEXT | {"enum": ["open", "changes", "snapshot"]},
+    id=TEXT | {"description": "Sent back as `Last-Event-ID` by who comes back."},
+    data=TEXT | {"description": "JSON."},
+)
+"""JSON schema of each event."""
 ALIVE = b": alive\n\n"
 
 
@@ -124,7 +131,7 @@ def openapi_paths() -> dict[str, Any]:
                 "responses": {
                     "200": {
                         "description": "A stream.",
-                        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                        "content": {"text/event-stream": {"schema": EVENT}},
                     },
                     **{str(status): entry for status, entry in problems(422).items()},
                 },

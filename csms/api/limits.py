@@ -26,8 +26,11 @@ SECURITY_HEADERS = {
 }
 
 
-class _BodyTooLarge(Exception):
-    """Raised out of `receive`."""
+class _BodyTooLarge(Problem):
+    """Raised out of `receive`, too."""
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(413, "too_large", f"the body has more than {bytes_max} bytes")
 
 
 class LimitsMiddleware:
@@ -69,7 +72,7 @@ class LimitsMiddleware:
             message = await receive()
             seen += len(message.get("body", b""))
             if seen > bytes_max:
-                raise _BodyTooLarge
+                raise _BodyTooLarge(bytes_max)
             return message
 
         async def dressed(message: Message) -> None:
@@ -94,8 +97,7 @@ class LimitsMiddleware:
         try:
             length = Headers(scope=scope).get("content-length", "0")
             if length.isdigit() and int(length) > bytes_max:
-                raise _BodyTooLarge  # noqa: TRY301 - answered in one place
+                raise _BodyTooLarge(bytes_max)  # noqa: TRY301 - answered in one place
             await self._app(scope, limited, dressed)
-        except _BodyTooLarge:
-            text = f"the body has more than {bytes_max} bytes"
-            await Problem(413, "too_large", text).response()(scope, receive, dressed)
+        except _BodyTooLarge as problem:
+            await problem.response()(scope, receive, dressed)

@@ -3,9 +3,17 @@
 Instants are microseconds since 1970-01-01 UTC in fields that end in `_us`; 0 means never.
 """
 
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 PASSWORD_BYTES_MIN = 1
 PASSWORD_BYTES_MAX = 64
@@ -15,6 +23,19 @@ class Input(BaseModel):
     """Base of what clients send."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _of_its_type(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - JSON
+        """Neither is "5" a number nor false a 0: what the document says is what is taken."""
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        wanted = set(get_args(annotation)) or {annotation}
+        numbers, is_flag = wanted & {int, float}, isinstance(value, bool)
+        if numbers and (is_flag or (isinstance(value, str) and str not in wanted)):
+            raise ValueError("must be a number")
+        if bool in wanted and value is not None and not is_flag:
+            raise ValueError("must be true or false")
+        return value
 
     @model_validator(mode="after")
     def _without_nul(self) -> Self:

@@ -16,6 +16,7 @@ from domain.errors import CsmsError, InvalidInput, NotFound, Unavailable
 from supervisor.links import LinkError
 
 LOG = logging.getLogger(__name__)
+BAD_REQUEST = 400
 METHOD_NOT_ALLOWED = 405
 BOOK = Book()
 MEDIA_TYPE = "application/problem+json"
@@ -139,6 +140,12 @@ async def _on_validation(request: Request, error: Exception) -> Response:
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
+    cause = error.__cause__
+    if isinstance(cause, CsmsError):
+        return from_error(cause).response()  # raised while the body was read
+    if error.status_code == BAD_REQUEST and cause is not None:
+        rule = "must be JSON in UTF-8, not nested too deeply"
+        return from_error(InvalidInput("body", rule)).response()
     kinds = {404: "not_found", 405: "method_not_allowed"}
     kind = kinds.get(error.status_code, "http")
     headers = dict(error.headers or {})

@@ -86,7 +86,7 @@ class Run(BaseModel):
     steps: list[Step]
 
 
-@router.get("/templates", summary="Templates, by id")
+@router.get("/templates", responses=problems(), summary="Templates, by id")
 async def list_templates(request: Request) -> dict[str, Any]:
     """Return all templates."""
     services = services_of(request)
