@@ -15,8 +15,11 @@ counts as missing from then on."""
 
 def insert(ranges: Ranges, number: int) -> Ranges:
     """Return `ranges` with `number`."""
-    if ranges and ranges[-1][1] + 1 == number:
-        return (*ranges[:-1], (ranges[-1][0], number))
+    if ranges:
+        first, last = ranges[-1]
+        if last + 1 == number:
+            # The next in order, as nearly always.
+            return ((first, number),) if len(ranges) == 1 else (*ranges[:-1], (first, number))
     if holds(ranges, number):
         return ranges
     before = [each for each in ranges if each[1] < number]

@@ -61,7 +61,7 @@ def progressed(state: State, message: Said, now_us: int) -> list[Effect]:
     if report.token or report.token_kind:
         decision = _judge(state, transaction, report, flags, now_us)
     _step(state, transaction, report, events, effects)
-    shown = _shown(state, transaction, now_us)
+    shown = _shown(state, transaction, now_us) if state.desk.prices else None
     _doubt(state, transaction, now_us, is_priced=shown is not None)
     if shown is not None and shown.cost is not None:
         transaction.cost = shown.cost
@@ -253,7 +253,7 @@ def look(state: State, transaction: Transaction, at_us: int) -> None:
 def _doubt(state: State, transaction: Transaction, now_us: int, *, is_priced: bool) -> None:
     """Ask for the status soon when events are missing, not when none are."""
     settings = state.settings
-    if sequences.missing(transaction.seqs):
+    if len(transaction.seqs) > 1:  # ranges that do not touch: something is missing
         if not transaction.doubted and transaction.doubts < settings.doubts_max:
             transaction.doubted = True
             look(state, transaction, now_us + settings.doubt_s * 1_000_000)
@@ -325,8 +325,6 @@ def _ask(state: State, action: str, payload: dict[str, object], now_us: int) -> 
 
 
 def _shown(state: State, transaction: Transaction, now_us: int) -> Shown | None:
-    if not state.desk.prices:
-        return None
     return state.desk.shown(
         RunningSession(
             charger=state.charger,

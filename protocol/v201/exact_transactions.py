@@ -103,7 +103,8 @@ def read_decoded(event: Any, reading: Reading) -> TransactionReported | None:  #
     at_us, quality = read_time(event.timestamp, reading)
     if quality in UNREADABLE:
         return None
-    samples = _samples(event.meterValue, reading) if event.meterValue is not UNSET else ()
+    groups = event.meterValue if event.meterValue is not UNSET else ()
+    samples = _samples(groups, reading, (event.timestamp, at_us, quality))
     if samples is None:
         return None
     info, evse, token = event.transactionInfo, event.evse, event.idToken
@@ -130,13 +131,21 @@ def read_decoded(event: Any, reading: Reading) -> TransactionReported | None:  #
     )
 
 
-def _samples(groups: Any, reading: Reading) -> tuple[Sample, ...] | None:  # noqa: ANN401
+def _samples(
+    groups: Any,  # noqa: ANN401 - of a type that is made here
+    reading: Reading,
+    read: tuple[str, int, str],
+) -> tuple[Sample, ...] | None:
+    """Return the samples; `read`: a time that was read already, and what it is."""
+    raw, at_us, quality = read
     samples: list[Sample] = []
     append = samples.append
     for group in groups:
-        at_us, quality = read_time(group.timestamp, reading)
-        if quality in UNREADABLE:
-            return None
+        if group.timestamp != raw:
+            raw = group.timestamp
+            at_us, quality = read_time(raw, reading)
+            if quality in UNREADABLE:
+                return None
         for sampled in group.sampledValue:
             value, measurand = sampled.value, sampled.measurand
             unit = MEASURANDS[measurand]
