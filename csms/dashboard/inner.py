@@ -13,7 +13,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message
 
+from csms.api.origin import SAFE_METHODS
 from csms.api.rates import INNER
+from csms.api.sessions import CSRF_HEADER
 
 PASSED = frozenset(
     {
@@ -28,6 +30,8 @@ PASSED = frozenset(
     }
 )
 """Headers that go with an inner request: who asks, and the proof that it was no other site."""
+SENT_FROM = frozenset({b"origin", b"sec-fetch-site", CSRF_HEADER.encode()})
+"""Not passed on by a page that is only read: a link from elsewhere may lead to it."""
 OK = 200
 MULTIPLE_CHOICES = 300
 UNAVAILABLE = 503
@@ -86,9 +90,13 @@ class InnerApi:
 
     def __init__(self, app: ASGIApp, request: Request) -> None:
         self._app = app
-        self._headers = [
-            (name, value) for name, value in request.scope["headers"] if name in PASSED
-        ]
+        is_read = request.method in SAFE_METHODS
+        passed = PASSED - SENT_FROM if is_read else PASSED
+        self._headers = [pair for pair in request.scope["headers"] if pair[0] in passed]
+        token = str(getattr(request.state, "csrf", ""))
+        if is_read and token:
+            # What a page asks of a charger to show it, is asked by the page and not by its form.
+            self._headers.append((CSRF_HEADER.encode(), token.encode()))
         self._client = request.scope.get("client")
         self._server = request.scope.get("server")
         self._scheme = request.scope.get("scheme", "http")

@@ -116,8 +116,10 @@ async def link(request: Request) -> Response:
 
 
 def _is_followed(request: Request) -> bool:
-    fetched = tuple(request.headers.get(f"sec-fetch-{name}", "") for name in ("mode", "dest"))
-    return fetched == NAVIGATION and "sec-purpose" not in request.headers
+    headers = request.headers
+    fetched = tuple(headers.get(f"sec-fetch-{name}", "") for name in ("mode", "dest"))
+    is_ours = headers.get("sec-fetch-site", "") in {"none", "same-origin"}
+    return is_ours and fetched == NAVIGATION and "sec-purpose" not in headers
 
 
 def _link_form(view: View, seen: dict[str, Any], secret: str, **values: Any) -> Response:  # noqa: ANN401 - of the template

@@ -340,3 +340,19 @@ async def test_only_so_many_sessions_are_remembered_between_look_ups(api: Api) -
     found = [await sessions.find(secret) for secret in secrets]
     assert [one.id for one in found if one] == [user.id] * 3
     assert len(sessions._known) == 1
+
+
+async def test_a_page_that_is_read_may_ask_a_charger_whoever_links_to_it(
+    api: Api, browser: Browser
+) -> None:
+    await add(api)
+    await browser.sign_in()
+    await api.ask("POST", "/api/v1/chargers", {"id": "CP1"})
+    api.peers.connect("CP1")
+    elsewhere = {"Sec-Fetch-Site": "cross-site", "Accept": "text/html"}
+    path = f"{api.url}/ui/chargers/CP1/configuration"
+    async with browser.session.get(path, headers=elsewhere) as response:
+        assert response.status == 200
+    link = await api.registry.links.make(Purpose.password, 60, user=await add(api, "lost"))
+    async with browser.session.get(f"{api.url}/ui/link/{link}", headers=elsewhere) as response:
+        assert (response.status, "lost" in await response.text()) == (200, True)

@@ -96,6 +96,7 @@ async def test_the_first_admin_comes_by_the_link_and_lets_others_in_and_out(
     await anna.page.wait_for_url("**/ui/")
     await expect(anna.page.locator("header")).to_contain_text("anna · Betrieb")
     await expect(anna.page.locator("nav.main a", has_text="Benutzer")).to_have_count(0)
+    await anna.go("/ui/account")  # where nothing asks by itself
 
     await boss.go("/ui/users")
     await page.get_by_role("link", name="anna").click()
