@@ -6,19 +6,16 @@ import os
 import re
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
-from supervisor.clock import Clock
 from tests.csms.dashboard.browser import Demo, Sight, chromium, running_demo, sight
 
 PAGES = (
@@ -49,7 +46,6 @@ PAGES = (
 )
 pytestmark = pytest.mark.timeout(180)
 LIVE_MS = 45_000
-OCCUPIED = 409
 SHOTS = os.environ.get("CSMS_TEST_SCREENSHOTS", "")
 """A folder: then the pictures of the documentation are written there."""
 
@@ -363,40 +359,6 @@ def test_a_site_shows_its_circuits_with_limits_and_why(seen: Sight):
     )
     expect(seen.page.locator("#tree .node").first).to_contain_text("grid")
     expect(seen.page.locator("#tree")).to_contain_text("because of", timeout=LIVE_MS)
-
-
-def reserved(demo: Demo) -> dict[str, Any]:
-    """Reserve the first connector that is free now."""
-    headers = {"Authorization": f"Bearer {demo.key}", "Content-Type": "application/json"}
-    end = time.monotonic() + LIVE_MS / 1_000
-    while time.monotonic() < end:
-        for number in range(1, 4):
-            body = {"token": "UI-GUEST", "connector": number % 2 + 1}
-            body["expires_us"] = Clock().now_us() + 3_600_000_000
-            request = urllib.request.Request(
-                f"{demo.url}/api/v1/chargers/HARBOUR-0{number}/reservations",
-                json.dumps(body).encode(),
-                headers,
-            )
-            try:
-                with urllib.request.urlopen(request, timeout=60) as answer:
-                    return dict(json.load(answer))
-            except urllib.error.HTTPError as error:
-                with error:
-                    if error.code != OCCUPIED:
-                        raise
-        time.sleep(0.5)
-    raise AssertionError("no connector became free")
-
-
-def test_a_reservation_is_shown_at_its_charger(demo: Demo, seen: Sight):
-    made = reserved(demo)
-    seen.go(f"/ui/chargers/{made['charger']}")
-    line = seen.page.locator("#connectors p", has_text="Reserved")
-    expect(line).to_contain_text(
-        re.compile(rf"Reserved: Connector {made['connector']}, UI-GUEST, until"), timeout=LIVE_MS
-    )
-    assert seen.violations() == []
 
 
 def test_a_token_is_added_and_removed(demo: Demo, browser: Browser):
