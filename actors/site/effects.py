@@ -33,7 +33,7 @@ class SetLimit(msgspec.Struct, frozen=True, gc=False):
     limit_w: float = -1.0
     """DC: to be told instead, at the output. AC: -1."""
     raises: bool = False
-    """More than may hold so far: first written down (Shared before it), then sent."""
+    """More than has been accepted: first written down (Shared before it), then sent."""
     until_us: int = 0
     """Its actor waits for the answer until then; it must not be sent later."""
 

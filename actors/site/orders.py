@@ -263,8 +263,8 @@ def _raise(
 def _send(state: SiteState, spot: Spot, scope: Scope, limit_a: float, now_us: int) -> SetLimit:
     state.last_number += 1
     number = state.last_number
-    # Of each scope the greatest limit that may hold is written down before it is sent.
-    raises = limit_a > min(ceiling_a(spot), max(0.0, greatest_a(spot, scope)))
+    # More than its charger has accepted: that it may hold is written down before it is sent.
+    raises = limit_a > (_told(spot, scope) or 0.0)
     spot.order = Order(number, scope, spot.session, limit_a, now_us)
     state.orders[number] = spot
     place = spot.place

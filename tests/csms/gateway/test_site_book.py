@@ -76,3 +76,30 @@ async def test_higher_limits_are_told_again_after_a_journal_has_failed(tmp_path:
                 lambda: any(fact.session_a == 32.0 for fact in harness.events(LimitDecided))
             )
             await harness.until(lambda: not book._open)
+
+
+async def test_an_order_that_was_given_up_is_not_sent_when_its_record_is_on_disk_at_last(
+    tmp_path: Path,
+) -> None:
+    hasty = ControlSettings(gather_s=0.05, retry_s=0.1, answer_s=1.0)
+    async with gateway_running(tmp_path, chargers=CHARGERS, site_control=hasty) as harness:
+        book = harness.gateway.sites._book
+        keep, written = book._keep, []
+        # The disk takes its time.
+        book._keep = lambda charger, events, done: keep(
+            charger, events, lambda: written.append(done)
+        )
+        harness.gateway.sites.apply(record(40.0))
+        async with charging(harness, "A") as car:
+            # The site has given up on the first, and sent another one.
+            await harness.until(lambda: sum(map(len, book._waiting.values())) == 2, seconds=20)
+            assert car.limit_a is None
+            book._keep = keep
+            await harness.until(lambda: len(written) >= sum(book._open.values()))
+            for done in written:
+                done()
+            await harness.until(lambda: car.limit_a == 32.0)
+            purposes = [
+                limit["csChargingProfiles"]["chargingProfilePurpose"] for limit in car.limits
+            ]
+            assert purposes.count("TxProfile") == 1
