@@ -5,8 +5,10 @@ that come twice or swapped are the sender's doing (`csms.simulator.faults`).
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from functools import partial
+from typing import Protocol, TypeAlias
 
 from tests.simulation.world import SimulatedLoop, World
 
@@ -119,6 +121,9 @@ class SimulatedTransport(asyncio.Transport):
         """Tell the protocol."""
         self._protocol.connection_made(self)
 
+    def get_protocol(self) -> asyncio.Protocol:
+        return self._protocol
+
     # from the wire
 
     def received(self, data: bytes) -> None:
@@ -188,6 +193,94 @@ class SimulatedTransport(asyncio.Transport):
         return 0
 
 
+class Accepted:
+    """A socket that waits in the kernel: what came meanwhile is kept."""
+
+    def __init__(self, wire: Wire, loop: SimulatedLoop, peer: str) -> None:
+        self._wire = wire
+        self._loop = loop
+        self._peer = peer
+        self._came: list[bytes] = []
+        self._error: tuple[Exception | None] | None = None
+        wire.ends[1] = self
+
+    def received(self, data: bytes) -> None:
+        self._came.append(data)
+
+    def ended(self, error: Exception | None) -> None:
+        self._error = (error,)
+
+    def setblocking(self, flag: bool) -> None:
+        assert not flag
+
+    def close(self) -> None:
+        self._wire.end(1)
+
+    def serve(self, make: Callable[[], asyncio.Protocol]) -> "SimulatedTransport":
+        """Give it to a protocol."""
+        transport = SimulatedTransport(self._wire, 1, self._loop, make(), self._peer)
+        transport.begin()
+        for data in self._came:
+            transport.received(data)
+        if self._error is not None:
+            transport.ended(*self._error)
+        return transport
+
+
+class ListeningSocket:
+    """The listening socket of chargers, as one process has it."""
+
+    def __init__(self, network: "Network", process: str, loop: SimulatedLoop) -> None:
+        self._network = network
+        self._process = process
+        self._loop = loop
+        self._waiting: deque[Accepted] = deque()
+        self._reader: Callable[[], None] | None = None
+        self._listening: Listening | None = None
+
+    def setblocking(self, flag: bool) -> None:
+        assert not flag
+
+    def accept(self) -> tuple[Accepted, str]:
+        if not self._waiting:
+            raise BlockingIOError
+        return self._waiting.popleft(), ""
+
+    def watch(self, reader: Callable[[], None]) -> None:
+        """Call `reader` in each turn of the loop in which somebody waits."""
+        if self._listening is None:
+            self._listening = self._network.listen(
+                self._network.public, self._process, self._loop, self._came
+            )
+        self._reader = reader
+        self._look()
+
+    def leave(self) -> bool:
+        """Watch no more; who dials waits."""
+        was, self._reader = self._reader, None
+        return was is not None
+
+    def close(self) -> None:
+        if self._listening is not None:
+            self._listening.close()
+        for one in self._waiting:
+            one.close()
+        self._waiting.clear()
+
+    def _came(self, wire: Wire, peer: str) -> None:
+        self._waiting.append(Accepted(wire, self._loop, peer))
+        self._look()
+
+    def _look(self) -> None:
+        if self._waiting and self._reader is not None:
+            self._loop.call_soon(self._turn)
+
+    def _turn(self) -> None:
+        if self._waiting and self._reader is not None:
+            self._reader()
+            self._look()
+
+
 class Listening:
     """What `create_server` returns."""
 
@@ -201,6 +294,10 @@ class Listening:
         """At once."""
 
 
+Row: TypeAlias = tuple[SimulatedLoop, Callable[[Wire, str], None]]
+"""Who listens: its loop, and what is told of a wire that has come, and of its peer."""
+
+
 class Network:
     """All wires, and who listens where."""
 
@@ -209,14 +306,20 @@ class Network:
     def __init__(self, world: World) -> None:
         self.world = world
         self.wires: list[Wire] = []
-        self.paths: dict[str, tuple[SimulatedLoop, Callable[[], asyncio.Protocol]]] = {}
+        self.paths: dict[str, Row] = {}
         """Unix sockets."""
-        self.public: dict[str, tuple[SimulatedLoop, Callable[[], asyncio.Protocol]]] = {}
+        self.public: dict[str, Row] = {}
         """Who accepts chargers, by process."""
 
-    def listen(self, table: dict, key: str, loop: SimulatedLoop, make: Callable) -> Listening:
+    def listen(
+        self,
+        table: dict[str, Row],
+        key: str,
+        loop: SimulatedLoop,
+        came: Callable[[Wire, str], None],
+    ) -> Listening:
         """Let a process accept."""
-        row = table[key] = (loop, make)
+        row = table[key] = (loop, came)
 
         def close() -> None:
             if table.get(key) is row:
@@ -228,20 +331,19 @@ class Network:
         self,
         name: str,
         delay_us: tuple[int, int],
-        server: tuple[SimulatedLoop, Callable[[], asyncio.Protocol]],
+        server: Row,
         peer: str,
     ) -> Wire:
-        """Lay a wire to a server; its protocol is made when the SYN has come."""
+        """Lay a wire to a server, who is told when the SYN has come."""
         wire = Wire(self.world, name, delay_us)
         self.wires = [one for one in self.wires if not all(one._gone)]
         self.wires.append(wire)
-        loop, make = server
+        loop, came = server
         wire.loops[1] = loop
 
         def accept() -> None:
-            if wire._gone[0] or wire._gone[1]:
-                return
-            SimulatedTransport(wire, 1, loop, make(), peer).begin()
+            if not wire._gone[0] and not wire._gone[1]:
+                came(wire, peer)
 
         wire._last_us[0] = self.world.now_us + self.world.dice.randint(*delay_us)
         self.world.after(wire._last_us[0] - self.world.now_us, accept, of=loop)
@@ -263,15 +365,25 @@ class NetworkedLoop(SimulatedLoop):
 
     network: Network
 
-    async def create_server(self, make, host=None, port=None, *, sock=None, **_more):
-        del host, port, sock
-        return self.network.listen(self.network.public, self.process, self, make)
+    def add_reader(self, fd, callback, *args):
+        fd.watch(partial(callback, *args))
+
+    def remove_reader(self, fd):
+        return fd.leave()
+
+    async def connect_accepted_socket(self, protocol_factory, sock, **_more):
+        transport = sock.serve(protocol_factory)
+        return transport, transport.get_protocol()
 
     async def create_unix_server(self, make, path=None, *, sock=None, **_more):
         del path
         key = sock.getsockname()
         sock.close()
-        return self.network.listen(self.network.paths, key, self, make)
+
+        def came(wire: Wire, peer: str) -> None:
+            SimulatedTransport(wire, 1, self, make(), peer).begin()
+
+        return self.network.listen(self.network.paths, key, self, came)
 
     async def create_unix_connection(self, make, path=None, **_more):
         network = self.network

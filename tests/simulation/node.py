@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from storage.journal import JournalWriter, deliver_in
 from supervisor.clock import Clock
 from supervisor.process import ProcessContext
 from tests.simulation.disk import Disk, SteppedJournal
-from tests.simulation.network import Network, NetworkedLoop
+from tests.simulation.network import ListeningSocket, Network, NetworkedLoop
 from tests.simulation.store import ModelSink, OneThread
 from tests.simulation.world import World
 
@@ -89,7 +88,7 @@ class Process:
             node.settings.config.paths.run,
             node.clock,
             self.draining,
-            {"chargers": node.socket.dup()},  # as a fork does: its end is not that of all
+            {"chargers": ListeningSocket(node.network, name, self.loop)},
             incarnation,
         )
         self.ended = ""
@@ -112,7 +111,6 @@ class Process:
     def kill(self) -> None:
         """kill -9: nothing more is done; what the kernel holds is closed."""
         self.loop.die()
-        self.context.sockets["chargers"].close()
         world = self.node.world
         if self.loop in world.loops:
             world.loops.remove(self.loop)
@@ -152,8 +150,6 @@ class Node:
         self.clock = WorldClock(world)
         self.disk = Disk(world)
         self.engine = ModelSink(world)
-        # Bound to nothing: it is only a name for `create_server`.
-        self.socket = socket.socket()
         config = Config.model_validate({"data": folder, "run": folder / "r", **sections})
         for path in config.paths.folders:
             path.mkdir(parents=True, exist_ok=True)
@@ -218,6 +214,4 @@ class Node:
         """End it all."""
         for process in (*self.processes.values(), *self.graves):
             process.loop.die()
-            process.context.sockets["chargers"].close()
         self.disk.close()
-        self.socket.close()
