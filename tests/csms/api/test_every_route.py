@@ -29,6 +29,9 @@ from storage.relational.tables import alert_channels, audit, idempotency_keys, m
 from supervisor.clock import Clock
 from tests.csms.api.node import Api, project, running_api
 
+pytestmark = pytest.mark.timeout(180)
+"""A hundred routes and more, in each role."""
+
 US = 1_000_000
 BASE_US = 1_767_225_600 * US
 KEPT_BY_CALLERS = {alert_channels.name, audit.name, idempotency_keys.name, sign_ins.name}
