@@ -146,7 +146,11 @@ async def _on_connect(connection: websockets.ServerConnection) -> None:
 async def _serve() -> None:
     logging.disable(logging.INFO)
     async with websockets.serve(
-        _on_connect, "127.0.0.1", 0, subprotocols=[websockets.Subprotocol("ocpp1.6")]
+        _on_connect,
+        "127.0.0.1",
+        0,
+        subprotocols=[websockets.Subprotocol("ocpp1.6")],
+        ping_interval=None,  # the generator does not answer pings, and waits between its windows
     ) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         sys.stdout.write(f"{port}\n")

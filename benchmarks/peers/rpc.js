@@ -5,7 +5,11 @@
 
 const { RPCServer } = require('ocpp-rpc');
 
-const server = new RPCServer({ protocols: ['ocpp1.6'], strictMode: true });
+const server = new RPCServer({
+  protocols: ['ocpp1.6'],
+  strictMode: true,
+  pingIntervalMs: 0, // the generator does not answer pings, and waits between its windows
+});
 
 server.auth((accept) => accept({}));
 
