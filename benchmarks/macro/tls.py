@@ -29,7 +29,6 @@ from benchmarks.load import LoadCharger, Tally
 from benchmarks.micro.gateway import gateway
 from benchmarks.processes import Meter, memory
 from csms.gateway.connection import Connection
-from csms.gateway.garbage import settle
 from csms.gateway.listeners import MUTUAL_TLS, PLAIN, TLS, Listener
 from csms.gateway.process import raise_descriptor_limit
 from csms.gateway.tls import Contexts
@@ -42,6 +41,7 @@ from csms.pki.settings import PkiSettings
 from domain.records import Changes, ChargerRecord
 from storage.relational.credentials import keep_generated
 from supervisor.clock import Clock
+from supervisor.garbage import settle
 
 KEY = "00112233445566778899aabbccddeeff00112233"
 PKI = PkiSettings(authority="local", operator="Bench")

@@ -34,7 +34,6 @@ from benchmarks.processes import Meter
 from csms.gateway.activation import Activation
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
-from csms.gateway.garbage import settle
 from csms.gateway.gateway import Gateway, Parts
 from csms.gateway.metrics import GatewayMetrics
 from csms.gateway.numbers import Numbers
@@ -51,6 +50,7 @@ from protocol.versions import VERSIONS
 from storage.journal import JournalSettings, JournalWriter, deliver_in
 from supervisor.asyncio_base import AsyncioBase
 from supervisor.clock import Clock
+from supervisor.garbage import settle
 from supervisor.telemetry import Telemetry
 
 SUBPROTOCOL = "ocpp1.6"

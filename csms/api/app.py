@@ -9,10 +9,11 @@ from starlette.routing import Route
 
 from csms.api import (
     alerts,
-    calls,
+    call_route,
     charger_files,
     charger_tags,
     chargers,
+    commands,
     events,
     files,
     health,
@@ -59,7 +60,7 @@ ROUTERS = (
     files.router,
     transfers.router,
     chargers.router,
-    calls.router,
+    commands.router,
     security.router,
     tokens.router,
     sites.router,
@@ -94,6 +95,8 @@ def build_app(services: Services) -> FastAPI:
     for kind, handler in HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.state.services = services
+    first = call_route.routes()
+    app.router.routes += first  # Routes are looked through in order.
     for router in ROUTERS:
         app.include_router(router, dependencies=[Depends(only_known)])
     plain = [
@@ -108,7 +111,7 @@ def build_app(services: Services) -> FastAPI:
         Route("/api/docs", _docs, methods=["GET"]),
     ]
     app.router.routes += plain
-    check_routes([*(route for router in ROUTERS for route in router.routes), *plain])
+    check_routes([*(route for router in ROUTERS for route in router.routes), *first, *plain])
     # The last one added is the outermost.
     settings = services.settings
     app.add_middleware(EtagMiddleware)

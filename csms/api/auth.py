@@ -186,7 +186,7 @@ class AuthenticationMiddleware:
 
     def _check(self, scope: Scope, principal: Principal) -> None:
         """Raise Problem 403 when the rule of the route does not let them."""
-        rule = self._rules.find(scope["method"], scope["path"])
+        rule, _ = self._rules.of(scope)
         if rule is None:
             return  # No such route: 404 or 405.
         if rule.permission is not None:

@@ -19,11 +19,15 @@ from supervisor.links import Link, LinkClient, LinkError, LinkSettings, LinkStat
 LOG = logging.getLogger(__name__)
 TELLERS = frozenset({"ledger", "operations"})
 """Processes that tell what changes."""
+NEVER_CHECKED = (0, 0)
+"""Of a command that is for whoever has this identity."""
 PROMPT_S = 0.3
 """How long a link may take to come back before its process counts as away."""
 
 
 _changes = msgspec.msgpack.Decoder(LiveChanges)
+_result = msgspec.msgpack.Decoder(CommandResult)
+_packed = msgspec.msgpack.Encoder().encode
 
 
 class Sql(msgspec.Struct, frozen=True):
@@ -181,20 +185,38 @@ class Backplane:
                         found[charger] = {**row, "gateway": name}
         return Presence(found, complete=all(isinstance(answer, dict) for answer in answers))
 
+    def is_up(self, name: str) -> bool:
+        """Return whether a process is linked now."""
+        return self._links[name].is_up
+
     async def command(
-        self, gateway: str, command: Command, *, wait: bool, deadline_s: float
+        self,
+        gateway: str,
+        command: Command,
+        *,
+        wait: bool,
+        deadline_s: float,
+        checked: tuple[int, int] = NEVER_CHECKED,
     ) -> CommandResult | None:
         """Send a command through the gateway that has the charger; None when it has not.
+
+        Args:
+            gateway: its name.
+            command: what.
+            wait: for its end; else until it is queued.
+            deadline_s: of all that.
+            checked: generation of the connection and revision of the record that it was checked
+                against: if a newer one is known by now, the gateway does as if it had it not.
 
         Raises:
             LinkError: the gateway is away, or gave no answer in time.
         """
-        body = {"command": msgspec.msgpack.encode(command), "wait": wait}
+        body: dict[str, object] = {"command": _packed(command), "wait": wait, "checked": checked}
         answer = await self._gateways[gateway].ask("command", body, deadline_s)
         told = msgspec.convert(answer, dict[str, Any])
         if not told.get("here"):
             return None
-        return msgspec.msgpack.decode(told["result"], type=CommandResult)
+        return _result.decode(told["result"])
 
     async def tell_site(self, site: str, message: msgspec.Struct) -> None:
         """Tell a site's actor; each gateway hears it, the owner takes it."""

@@ -28,7 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from csms.api.held import Held, held
 from csms.api.problems import Problem, from_error
 from csms.api.responses import problems
-from csms.api.rules import CHARGER, RULES, SITE, V1, Book, Rule
+from csms.api.rules import CHARGER, SITE, V1, Book, Rule
 from domain.errors import CsmsError, Unavailable
 
 OK: Final = 200
@@ -124,12 +124,7 @@ class EtagMiddleware:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._book = Book(
-            rule
-            for rule in RULES
-            if (rule.method == "GET" and rule.path in BY_GET)
-            or (rule.method, rule.path) in BY_WRITE
-        )
+        self._book = Book()
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -139,12 +134,12 @@ class EtagMiddleware:
             return
         headers = Headers(scope=scope)
         if scope["method"] == "GET":
-            rule, _ = self._book.match("GET", scope["path"])
+            rule, _ = self._book.of(scope)
             if rule is not None and rule.path in BY_GET:
                 await self._tagged(BY_GET[rule.path], headers, scope, receive, send)
                 return
         elif any(name in headers for name in CONDITIONS):
-            rule, names = self._book.match(scope["method"], scope["path"])
+            rule, names = self._book.of(scope)
             if rule is not None and (rule.method, rule.path) in BY_WRITE:
                 await self._guarded(rule, names, scope, receive, send)
                 return

@@ -1,6 +1,8 @@
-"""An answer of the application, held back: looked at before it leaves."""
+"""Requests and answers as a whole: bodies that are read at once, answers that are held back."""
 
-from starlette.types import ASGIApp, Message, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from csms.api.problems import Problem
 
 
 class Held:
@@ -40,3 +42,19 @@ async def held(app: ASGIApp, scope: Scope, body: bytes) -> Held:
 
     await app(scope, receive, answer.take)
     return answer
+
+
+async def body_of(receive: Receive) -> bytes:
+    """Return the body of a request.
+
+    Raises:
+        Problem: 400, the connection was closed before its end.
+    """
+    parts: list[bytes] = []
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise Problem(400, "http", "the connection was closed")
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)

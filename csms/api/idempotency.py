@@ -17,7 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from csms.api.auth import Principal
-from csms.api.held import held
+from csms.api.held import body_of, held
 from csms.api.problems import Problem, from_error
 from csms.api.rules import Book
 from csms.api.services import Services
@@ -44,6 +44,11 @@ def command_id(request: Request) -> str:
     return getattr(request.state, "command_id", "") or str(uuid.uuid4())
 
 
+def never_sent(request: Request) -> None:
+    """Take `command_id` back: nobody has taken the command, so its key can be used again."""
+    request.state.sends = False
+
+
 class IdempotencyMiddleware:
     """Answers a repeated request as the first one; stands behind authentication."""
 
@@ -64,14 +69,14 @@ class IdempotencyMiddleware:
             await from_error(error).response()(scope, receive, send)
 
     def _knows(self, scope: Scope) -> bool:
-        rule = self._book.find(scope["method"], scope["path"])
+        rule, _ = self._book.of(scope)
         return scope["method"] == "POST" and rule is not None and rule.path in PATHS
 
     async def _once(self, key: str, scope: Scope, receive: Receive, send: Send) -> None:
         if not 0 < len(key) <= KEY_LENGTH_MAX or not key.isprintable():
             rule = f"must have 1 to {KEY_LENGTH_MAX} printable characters"
             raise Problem(422, "invalid", f"Idempotency-Key: {rule}")
-        body = await _body(receive)
+        body = await body_of(receive)
         principal: Principal = scope["state"]["principal"]
         target = f"{scope['path']}?{scope['query_string'].decode('latin-1')}"
         digest = hashlib.sha256(target.encode() + b"\0" + body).digest()
@@ -137,14 +142,3 @@ class IdempotencyMiddleware:
         told.headers["Location"] = path
         told.headers["Idempotent-Replayed"] = "true"
         await told.send(send)
-
-
-async def _body(receive: Receive) -> bytes:
-    parts: list[bytes] = []
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            raise Problem(400, "http", "the connection was closed")
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 
 import msgspec
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from csms.api.problems import Problem
@@ -24,6 +24,8 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self' 'unsafe-inline'; "
     "frame-ancestors 'none'",
 }
+RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+REQUEST_ID = b"x-request-id"
 
 
 class _BodyTooLarge(Problem):
@@ -88,10 +90,11 @@ class LimitsMiddleware:
                     # Not waited for: how long the answer takes says nothing about who exists.
                     row = self._trail.row(scope, state["attempt"], message["status"], request, {})
                     self._trail.record_later(msgspec.structs.replace(row, actor_kind="nobody"))
-                headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("X-Request-Id", request)
+                headers: list[tuple[bytes, bytes]] = message.setdefault("headers", [])
+                there = {name for name, _ in headers}
+                headers += (pair for pair in RAW_HEADERS if pair[0] not in there)
+                if REQUEST_ID not in there:
+                    headers.append((REQUEST_ID, request.encode()))
             await send(message)
 
         try:

@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi.openapi.utils import get_openapi
 from starlette.routing import BaseRoute
 
-from csms.api import etags, events, health, hot, metrics, series
+from csms.api import call_route, etags, events, health, hot, metrics, series
 from csms.api.lists import LISTS
 from csms.api.responses import PROBLEM_SCHEMA, problems
 from csms.api.sessions import COOKIE
@@ -36,6 +36,7 @@ def document(routes: Sequence[BaseRoute], page_items_max: int) -> dict[str, Any]
     made = get_openapi(title=TITLE, version=VERSION, description=DESCRIPTION, routes=routes)
     paths = made["paths"]
     plain = hot.openapi_paths(LISTS, page_items_max) | series.openapi_paths()
+    plain |= call_route.openapi_paths()
     plain |= events.openapi_paths() | health.openapi_paths() | metrics.openapi_paths()
     for path, item in plain.items():
         paths[path] = {**item, **paths.get(path, {})}
@@ -49,6 +50,7 @@ def document(routes: Sequence[BaseRoute], page_items_max: int) -> dict[str, Any]
     definitions = dict(PROBLEM_SCHEMA)
     schemas.update(definitions.pop("$defs", {}))
     schemas["ProblemView"] = definitions
+    schemas |= call_route.openapi_schemas()
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     components["securitySchemes"] = {

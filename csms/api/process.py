@@ -16,16 +16,19 @@ from csms.api.app import build_app
 from csms.api.auth import Authenticator
 from csms.api.backplane import Backplane
 from csms.api.desk import SignInDesk
+from csms.api.http import limited
 from csms.api.hub import Hub
 from csms.api.services import Services
 from csms.api.sessions import Sessions
 from csms.api.shared import Shared
+from csms.api.whereabouts import Whereabouts
 from csms.listen import ListenSettings
 from csms.oidc.provider import Provider
 from csms.settings import ProcessSettings
 from storage.file_store import FileStore
 from storage.relational.engine import open_engine
 from storage.relational.registry import Registry
+from supervisor.garbage import settle
 from supervisor.process import ProcessContext
 
 LOG = logging.getLogger(__name__)
@@ -67,6 +70,12 @@ def _base(scheme: str, host: str, port: int) -> str:
 
 
 async def run(ctx: ProcessContext) -> None:
+    """Serve in a process of its own."""
+    settle()
+    await serve(ctx)
+
+
+async def serve(ctx: ProcessContext) -> None:
     """Serve until the node drains, then let open requests end."""
     node: ProcessSettings = ctx.settings
     config = node.config
@@ -88,6 +97,7 @@ async def run(ctx: ProcessContext) -> None:
                 backplane=backplane,
                 run_dir=ctx.run_dir,
                 hub=hub,
+                whereabouts=Whereabouts(config.api.call_chargers_max),
                 power=Shared(config.api.power_cache_s, config.api.power_cache_max, ctx.clock),
                 authenticator=Authenticator(registry.api_keys.verify, config.api, ctx.clock),
                 sessions=Sessions(registry, config.sign_in, ctx.clock),
@@ -107,6 +117,7 @@ async def run(ctx: ProcessContext) -> None:
             server = uvicorn.Server(
                 uvicorn.Config(
                     build_app(services),
+                    http=limited(config.api.head_bytes_max),
                     lifespan="off",
                     ws="none",
                     log_config=None,

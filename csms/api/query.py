@@ -1,6 +1,8 @@
 """Query parameters of lists: one table says what is read, checked and documented."""
 
 import difflib
+import math
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +14,7 @@ from domain.errors import InvalidInput
 
 BIGINT_MAX = (1 << 63) - 1
 TEXT_MAX = 1_000
+NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 INSTANT_MAX = 9_000_000_000_000_000
 """In 2255: within the calendars of all stores."""
 
@@ -80,15 +83,30 @@ INSTANT = Kind(
 )
 
 
-def choice(*words: str) -> Kind:
-    """Return the kind of one of some words."""
+def choice(*words: str, default: str = "") -> Kind:
+    """Return the kind of one of some words; `default`: what counts when it is not said."""
 
     def read(value: str) -> str:
         if value not in words:
             raise ValueError(f"must be one of {', '.join(words)}")
         return value
 
-    return Kind(read, {"type": "string", "enum": list(words)})
+    schema = {"type": "string", "enum": list(words)} | ({"default": default} if default else {})
+    return Kind(read, schema)
+
+
+def number(minimum: float, default: float) -> Kind:
+    """Return the kind of a number; `default`: what counts when it is not said."""
+
+    def read(value: str) -> float:
+        # As JSON has it, and no further: float() takes "1_0" and "Infinity" too.
+        if NUMBER.fullmatch(value) is None or math.isinf(found := float(value)):
+            raise ValueError("must be a number")
+        if found < minimum:
+            raise ValueError(f"must be at least {minimum:g}")
+        return found
+
+    return Kind(read, {"type": "number", "minimum": minimum, "default": default})
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ The answer says how much is left, as draft-ietf-httpapi-ratelimit-headers-10 wri
 import math
 from collections import OrderedDict
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from csms.api.auth import Principal
@@ -73,9 +72,9 @@ class RateMiddleware:
 
         async def dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in said.items():
-                    headers[name] = value
+                message.setdefault("headers", []).extend(
+                    (name.lower().encode(), value.encode()) for name, value in said.items()
+                )
             await send(message)
 
         await self._app(scope, receive, dressed)

@@ -36,3 +36,7 @@ class RecentCommands:
     def get(self, identity: str) -> Sent | None:
         """Return a command that is remembered."""
         return self._sent.get(identity)
+
+    def forget(self, identity: str) -> None:
+        """Forget a command that was never sent."""
+        self._sent.pop(identity, None)

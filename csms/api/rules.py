@@ -4,11 +4,11 @@ A new route needs a row here: without one the application does not start. Which 
 which thing somebody gets is the handler's to check, as `Reach` says, with `csms.api.tenancy`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from re import Pattern
-from typing import Final
+from typing import Any, Final
 
 from starlette.routing import BaseRoute, Route, compile_path
 
@@ -51,6 +51,8 @@ def _rules(reach: Reach, *rows: tuple[str, str, P | None]) -> tuple[Rule, ...]:
 
 V1 = "/api/v1"
 CHARGER = f"{V1}/chargers/{{charger}}"
+CALLS = f"{CHARGER}/calls"
+COMMANDS = f"{V1}/commands"
 SITE = f"{V1}/sites/{{site}}"
 SESSION = f"{V1}/session"
 USER = f"{V1}/users/{{user}}"
@@ -94,7 +96,7 @@ RULES: Final[Sequence[Rule]] = (
         ("PATCH", CHARGER, P.chargers_write),
         ("DELETE", CHARGER, P.chargers_write),
         # Of the actions, `csms.api.calls` asks for more: calls.send or calls.trust.
-        ("POST", f"{CHARGER}/calls", P.calls_energy),
+        ("POST", CALLS, P.calls_energy),
         ("POST", f"{CHARGER}/security/key", P.calls_trust),
         ("DELETE", f"{CHARGER}/security/key", P.calls_trust),
         ("POST", f"{CHARGER}/security/profile", P.calls_trust),
@@ -127,8 +129,8 @@ RULES: Final[Sequence[Rule]] = (
         ("GET", f"{CHARGER}/tags", P.chargers_read),
         ("PUT", f"{CHARGER}/tags", P.chargers_write),
         ("GET", f"{V1}/events", P.chargers_read),
-        ("GET", f"{V1}/commands", P.commands_read),
-        ("GET", f"{V1}/commands/{{command}}", P.commands_read),
+        ("GET", COMMANDS, P.commands_read),
+        ("GET", f"{COMMANDS}/{{command}}", P.commands_read),
         ("GET", f"{V1}/transactions", P.transactions_read),
         ("GET", f"{V1}/transactions/{{transaction}}", P.transactions_read),
         ("GET", f"{V1}/messages", P.messages_read),
@@ -225,41 +227,52 @@ PAGES: Final = "/ui"
 """Pages need somebody who is signed in and no more: all that they show they ask of REST."""
 
 
+MATCHED: Final = "csms.matched"
+"""In the scope of a request: what `Book.of` has found, for the next who asks."""
+Match = tuple[Rule | None, Mapping[str, str]]
+
+
 class Book:
-    """Finds the rule of a request.
+    """Finds the rule of a request."""
 
-    Args:
-        rules: the table.
-    """
-
-    def __init__(self, rules: Iterable[Rule] = RULES) -> None:
-        self._by_method: dict[str, list[tuple[Pattern[str], Rule]]] = {}
+    def __init__(self) -> None:
+        self._rows: dict[tuple[str, str], list[tuple[Pattern[str], Rule]]] = {}
         # Fixed words before names: /chargers/import is not a charger.
-        for rule in sorted(rules, key=lambda rule: (rule.path.count("{"), ":path}" in rule.path)):
+        for rule in sorted(RULES, key=lambda rule: (rule.path.count("{"), ":path}" in rule.path)):
             pattern = compile_path(rule.path)[0]
-            self._by_method.setdefault(rule.method, []).append((pattern, rule))
-
-    def find(self, method: str, path: str) -> Rule | None:
-        """Return the rule of a request; None when there is no such route."""
-        return self.match(method, path)[0]
+            self._rows.setdefault((rule.method, _word(rule.path)), []).append((pattern, rule))
 
     def methods(self, path: str) -> list[str]:
         """Return the methods that a path has."""
         return sorted(
             method
-            for method, rows in self._by_method.items()
-            if any(pattern.match(path) for pattern, _ in rows)
+            for (method, word), rows in self._rows.items()
+            if word == _word(path) and any(pattern.match(path) for pattern, _ in rows)
         )
 
-    def match(self, method: str, path: str) -> tuple[Rule | None, dict[str, str]]:
+    def of(self, scope: MutableMapping[str, Any]) -> Match:
+        """Return `match` of a request; whoever asks again is told the same."""
+        asked = scope["method"], scope["path"]
+        known: tuple[tuple[str, str], Match] | None = scope.get(MATCHED)
+        if known is None or known[0] != asked:  # a request within another one has its headers
+            known = scope[MATCHED] = asked, self.match(*asked)
+        return known[1]
+
+    def match(self, method: str, path: str) -> Match:
         """Return the rule of a request, and what its path has in the place of names."""
         if is_page(path):
             return Rule(method, PAGES, None, Reach.OWN), {}
-        for pattern, rule in self._by_method.get("GET" if method == "HEAD" else method, ()):
+        method = "GET" if method == "HEAD" else method
+        for pattern, rule in self._rows.get((method, _word(path)), ()):
             found = pattern.match(path)
             if found:
                 return rule, found.groupdict()
         return None, {}
+
+
+def _word(path: str) -> str:
+    """Return the word that all paths of one kind of thing begin with; empty: no such thing."""
+    return path[len(V1) + 1 :].partition("/")[0] if path.startswith(V1 + "/") else ""
 
 
 def is_page(path: str) -> bool:

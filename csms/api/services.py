@@ -17,6 +17,7 @@ from csms.api.sessions import Sessions
 from csms.api.settings import ApiSettings
 from csms.api.shared import Shared
 from csms.api.sign_in_settings import SignInSettings
+from csms.api.whereabouts import Whereabouts
 from csms.files.settings import FilesSettings
 from csms.oidc.provider import Provider
 from csms.security.settings import SecuritySettings
@@ -52,6 +53,8 @@ class Services:
     """How long an accepted command is watched for what follows from it."""
     power: Shared
     """Answers to who asks for the power of now."""
+    whereabouts: Whereabouts
+    """Chargers that had commands."""
     recent: RecentCommands = field(default_factory=RecentCommands)
     lists_on_their_way: set[str] = field(default_factory=set)
     """Chargers whose local list is being changed: one update at a time."""

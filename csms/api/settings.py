@@ -18,6 +18,12 @@ class ApiSettings(BaseModel):
     page_items_max: int = Field(
         default=1_000, ge=1, le=10_000, description="Largest `limit`; more is answered with 422."
     )
+    head_bytes_max: int = Field(
+        default=65_536,
+        ge=1_024,
+        description="Request line, headers, trailers and what stands between chunks; more is "
+        "answered with 431, and the connection closed.",
+    )
     body_bytes_max: int = Field(
         default=1_048_576, ge=1_024, description="Largest request body; more is answered with 413."
     )
@@ -31,6 +37,11 @@ class ApiSettings(BaseModel):
     )
     call_wait_s_max: float = Field(
         default=120.0, gt=0, description="Longest `wait` of a call; more is answered with 422."
+    )
+    call_chargers_max: int = Field(
+        default=20_000,
+        ge=1,
+        description="Chargers whose whereabouts are remembered from one command to the next.",
     )
     call_deadline_s: float = Field(
         default=30.0,
@@ -95,6 +106,13 @@ class ApiSettings(BaseModel):
         default=2.0,
         gt=0,
         description="A write waits for its row of the audit log; later it is answered without.",
+    )
+    audit_gather_ms: float = Field(
+        default=5.0,
+        ge=0,
+        le=1_000,
+        description="When rows of the audit log come faster than they are written, more are "
+        "waited for so long: fewer and larger transactions.",
     )
     audit_rows_max: int = Field(
         default=10_000,

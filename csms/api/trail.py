@@ -4,7 +4,8 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
+from itertools import islice
 from typing import Any
 
 import msgspec
@@ -20,6 +21,7 @@ from supervisor.clock import Clock
 AUDIT = logging.getLogger("csms.audit")
 ROWS_MAX = 500
 """In one transaction; whatever comes meanwhile is in the next one."""
+MS_PER_S = 1_000
 REFUSED_FROM = 400
 FAILED_FROM = 500
 
@@ -43,14 +45,14 @@ class AuditTrail:
 
     def row(
         self,
-        scope: Mapping[str, Any],
+        scope: MutableMapping[str, Any],
         principal: Principal,
         status: int,
         request: str,
         detail: Mapping[str, Any],
     ) -> AuditRow:
         """Return the row of a request."""
-        rule, names = self._book.match(scope["method"], scope["path"])
+        rule, names = self._book.of(scope)
         now_us = self._clock.now_us()
         outcome = "done" if status < REFUSED_FROM else "refused"
         return AuditRow(
@@ -96,8 +98,13 @@ class AuditTrail:
         return done
 
     async def _write(self) -> None:
+        many = False
         while self._waiting:
-            some = list(self._waiting)[:ROWS_MAX]
+            if many:
+                # Rows come faster than they are written: each of a few would cost a commit.
+                await asyncio.sleep(self._settings.audit_gather_ms / MS_PER_S)
+            some = list(islice(self._waiting, ROWS_MAX))
+            many = len(some) > 1
             try:
                 await append(self._engine, [row for row, _ in some])
             except CsmsError:

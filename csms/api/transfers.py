@@ -16,13 +16,13 @@ from pydantic import AwareDatetime, Field
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
-from csms.api.auth import Caller, Principal
-from csms.api.calls import call
+from csms.api.auth import Caller
+from csms.api.calls import Call, send_call
 from csms.api.files import FilePage, FileView, page_of, take, view
-from csms.api.models import CommandView, Input, NewCall
+from csms.api.models import CommandView, Input
 from csms.api.problems import Problem
 from csms.api.responses import problems
-from csms.api.rules import TRANSFER, TRANSFERS
+from csms.api.rules import COMMANDS, TRANSFER, TRANSFERS
 from csms.api.services import Services, services_of
 from csms.api.tenancy import check_charger, check_tenant
 from csms.files import payloads
@@ -119,7 +119,7 @@ async def update_firmware(
     link = Link(digest_of(secret), image.id, record.id, GET, until_us)
     await files.add_link(services.engine, link)
     try:
-        return await _send(request, response, charger, principal, made, wait, image)
+        return await _send(request, response, charger, made, wait, image)
     except Problem:  # it was not told
         await files.remove_link(services.engine, link.digest)
         raise
@@ -175,7 +175,7 @@ async def ask_log(
         services.engine, file, Link(digest_of(secret), file.id, record.id, PUT, until_us)
     )
     try:
-        return await _send(request, response, charger, principal, made, wait, file)
+        return await _send(request, response, charger, made, wait, file)
     except Problem:  # it was not told
         await files.remove(services.engine, file.id)
         raise
@@ -220,14 +220,14 @@ async def _send(
     request: Request,
     response: Response,
     charger: str,
-    principal: Principal,
     made: payloads.Call,
     wait: float,
     file: FileRecord,
 ) -> Transfer:
-    body = NewCall(action=made.action, payload=made.payload)
-    sent = await call(request, response, charger, body, principal, wait)
-    return Transfer(**sent.model_dump(), file=view(file))
+    answer = await send_call(request, charger, Call(made.action, made.payload), wait)
+    response.status_code = answer.status
+    response.headers["Location"] = f"{COMMANDS}/{answer.id}"
+    return Transfer(**answer.view, file=view(file))
 
 
 async def _version(services: Services, charger: str, said: str) -> str:

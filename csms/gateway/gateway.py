@@ -55,6 +55,7 @@ from supervisor.asyncio_base import AsyncioBase
 from supervisor.clock import Clock
 
 log = logging.getLogger(__name__)
+_command = msgspec.msgpack.Decoder(Command)
 
 LINES_CLOSED_AT_ONCE = 50
 """About 5 ms of work."""
@@ -676,14 +677,15 @@ def _header(request: Request | None, name: str) -> str:
     return values[0] if values else ""
 
 
-def decode_command(body: object) -> tuple[Command, bool]:
-    """Read the body of a `command` ask.
+def decode_command(body: object) -> tuple[Command, bool, tuple[int, int]]:
+    """Read the body of a `command` ask: what, whether its end is waited for, what was checked.
 
     Raises:
         msgspec.ValidationError: it is none.
     """
     asked = msgspec.convert(body, dict[str, object])
     return (
-        msgspec.msgpack.decode(msgspec.convert(asked["command"], bytes), type=Command),
+        _command.decode(msgspec.convert(asked["command"], bytes)),
         bool(asked.get("wait", True)),
+        msgspec.convert(asked.get("checked", (0, 0)), tuple[int, int]),
     )

@@ -57,6 +57,22 @@ async def order(gateway: Gateway, command: Command, *, wait: bool) -> CommandRes
     return result
 
 
+def is_as_checked(gateway: Gateway, command: Command, generation: int, revision: int) -> bool:
+    """Return whether a charger is here as it was when a command to it was checked.
+
+    Args:
+        gateway: that shall send it.
+        command: what.
+        generation: of the connection that was seen; 0: it is for whatever connection there is.
+        revision: of the record that was seen. A gateway may hear of a record later than others do,
+            so an older one here says nothing.
+    """
+    line = gateway.line(command.charger)
+    if line is None or generation == 0:
+        return line is not None
+    return line.generation == generation and line.record.revision <= revision
+
+
 def _done(kept: "asyncio.Future[None]") -> None:
     if not kept.done():
         kept.set_result(None)

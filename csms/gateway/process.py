@@ -23,7 +23,6 @@ from csms.gateway.activation import Activation
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
 from csms.gateway.doors import Door, Doors
-from csms.gateway.garbage import settle
 from csms.gateway.gateway import Gateway, Parts, decode_command
 from csms.gateway.line import ChargerLine
 from csms.gateway.listeners import LISTENERS, Listener
@@ -31,7 +30,7 @@ from csms.gateway.metrics import GatewayMetrics
 from csms.gateway.models import Models
 from csms.gateway.no_journal import NoJournal
 from csms.gateway.numbering import Numbering
-from csms.gateway.orders import order
+from csms.gateway.orders import is_as_checked, order
 from csms.gateway.questions import Questions
 from csms.gateway.sites import SiteParts, Sites
 from csms.gateway.takeover import Takeover
@@ -45,6 +44,7 @@ from protocol.limits import SessionLimits
 from protocol.versions import VERSIONS
 from storage.journal import JournalWriter, deliver_in
 from supervisor.asyncio_base import AsyncioBase
+from supervisor.garbage import settle
 from supervisor.links import Link, LinkClient, LinkServer
 from supervisor.process import ProcessContext
 from supervisor.telemetry import Telemetry
@@ -448,7 +448,9 @@ class GatewayProcess:
 
     async def _command(self, link: Link, body: object) -> dict[str, object]:
         del link
-        command, wait = decode_command(body)
+        command, wait, checked = decode_command(body)
+        if not is_as_checked(self._gateway, command, *checked):
+            return {"here": False, "result": b""}
         result = await order(self._gateway, command, wait=wait)
         if result is None:
             return {"here": False, "result": b""}

@@ -33,6 +33,8 @@ class Peers:
 
     connected: dict[str, dict[str, Any]] = field(default_factory=dict)
     commands: list[tuple[Command, bool]] = field(default_factory=list)
+    revisions: dict[str, int] = field(default_factory=dict)
+    """Of the records that gateways have heard of."""
     result: dict[str, Any] = field(
         default_factory=lambda: {"outcome": "accepted", "response": {"status": "Accepted"}}
     )
@@ -70,11 +72,18 @@ class Peers:
 
     async def command(self, _link: Link, body: Any) -> Any:
         command = msgspec.msgpack.decode(body["command"], type=Command)
+        there = self.connected.get(command.charger)
+        generation, revision = body.get("checked", (0, 0))
+        is_as_checked = generation == 0 or (
+            there is not None
+            and generation == there["generation"]
+            and revision >= self.revisions.get(command.charger, 0)
+        )
+        if there is None or not is_as_checked:
+            return {"here": False, "result": b""}
         self.commands.append((command, body["wait"]))
         if self.silent:
             await asyncio.Event().wait()
-        if command.charger not in self.connected:
-            return {"here": False, "result": b""}
         fields = self.result if body["wait"] else {"outcome": "queued"}
         if self.device is not None and body["wait"]:
             fields = {"outcome": "accepted", "response": self.device(command)}
@@ -185,7 +194,7 @@ async def running_api(
             draining=asyncio.Event(),
             sockets={"api": listening},
         )
-        running = asyncio.create_task(process.run(context))
+        running = asyncio.create_task(process.serve(context))
         url = f"http://127.0.0.1:{port}"
         async with aiohttp.ClientSession() as session:
             api = Api(url, config, registry, engine, said, servers, session, keys)

@@ -1,3 +1,4 @@
+import asyncio
 import json
 from collections.abc import AsyncIterator
 
@@ -138,3 +139,94 @@ async def test_unknown_things_are_not_found(api: Api) -> None:
 async def test_a_wait_that_is_too_long_is_refused(online: Api) -> None:
     assert (await online.ask("POST", f"{CALLS}?wait=9999", START))[0] == 422
     assert (await online.ask("POST", f"{CALLS}?wait=-1", START))[0] == 422
+
+
+async def test_what_is_remembered_of_a_charger_is_never_what_is_acted_on_when_it_has_changed(
+    online: Api,
+) -> None:
+    assert (await online.ask("POST", CALLS, START))[0] == 200
+    # It comes back with another version, so the action is none of its.
+    online.peers.connected["CP1"] |= {"generation": 8, "subprotocol": "ocpp2.0.1"}
+    status, problem = await online.ask("POST", CALLS, START)
+    assert (status, problem["type"]) == (422, "urn:csms:problem:unknown_action")
+    of_2x = {"action": "ClearCache", "payload": {}}
+    assert (await online.ask("POST", CALLS, of_2x))[0] == 200
+    # It goes, and comes back through the other gateway.
+    there = online.peers.connected.pop("CP1")
+    status, problem = await online.ask("POST", CALLS, of_2x)
+    assert (status, problem["type"]) == (409, "urn:csms:problem:charger_offline")
+    online.peers.connected["CP1"] = there | {"generation": 9}
+    assert (await online.ask("POST", CALLS, of_2x))[0] == 200
+    assert len(online.peers.commands) == 3
+
+
+async def test_a_charger_that_has_moved_is_not_commanded_by_those_it_has_left(online: Api) -> None:
+    for site in ("here", "there"):
+        assert (await online.ask("PUT", f"/api/v1/sites/{site}", {}))[0] == 200
+    await online.ask("PATCH", "/api/v1/chargers/CP1", {"site": "here"})
+    for site in ("here", "there"):
+        body = {"name": site, "role": "operator", "sites": [site]}
+        online.keys[site] = (await online.ask("POST", "/api/v1/keys", body))[1]["secret"]
+    assert (await online.ask("POST", CALLS, START, "here"))[0] == 200
+    assert (await online.ask("POST", CALLS, START, "there"))[0] == 404
+    status, moved = await online.ask("PATCH", "/api/v1/chargers/CP1", {"site": "there"})
+    assert status == 200
+    online.peers.revisions["CP1"] = moved["revision"]
+    assert (await online.ask("POST", CALLS, START, "here"))[0] == 404
+    assert (await online.ask("POST", CALLS, START, "there"))[0] == 200
+    assert len(online.peers.commands) == 2
+    # It is removed.
+    await online.ask("DELETE", "/api/v1/chargers/CP1")
+    online.peers.connected.clear()
+    assert (await online.ask("POST", CALLS, START, "there"))[0] == 404
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "word"),
+    [
+        ("{}", "action", "required"),
+        ('{"action": 5}', "action", "string"),
+        ('{"action": "Reset", "actoin": 1}', "actoin", "did you mean action"),
+        ('{"action": "Reset", "payload": []}', "payload", "dictionary"),
+        ('{"action": "Reset", "force": 1}', "force", "true or false"),
+        ('{"action": "Reset", "priority": "now"}', "priority", "safety"),
+        ('{"action": "Re\\u0000set"}', "body", "NUL"),
+        ('{"action": "Reset"', "body", "JSON"),
+        ('["Reset"]', "body", "dictionary"),
+        ("", "body", "dictionary"),
+    ],
+    ids=range(10),
+)
+async def test_a_body_that_is_no_call_is_told_which_field_is_wrong(
+    online: Api, body: str, field: str, word: str
+) -> None:
+    headers = {
+        "Authorization": f"Bearer {online.keys['operator']}",
+        "Content-Type": "application/json",
+    }
+    async with online.session.post(online.url + CALLS, data=body, headers=headers) as response:
+        problem = await response.json()
+    assert response.status == 422, problem
+    assert word in problem["detail"], problem
+    assert problem["errors"][0]["field"] == field
+    assert online.peers.commands == []
+
+
+@pytest.mark.parametrize(
+    "query", ["wait=NaN", "wait=1_0", "wait=1e999", "until=never", "wait=1&wait=2", "wiat=1"]
+)
+async def test_a_wrong_parameter_is_refused(online: Api, query: str) -> None:
+    status, problem = await online.ask("POST", f"{CALLS}?{query}", START)
+    assert status == 422
+    assert query.partition("=")[0] in problem["detail"]
+
+
+async def test_many_commands_at_once_are_each_in_the_audit_log_before_their_answer(
+    online: Api,
+) -> None:
+    answers = await asyncio.gather(
+        *(online.ask("POST", f"{CALLS}?wait=5", START, "operator") for _ in range(40))
+    )
+    rows = (await online.get("/api/v1/audit?limit=1000"))["items"]
+    assert [status for status, _ in answers] == [200] * 40
+    assert sum(row["action"].endswith("/calls") and row["actor"] != "" for row in rows) == 40

@@ -1,7 +1,9 @@
 import asyncio
 import json
 
-from csms.gateway.orders import order
+import msgspec
+
+from csms.gateway.orders import is_as_checked, order
 from domain.commands import Command
 from domain.events import CommandFinished, CommandQueued, CommandSent
 from tests.csms.gateway.harness import boot, gateway_running
@@ -42,3 +44,20 @@ async def test_an_order_for_a_charger_that_is_not_here_is_not_written_down(tmp_p
     async with gateway_running(tmp_path) as node:
         assert await order(node.gateway, command(node), wait=True) is None
         assert node.events(CommandQueued) == []
+
+
+async def test_an_order_is_for_the_connection_and_the_record_that_it_was_checked_against(
+    tmp_path,
+) -> None:
+    async with gateway_running(tmp_path) as node, node.charger("CP1") as socket:
+        await boot(socket)
+        line, asked = node.gateway.line("CP1"), command(node)
+        line.record = msgspec.structs.replace(line.record, revision=5)
+        assert is_as_checked(node.gateway, asked, line.generation, 5)
+        # Who checked it may have heard of a change of the record before this gateway has.
+        assert is_as_checked(node.gateway, asked, line.generation, 6)
+        assert not is_as_checked(node.gateway, asked, line.generation, 4)
+        assert not is_as_checked(node.gateway, asked, line.generation - 1, 5)
+        assert is_as_checked(node.gateway, asked, 0, 0)
+        elsewhere = msgspec.structs.replace(asked, charger="CP2")
+        assert not is_as_checked(node.gateway, elsewhere, 0, 0)
