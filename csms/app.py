@@ -12,12 +12,13 @@ from csms.config import Config
 from csms.first_run import prepare_node
 from csms.gateway.listeners import MUTUAL_TLS, PLAIN, TLS, Listener
 from csms.gateway.tls import Contexts
+from csms.opening import Opening
 from csms.pki.contract_desk import ContractDesk
 from csms.pki.local import LocalAuthority, renew_server
 from csms.prepare import make_folders
 from csms.quirks.catalogue import load_catalogue
 from csms.secret import installation_secret
-from csms.tree import node_tree
+from csms.tree import gateway_names, node_tree
 from domain.errors import ConfigError, Unavailable
 from supervisor.boot import ExitCode, Node, NodeSettings
 from supervisor.child import Child
@@ -42,6 +43,8 @@ class Addresses:
     """Where security profile 3 is served; empty: nowhere."""
     link: str = ""
     """Path of the link for the first admin, after `api`; empty: there is a user."""
+    late: tuple[str, ...] = ()
+    """Processes that do not serve yet, after `listen.start_s`."""
 
 
 def open_sockets(config: Config) -> dict[str, socket.socket]:
@@ -127,7 +130,8 @@ def serve(
 ) -> ExitCode:
     """Run a node until it is told to stop, in the main thread; return its exit code.
 
-    `started` is called once the tree of processes is up. `extra`: further processes of the tree.
+    `started` is called once gateways and REST interface accept what comes (`csms.opening`).
+    `extra`: further processes of the tree.
 
     Raises:
         ConfigError: the data directory or an address cannot be used.
@@ -156,8 +160,15 @@ def serve(
     try:
         node.share(sockets)
         node.start()
-        started(replace(addresses(sockets), link=link))
-        return node.wait()
+        places = replace(addresses(sockets), link=link)
+        opening = Opening(
+            node.status,
+            (*gateway_names(config), "api"),
+            lambda late: started(replace(places, late=late)),
+            config.listen.start_s,
+            Clock().monotonic_us,
+        )
+        return node.wait(opening.look)
     finally:
         for listening in sockets.values():
             listening.close()

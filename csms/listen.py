@@ -55,6 +55,12 @@ class ListenSettings(BaseModel):
         default="127.0.0.1", description="Address to listen on; default: loopback only."
     )
     port: int = Field(default=8887, ge=0, le=65535, description="TCP port; 0 takes a free one.")
+    start_s: float = Field(
+        default=30.0,
+        ge=0,
+        description="A start tells its addresses once gateways and REST interface accept what "
+        "comes; after so long also when one does not, and which.",
+    )
     tls_host: str = Field(
         default="127.0.0.1", description="Address of the TLS listener (security profile 2)."
     )

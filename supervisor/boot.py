@@ -26,7 +26,7 @@ import socket
 import sys
 import threading
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from enum import IntEnum
@@ -225,9 +225,13 @@ class Node:
         harden()
         self._boot()
 
-    def wait(self) -> ExitCode:
-        """Watch the tree until it has ended. SIGTERM or SIGINT: drain; once more: stop at once."""
+    def wait(self, look: Callable[[], None] = lambda: None) -> ExitCode:
+        """Watch the tree until it has ended. SIGTERM or SIGINT: drain; once more: stop at once.
+
+        `look` is called several times a second; what it raises ends the waiting.
+        """
         while True:
+            look()
             if signal.sigtimedwait(_STOP_SIGNALS, 0):
                 if self._drain_by_us is not None:
                     return self.stop()

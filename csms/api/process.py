@@ -24,6 +24,7 @@ from csms.api.shared import Shared
 from csms.api.whereabouts import Whereabouts
 from csms.listen import ListenSettings
 from csms.oidc.provider import Provider
+from csms.opening import ANSWERS
 from csms.settings import ProcessSettings
 from storage.file_store import FileStore
 from storage.relational.engine import open_engine
@@ -35,8 +36,19 @@ LOG = logging.getLogger(__name__)
 ANY = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared, not listened to
 """All addresses of this machine: nothing that a charger can be told."""
 PROFILES = (0, 1, 2, 3)
-LOOK_S = 0.1
-"""How often the server looks whether it shall stop."""
+
+
+class _Server(uvicorn.Server):
+    """Reports when it accepts what comes."""
+
+    def __init__(self, ctx: ProcessContext, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._ctx = ctx
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept."""
+        await super().startup(sockets)
+        self._ctx.report(ANSWERS)
 
 
 def charger_urls(listen: ListenSettings, host: str, port: int) -> dict[int, str]:
@@ -114,7 +126,8 @@ async def serve(ctx: ProcessContext) -> None:
                 api_url=api_url(*ctx.sockets["api"].getsockname()[:2]),
                 pki=config.paths.pki,
             )
-            server = uvicorn.Server(
+            server = _Server(
+                ctx,
                 uvicorn.Config(
                     build_app(services),
                     http=limited(config.api.head_bytes_max),
@@ -125,7 +138,7 @@ async def serve(ctx: ProcessContext) -> None:
                     server_header=False,
                     proxy_headers=False,
                     timeout_graceful_shutdown=max(1, round(config.api.drain_s)),
-                )
+                ),
             )
             # In a thread that is not the main one, uvicorn leaves signals alone.
             serving = asyncio.create_task(server.serve(sockets=[ctx.sockets["api"]]))

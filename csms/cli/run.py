@@ -151,6 +151,7 @@ def _say_started(config: Config, places: Any) -> None:  # noqa: ANN401 - csms.ap
         networks = ", ".join(sorted(set(config.listen.accept_unknown)))
         lines.append(f"unknown   chargers from {networks} are enrolled without a password")
     lines += [
+        *_late(config, places),
         "",
         "Try in another terminal:",
         f"  {csms} charger add CP1 --data {data}",
@@ -159,6 +160,11 @@ def _say_started(config: Config, places: Any) -> None:  # noqa: ANN401 - csms.ap
         "Stop with ctrl-C.",
     ]
     _say(lines)
+
+
+def _late(config: Config, places: Any) -> list[str]:  # noqa: ANN401 - csms.app.Addresses
+    late = ", ".join(places.late)
+    return [f"not yet   {late}: what comes there waits; the logs: {config.paths.log}"] * bool(late)
 
 
 def _again() -> str:
@@ -225,6 +231,7 @@ def _say_demo(config: Config, places: Any, prepared: Any) -> None:  # noqa: ANN4
             f"api       {places.api}/api/v1    what it can do: {places.api}/api/docs",
             f"data      {config.data}",
             f"key       {prepared.key}",
+            *_late(config, places),
             "",
             "Try in another terminal:",
             f"  export KEY={prepared.key}",
