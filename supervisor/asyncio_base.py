@@ -12,7 +12,8 @@ here unchanged; an actor touches its system only through `_myRef`, so Thespian i
 The laws
 
 1.  One thread, one run queue, one `call_soon`. A pass ends after `pass_ms`, an actor's turn after
-    `quantum_messages`: sockets and other actors are never starved by a flooded one.
+    `quantum_messages`: sockets and other actors are never starved by a flooded one. While actors
+    wait for the next pass, it lasts as long as the loop did other things: nor are they by sockets.
 2.  An idle actor is an instance and an address: no task, no queue. A queue is made for the second
     waiting message.
 3.  An actor handles one message at a time, in the order of arrival (so per sender in the order of
@@ -121,6 +122,11 @@ class ActorLimits(BaseModel):
         ge=0,
         description="After so long the actors pause and the loop serves its sockets and timers.",
     )
+    pass_ms_max: float = Field(
+        default=50.0,
+        ge=0,
+        description="The same while actors wait and the loop has taken as long for other things.",
+    )
     mailbox_messages: int = Field(
         default=256,
         ge=1,
@@ -195,11 +201,14 @@ class AsyncioBase:
         self._quantum = self.limits.quantum_messages
         self._spare_max = self.limits.spare_queues
         self._pass_s = self.limits.pass_ms / 1_000
+        self._pass_s_max = self.limits.pass_ms_max / 1_000
         self._cells: dict[Address, None] = {}  # in the order of their start
         self._names: dict[str, Address] = {}
         self._ready: deque[Address] = deque()
         self._spare: list[deque[Mail]] = []
         self._pumping = False
+        self._left_s = 0.0
+        """When the last pass ended with actors waiting; 0: none waited."""
         self._running: Address | None = None
         self._tasks: set[asyncio.Future[Any]] = set()  # the loop alone would keep them only weakly
         self._far_asks: set[ReplyAddress] = set()
@@ -309,6 +318,11 @@ class AsyncioBase:
     def shutdown_soon(self) -> None:
         """Shut down, but not in the middle of the handler that asks for it."""
         self.loop.call_soon(self.shutdown)
+
+    @property
+    def waiting(self) -> int:
+        """How many actors have messages to handle."""
+        return len(self._ready)
 
     @property
     def stats(self) -> Stats:
@@ -511,7 +525,9 @@ class AsyncioBase:
         spare = self._spare
         turn = range(self._quantum)
         clock = time.perf_counter
-        end = clock() + self._pass_s
+        now = clock()
+        rest_s = min(now - self._left_s, self._pass_s_max) if self._left_s else 0.0
+        end = now + max(rest_s, self._pass_s)
         handled = 0
         depth_max = self._depth_max
         while ready:
@@ -556,8 +572,10 @@ class AsyncioBase:
         self._handled += handled
         self._depth_max = max(self._depth_max, depth_max)
         if ready:
+            self._left_s = clock()
             self.loop.call_soon(self._pump)
         else:
+            self._left_s = 0.0
             self._pumping = False
 
     def _conclude(

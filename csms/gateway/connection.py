@@ -24,7 +24,7 @@ from websockets.exceptions import ConnectionClosed, InvalidState
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Request, Response
-from websockets.protocol import OPEN
+from websockets.protocol import CONNECTING, OPEN
 from websockets.server import ServerProtocol
 from websockets.utils import accept_key
 
@@ -33,6 +33,7 @@ try:
 except ImportError:  # a wheel without the C extension: slower, and right
     from websockets.utils import apply_mask
 
+from csms.gateway.anteroom import Anteroom
 from csms.gateway.listeners import PLAIN, Listener
 from csms.gateway.settings import GatewaySettings
 
@@ -57,6 +58,8 @@ MASKED = 0x80
 LENGTH_16, LENGTH_64 = 126, 127
 COMPRESS_FROM = 1_024
 """Bytes from which compression pays; shorter ones may go as they are (RFC 7692 section 6)."""
+EARLY_BYTES_MAX = 65_536
+"""Of a handshake; with more, its turn comes at once."""
 CLOSE_S = 2.0
 """How long the other side may take to finish the closing handshake before the socket is aborted."""
 
@@ -79,6 +82,7 @@ class Host(Protocol):
     loop: asyncio.AbstractEventLoop
     now_us: Callable[[], int]
     websockets_logger: logging.Logger
+    anteroom: Anteroom
     paused: int
 
     def opening(self, connection: "Connection") -> bool:
@@ -136,6 +140,7 @@ class Connection(asyncio.Protocol):
         "_budget_us",
         "_fragments",
         "_gateway",
+        "_knocks",
         "_needed",
         "_partial",
         "_resume_at",
@@ -176,6 +181,8 @@ class Connection(asyncio.Protocol):
         self._splits = False
         """True: `data_received` cuts frames itself; the parser of websockets is between frames."""
         self._partial = bytearray()
+        self._knocks = False
+        """Whether a part of the handshake waits for its turn."""
         self._needed = 0
         self._timer: asyncio.TimerHandle | None = None
         self._resume_at: asyncio.TimerHandle | None = None
@@ -211,7 +218,10 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Cut off whole frames; what is left waits for more."""
         if not self._splits:
-            self._feed(data)
+            if self._ws.state is CONNECTING:
+                self._knock(data)
+            else:
+                self._feed(data)
             return
         if self._partial:
             self._partial += data
@@ -254,6 +264,23 @@ class Connection(asyncio.Protocol):
         if at < end:
             self._feed(data[at:])
 
+    def _knock(self, data: bytes) -> None:
+        """Keep a part of the handshake until its turn comes."""
+        self._partial += data
+        if len(self._partial) > EARLY_BYTES_MAX:
+            self._enter()  # the parser has its own limits
+        elif not self._knocks:
+            self._knocks = True
+            self._gateway.anteroom.wait(self._enter)
+
+    def _enter(self) -> None:
+        self._knocks = False
+        if self._transport is None or not self._partial:
+            return
+        data = bytes(self._partial)
+        self._partial.clear()
+        self._feed(data)
+
     def _wait(self, data: bytes, at: int, needed: int) -> None:
         self._partial += data[at:]
         self._needed = needed
@@ -277,9 +304,7 @@ class Connection(asyncio.Protocol):
             self._expect_close()
 
     def eof_received(self) -> bool:
-        """The other side will send no more."""
-        self._ws.receive_eof()
-        self.flush()
+        """The other side will send no more; the transport closes itself."""
         return False
 
     def pause_writing(self) -> None:
@@ -450,6 +475,10 @@ class Connection(asyncio.Protocol):
 
     def _too_slow(self) -> None:
         self._timer = None
+        if self._knocks:  # it has sent something, and waits for us: its time begins anew
+            gateway = self._gateway
+            self._timer = gateway.loop.call_later(gateway.settings.handshake_s, self._too_slow)
+            return
         self._gateway.handshake_failed(self, "not finished in time", "handshake_timeout")
         self.abort()
 

@@ -36,15 +36,22 @@ class Doors:
         accepts_at_once: so many are let in by each door in one turn of the loop.
         turned_away_max: so many may be turned away before the doors are shut.
         shut_s: for so long.
+        is_full: whether nobody should be let in now.
     """
 
     def __init__(
-        self, doors: Sequence[Door], accepts_at_once: int, turned_away_max: int, shut_s: float
+        self,
+        doors: Sequence[Door],
+        accepts_at_once: int,
+        turned_away_max: int,
+        shut_s: float,
+        is_full: Callable[[], bool] = lambda: False,
     ) -> None:
         self._doors = doors
         self._accepts_at_once = accepts_at_once
         self._turned_away_max = turned_away_max
         self._shut_s = shut_s
+        self._is_full = is_full
         self._turned_away = 0
         self._loop = asyncio.get_running_loop()
         self._opening: asyncio.TimerHandle | None = None
@@ -79,7 +86,7 @@ class Doors:
 
     def _accept(self, door: Door) -> None:
         for _ in range(self._accepts_at_once):
-            if self._opening is not None:
+            if self._opening is not None or self._is_full():
                 return
             try:
                 sock, _ = door.socket.accept()

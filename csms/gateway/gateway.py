@@ -24,6 +24,7 @@ from csms.gateway.admission import (
     examine,
     subprotocols,
 )
+from csms.gateway.anteroom import Anteroom
 from csms.gateway.attempts import Attempts, Quota
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
@@ -131,6 +132,12 @@ class Gateway:
         self.connections: dict[Connection, ChargerLine | None] = {}
         """Open sockets, and the lines of those that were let in."""
         self.writing: set[ChargerLine] = set()
+        self.anteroom = Anteroom(
+            parts.loop,
+            parts.settings.handshakes_at_once,
+            parts.settings.handshakes_waiting_max,
+            lambda: parts.base.waiting > parts.settings.actors_waiting_max or self.congested(),
+        )
         self._attempts = Attempts(parts.settings)
         self._refusals = Quota(parts.settings.refusals_per_min, 1)
         self._verified: OrderedDict[bytes, None] = OrderedDict()

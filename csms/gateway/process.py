@@ -245,6 +245,7 @@ class GatewayProcess:
             limits.accepts_at_once,
             limits.turned_away_max,
             limits.doors_shut_ms / 1e3,
+            lambda: self._gateway.anteroom.is_full,
         )
         self._gateway.turned_away = doors.turned_away
         doors.open()
@@ -256,7 +257,8 @@ class GatewayProcess:
         if not listener.encrypted:
             return lambda: Connection(gateway, listener)
         assert contexts is not None
-        return lambda: TlsTransport(Connection(gateway, listener), contexts.of(listener))
+        wait = gateway.anteroom.wait
+        return lambda: TlsTransport(Connection(gateway, listener), contexts.of(listener), wait)
 
     async def _refresh_certificates(self) -> bool:
         """Look whether a file of TLS has changed; what is new counts for new connections."""

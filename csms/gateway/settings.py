@@ -39,7 +39,27 @@ class GatewaySettings(BaseModel):
         100, ge=1, le=10_000, description="How long a gateway does not accept then."
     )
     handshake_s: float = Field(
-        10.0, gt=0, description="Time for the whole handshake; after it the connection is closed."
+        10.0,
+        gt=0,
+        description="Time that a client may take for the whole handshake; after it the connection "
+        "is closed.",
+    )
+    handshakes_at_once: int = Field(
+        8,
+        ge=1,
+        description="Handshakes done in one turn of the loop; chargers that are connected wait for "
+        "so many at most.",
+    )
+    handshakes_waiting_max: int = Field(
+        2_048,
+        ge=1,
+        description="Handshakes that wait for their turn; with more, no connection is accepted: "
+        "who dials waits in the kernel.",
+    )
+    actors_waiting_max: int = Field(
+        64,
+        ge=0,
+        description="Actors with messages to handle; with more, one handshake is done in a turn.",
     )
     message_bytes_max: int = Field(
         1_048_576,

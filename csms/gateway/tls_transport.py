@@ -12,7 +12,11 @@ wait for a read.
 import asyncio
 import contextlib
 import ssl
-from typing import Protocol, cast
+from collections.abc import Callable
+from typing import Protocol, TypeAlias, cast
+
+Wait: TypeAlias = Callable[[Callable[[], None]], None]
+"""Calls what it is given, sooner or later."""
 
 READ_BYTES = 65_536
 """More than a TLS record can hold (2^14)."""
@@ -46,18 +50,33 @@ class Inner(Protocol):
         """The socket is gone."""
 
 
+def _at_once(advance: Callable[[], None]) -> None:
+    advance()
+
+
 class TlsTransport(asyncio.Protocol, asyncio.Transport):
     """The protocol of a socket, and the transport of the connection inside of it."""
 
-    __slots__ = ("_incoming", "_inner", "_is_secure", "_outgoing", "_raw", "_tls")
+    __slots__ = (
+        "_incoming",
+        "_inner",
+        "_is_secure",
+        "_outgoing",
+        "_raw",
+        "_tls",
+        "_wait",
+        "_waits",
+    )
 
-    def __init__(self, inner: Inner, context: ssl.SSLContext) -> None:
+    def __init__(self, inner: Inner, context: ssl.SSLContext, wait: Wait = _at_once) -> None:
         self._inner: Inner | None = inner
         self._raw: asyncio.Transport | None = None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._is_secure = False
+        self._wait = wait
+        self._waits = False
 
     # the socket's protocol
 
@@ -68,8 +87,18 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
             self._inner.connection_made(self)
 
     def data_received(self, data: bytes) -> None:
-        """Decrypt what came and hand it in."""
+        """Decrypt what came and hand it in; a part of the handshake waits for its turn."""
         self._incoming.write(data)
+        if self._is_secure:
+            self._advance()
+        elif not self._waits:
+            self._waits = True
+            self._wait(self._advance)
+
+    def _advance(self) -> None:
+        self._waits = False
+        if self._raw is None:
+            return
         try:
             if not self._is_secure:
                 self._tls.do_handshake()

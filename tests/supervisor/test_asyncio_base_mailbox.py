@@ -3,6 +3,7 @@
 # Thespian names the methods of actors
 import asyncio
 import socket
+import time
 from typing import Any
 
 import pytest
@@ -143,7 +144,7 @@ async def test_an_endless_actor_does_not_starve_sockets_timers_and_other_actors(
 
 
 async def test_a_pass_ends_after_its_time_even_when_actors_are_ready(kit: Kit) -> None:
-    base = kit.start(pass_ms=0)
+    base = kit.start(pass_ms=0, pass_ms_max=0)
     seen: list[Any] = []
     for _ in range(3):
         base.tell(base.create(Recorder, init={"seen": seen}), "x")
@@ -154,6 +155,24 @@ async def test_a_pass_ends_after_its_time_even_when_actors_are_ready(kit: Kit) -
         passes.append(len(seen))
 
     assert passes[:3] == [1, 2, 3]
+
+
+async def test_actors_that_wait_get_as_long_as_the_loop_did_other_things(kit: Kit) -> None:
+    base = kit.start(pass_ms=0, pass_ms_max=10_000)
+    seen: list[Any] = []
+    first, second = (base.create(Recorder, init={"seen": seen}) for _ in range(2))
+    others = [base.create(Recorder, init={"seen": seen}) for _ in range(20)]
+    base.tell(first, "one")
+    base.tell(second, "two")
+    for other in others:
+        base.tell(other, "more")
+    await asyncio.sleep(0)
+    assert seen == ["one"]  # nothing came before the first pass
+
+    time.sleep(0.05)
+    await asyncio.sleep(0)
+
+    assert len(seen) == 22
 
 
 async def test_an_awaiting_actor_handles_one_message_at_a_time(kit: Kit) -> None:
