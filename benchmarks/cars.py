@@ -11,6 +11,7 @@ import gc
 import json
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import uvloop
@@ -25,12 +26,16 @@ VOLTS = 230.0
 ROTATIONS = ("RST", "STR", "TRS")
 TOKEN = "BENCHCARD"
 LOOK_S = 0.25
+FALLBACK_A = 0.0
+"""What the installer has set, in the chargers and in the sites' models."""
 SETTINGS = {
     "connectors": 1,
     "arrival_s_mean": 2.0,
     "session_s_mean": 3_600.0,
     "battery_wh": 80_000.0,
     "meter_interval_s": 10.0,
+    # As the sites' models have it: who was never told a limit takes nothing.
+    "fallback_a": FALLBACK_A,
 }
 
 
@@ -91,13 +96,21 @@ class Garage:
             **answer,
         }
 
-    async def start(self, charging: int, seconds: float) -> dict[str, Any]:
-        """Connect all; wait until so many charge."""
+    async def start(
+        self, charging: int, limit_a: float, seconds: float, tolerance_a: float
+    ) -> dict[str, Any]:
+        """Connect all; look at all phases until so many charge.
+
+        Raises:
+            TimeoutError: fewer do, after so many seconds.
+        """
         self._running = asyncio.create_task(self._fleet.run(self._stop))
-        async with asyncio.timeout(seconds):
-            while self._fleet.charging < charging:
-                await asyncio.sleep(0.1)
-        return {}
+        seen = await self._look(
+            limit_a, seconds, tolerance_a, settling=False, until=lambda: self.charging >= charging
+        )
+        if self.charging < charging:
+            raise TimeoutError(f"{self.charging} charge, not {charging}")
+        return seen
 
     async def watch(
         self, limit_a: float, seconds: float, tolerance_a: float, *, settling: bool
@@ -107,10 +120,26 @@ class Garage:
         `settling`: say when the last phase came below it (-1: never), and count only what was
         above it after its site had settled once.
         """
+        return await self._look(limit_a, seconds, tolerance_a, settling=settling)
+
+    @property
+    def charging(self) -> int:
+        """How many have a transaction now."""
+        return self._fleet.charging
+
+    async def _look(
+        self,
+        limit_a: float,
+        seconds: float,
+        tolerance_a: float,
+        *,
+        settling: bool,
+        until: Callable[[], bool] = lambda: False,
+    ) -> dict[str, Any]:
         begun_s = time.monotonic()
         settled: dict[int, float] = {} if settling else dict.fromkeys(range(self._sites), 0.0)
         worst_a, over, looks, used = 0.0, 0, 0, 0.0
-        while (past_s := time.monotonic() - begun_s) < seconds:
+        while (past_s := time.monotonic() - begun_s) < seconds and not until():
             for site, amperes in enumerate(self._flows()):
                 most_a = max(amperes)
                 used += sum(amperes)

@@ -71,6 +71,8 @@ class Activated(msgspec.Struct, gc=False):
     expected: tuple[Expected, ...] = ()
     boots_first: bool = False
     """As in Connected, when that is known only now."""
+    late: bool = False
+    """It was said before that the ledger could not say: the actor began blank, and stays so."""
 
 
 class Asked(msgspec.Struct, gc=False):

@@ -13,9 +13,12 @@ Pure: no clock, no random source, no I/O; instants are handed in.
     orders        sharing out, and who is told what
     ceilings      what each EVSE may draw at worst
     allocation    `allocate`: the limits of all EVSEs at once
+    entrants      what each car wants, and what its place makes possible
     policies      as tables: who comes first, how parts grow
     sharing       the ways of giving out what a site carries
     filling       progressive filling over rows of the tree
+    sweep         the part of it that goes from one event to the next
     narrowing     leaves out the rows of the tree that cannot bind
+    counts        which EVSEs count in which rows, for sums over arrays
     plan/         the day ahead as a linear program
 """

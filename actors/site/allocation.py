@@ -10,28 +10,25 @@ room: all sums are whole milliamperes, and every step is checked before it is ta
 depends on nothing but the arguments, nor on the order of the demands.
 """
 
-import math
-from collections.abc import Iterable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from actors.site.counts import Floats
+from actors.site.entrants import Entrant, entrants
 from actors.site.limits import UNLIMITED, LimitsNow
 from actors.site.narrowing import narrowed
-from actors.site.policies import ORDERS, Candidate, starves
 from actors.site.settings import Policy, SiteSettings
-from actors.site.sharing import Entrant, share_out
-from actors.site.tree import GRACE_MA, MA_PER_A, ROWS_PER_CIRCUIT, Steps, Tree
+from actors.site.sharing import Shares
+from actors.site.tree import MA_PER_A, ROWS_PER_CIRCUIT, Tree
 from domain.site import (
     NO_LIMIT,
     Allocation,
     Binding,
     BindingKind,
     CircuitKind,
-    Current,
     Demand,
     EvseLimit,
-    EvsePlace,
     PerPhase,
     Turn,
 )
@@ -42,7 +39,6 @@ KINDS: Mapping[CircuitKind, BindingKind] = {
     CircuitKind.CONTRACT: BindingKind.CONTRACT,
 }
 BY_KIND: Mapping[BindingKind, Binding] = {kind: Binding(kind) for kind in BindingKind}
-_KEY = attrgetter("key")
 
 
 def allocate(
@@ -72,21 +68,21 @@ def allocate(
     policy = policy or settings.policy
     room = limits.room_ma
     overloaded = tuple(_binding(tree, limits, row) for row, left in enumerate(room) if left < 0)
-    entrants = _entrants(tree, limits, demands, policy, settings, now_us)
-    highs: dict[int, int] = {}
-    for one in entrants:
-        key = one.path.key
-        highs[key] = highs.get(key, 0) + one.candidate.high
-    narrow = narrowed(tree, highs, room, round(settings.resume_margin_a * MA_PER_A))
-    for one in entrants:
-        one.path = narrow[one.path.key]
-    # Stable: equal keys stay in the order of the ids.
-    share_out(list(room), sorted(entrants, key=_KEY), policy, settings, now_us)
-    rows = _limits(tree, limits, entrants)
+    those = entrants(tree, limits, demands, policy, settings, now_us)
+    keys = np.array([one.path.key for one in those], np.intp)
+    narrow = narrowed(
+        tree, keys, [one.high for one in those], room, round(settings.resume_margin_a * MA_PER_A)
+    )
+    for one in those:
+        one.path = narrow.path(one.path.key)
+    Shares(narrow, room, policy, settings, now_us).share_out(those)
+    rows = _limits(tree, limits, those)
     if limits.reserved_ma:
         rows |= {place: _reserved(tree, limits, place) for place in limits.reserved_ma}
         rows = dict(sorted(rows.items()))
-    return Allocation(rows, _headroom(tree, room, entrants), overloaded)
+    given = np.array([one.given for one in those], float)
+    left = np.array(room, float) - tree.counts.carried(keys, given)
+    return Allocation(rows, _headroom(tree, left), overloaded)
 
 
 def turns_after(allocation: Allocation, before: Mapping[str, Turn], now_us: int) -> dict[str, Turn]:
@@ -100,100 +96,28 @@ def turns_after(allocation: Allocation, before: Mapping[str, Turn], now_us: int)
     return turns
 
 
-def _entrants(
-    tree: Tree,
-    limits: LimitsNow,
-    demands: Iterable[Demand],
-    policy: Policy,
-    settings: SiteSettings,
-    now_us: int,
-) -> list[Entrant]:
-    """Return those that are shared out to, in the order of their ids."""
-    by_place: dict[str, Demand] = {}
-    for demand in demands:
-        if demand.place in by_place:
-            raise ValueError(f"two demands for {demand.place}")
-        by_place[demand.place] = demand
-    places, steps_of, paths_of = tree.places, tree.steps, tree.paths
-    volts = tree.site.voltage_v
-    order = ORDERS[policy]
-    by_power = policy is Policy.LEAST_LAXITY
-    takes_all = policy is Policy.EQUAL_SHARE  # how much a car draws does not matter to it
-    entrants = []
-    for name in sorted(by_place):
-        if name in limits.reserved_ma:
-            continue
-        demand, place, steps = by_place[name], places[name], steps_of[name]
-        wired, phases = place.phases, demand.phases
-        path = paths_of[name][(phases if 0 < phases < wired else wired) - 1]
-        low, high, high_by = steps.low, steps.most, BindingKind.CHARGER
-        wanted_a = demand.wanted_a
-        if takes_all and wanted_a > 0:
-            wanted_a = NO_LIMIT
-        if wanted_a < place.max_a or demand.plan_a < place.max_a or demand.idle:
-            high, high_by = _high(place, steps, demand, wanted_a)
-        power_w = 0.0
-        if by_power:
-            power_w = high / MA_PER_A * path.phases * volts
-            if place.current is Current.DC:
-                power_w *= place.efficiency
-        candidate = Candidate(demand, low, high, power_w)
-        turn = demand.turn
-        first = turn is not None and not turn.running and starves(demand, settings, now_us)
-        rank = (-demand.priority, 0, turn.since_us) if first and turn else (-demand.priority, 1, 0)
-        key = rank + order(candidate, settings, now_us)
-        entrants.append(Entrant(candidate, path, steps.step, high_by, key, first))
-    return entrants
-
-
-def _high(
-    place: EvsePlace, steps: Steps, demand: Demand, wanted_a: float
-) -> tuple[int, BindingKind]:
-    """Return the most that place, car and plan allow, mA, and which of them it is."""
-    most, by = place.max_a, BindingKind.CHARGER
-    if wanted_a < most:
-        most, by = wanted_a, BindingKind.CAR
-    if demand.plan_a < most:
-        most, by = demand.plan_a, BindingKind.PLAN
-    high = math.floor(most * MA_PER_A + GRACE_MA) // steps.step * steps.step
-    low = steps.low
-    if demand.idle and high > low:
-        return low, BindingKind.CAR
-    if high < low and by is BindingKind.CAR and wanted_a > 0 and demand.plan_a * MA_PER_A >= low:
-        return low, by
-    return high, by
-
-
-def _limits(tree: Tree, limits: LimitsNow, entrants: Iterable[Entrant]) -> dict[str, EvseLimit]:
+def _limits(tree: Tree, limits: LimitsNow, those: Iterable[Entrant]) -> dict[str, EvseLimit]:
     bindings: dict[int, Binding] = {}
     rows = {}
-    for one in entrants:
-        row, given = one.blocked, one.given
-        if row < 0 or given + one.step > one.candidate.high:
+    for one in those:
+        row, given, phases = one.blocked, one.given, one.path.phases
+        if row < 0 or given + one.step > one.high:
             binding = BY_KIND[one.high_by]
         elif row in bindings:
             binding = bindings[row]
         else:
             binding = bindings[row] = _binding(tree, limits, row)
-        name = one.candidate.demand.place
-        rows[name] = _evse_limit(tree, tree.places[name], given, one.path.phases, binding)
+        rows[one.demand.place] = EvseLimit(
+            given / MA_PER_A, given * phases * one.at.watts, phases, binding
+        )
     return rows
 
 
-def _evse_limit(
-    tree: Tree, place: EvsePlace, given: int, phases: int, binding: Binding
-) -> EvseLimit:
-    amperes = given / MA_PER_A
-    watts = amperes * phases * tree.site.voltage_v
-    if place.current is Current.DC:
-        watts *= place.efficiency
-    return EvseLimit(amperes, watts, phases, binding)
-
-
 def _reserved(tree: Tree, limits: LimitsNow, name: str) -> EvseLimit:
-    path = tree.path(name, limits.reserved_phases.get(name, 0))
+    at, given = tree.ready[name], limits.reserved_ma[name]
+    phases = at.path(limits.reserved_phases.get(name, 0)).phases
     binding = Binding(BindingKind.RESERVED)
-    return _evse_limit(tree, tree.places[name], limits.reserved_ma[name], path.phases, binding)
+    return EvseLimit(given / MA_PER_A, given * phases * at.watts, phases, binding)
 
 
 def _binding(tree: Tree, limits: LimitsNow, row: int) -> Binding:
@@ -204,19 +128,12 @@ def _binding(tree: Tree, limits: LimitsNow, row: int) -> Binding:
     return Binding(KINDS[circuit.kind], circuit.id, phase)
 
 
-def _headroom(tree: Tree, room: Sequence[int], entrants: Iterable[Entrant]) -> dict[str, PerPhase]:
+def _headroom(tree: Tree, left: Floats) -> dict[str, PerPhase]:
     """Return what is left of every row of a phase, those included that could not bind."""
-    given: dict[int, int] = {}
-    for one in entrants:
-        key = one.path.key
-        given[key] = given.get(key, 0) + one.given
     # Counting makes the rows without a limit smaller, but they stay beyond any current.
-    left = [
-        NO_LIMIT if milliamperes > UNLIMITED // 2 else milliamperes / MA_PER_A
-        for milliamperes in (np.array(room, dtype=float) - tree.taken(given)).tolist()
-    ]
-    bases = range(0, len(left), ROWS_PER_CIRCUIT)
+    amperes = np.where(left > UNLIMITED // 2, NO_LIMIT, left / MA_PER_A)
+    phases = amperes.reshape(-1, ROWS_PER_CIRCUIT)[:, :-1].tolist()
     return {
-        circuit.id: (left[base], left[base + 1], left[base + 2])
-        for circuit, base in zip(tree.order, bases, strict=True)
+        circuit.id: (one, two, three)
+        for circuit, (one, two, three) in zip(tree.order, phases, strict=True)
     }

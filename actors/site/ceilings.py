@@ -8,10 +8,11 @@ The limit of a session goes before the standing one; that of the charger as a wh
 
 from collections.abc import Iterable, Sequence
 
+from actors.site.counts import Path
 from actors.site.effects import Scope
 from actors.site.limits import take
 from actors.site.state import Spot
-from actors.site.tree import MA_PER_A, Path, Tree
+from actors.site.tree import MA_PER_A, Tree
 from domain.site import Current
 
 

@@ -8,170 +8,142 @@ somebody who has less (or the same) getting less (Bertsekas and Gallager, Data N
 Offsets make the same procedure even out something else: with the time that a car has to spare as
 offset, those that have least of it are filled first.
 
-A row that is full at a lower level than all rows that share an EVSE with it is full at that level
-whatever happens elsewhere, as levels only rise when others are frozen. So in one round all such
-rows are settled, wherever they are in the tree, and a few rounds over arrays do for a large site.
+First, over arrays, the level at which each row would be full if all in it went on rising: never
+above the true one, as whoever is stopped by another row leaves more for the rest. Below the lowest
+of these levels nobody is stopped; from there on goes a `Sweep`.
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import chain
-from typing import Final, NamedTuple, TypeAlias
+from math import inf
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from actors.site.tree import Path
-
-Floats: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.intp]
-Mask: TypeAlias = NDArray[np.bool_]
-HAIR_MA: Final = 5e-4
-"""Half a micro-ampere: what adding and subtracting floats may leave behind."""
+from actors.site.counts import Floats, Ints, Path
+from actors.site.narrowing import Narrow
+from actors.site.sweep import HAIR_MA, Risers, Rows, sweep
+from actors.site.tree import POWER, ROWS_PER_CIRCUIT
 
 
-class Rise(NamedTuple):
-    """How an EVSE's share grows with the level: by `weight` mA, from `offset` on."""
+class Group(NamedTuple):
+    """EVSEs that are raised together.
 
-    weight: float = 1.0
-    offset: float = 0.0
+    Attributes:
+        paths: of each, its rows that can bind.
+        keys: of the paths.
+        low: what each has already, mA.
+        high: the most that it gets, mA.
+        weight: by how many mA its share grows with the level, above 0.
+        offset: the level at which its share would be 0.
+    """
 
+    paths: list[Path]
+    keys: Ints
+    low: Floats
+    high: Floats
+    weight: Floats
+    offset: Floats
 
-class _Counts(NamedTuple):
-    """Who counts in which row, one entry for each EVSE and row: arrays of the same length."""
-
-    row: Ints
-    member: Ints
-    times: Floats
-    more: Floats
-    """What each could take of each row beyond what it has."""
-
-    def where(self, mask: Mask) -> "_Counts":
-        at = mask.nonzero()[0]
-        return _Counts(
-            self.row.take(at), self.member.take(at), self.times.take(at), self.more.take(at)
-        )
-
-
-class _Bends(NamedTuple):
-    """Where the sum of a row gets steeper or flatter, by row and level."""
-
-    row: Ints
-    member: Ints
-    level: Floats
-    change: Floats
-
-    def at(self, where: Ints) -> "_Bends":
-        return _Bends(
-            self.row.take(where),
-            self.member.take(where),
-            self.level.take(where),
-            self.change.take(where),
-        )
+    def shares(self, level: Floats | float) -> Floats:
+        """Return what each gets at a level, or each at its own, mA, not rounded."""
+        grown = self.weight * (level - self.offset)
+        shares: Floats = np.minimum(self.high, np.maximum(self.low, grown))
+        return shares
 
 
-def fill(
-    lows: Sequence[int],
-    highs: Sequence[int],
-    rises: Sequence[Rise],
-    paths: Sequence[Path],
-    room: Sequence[int],
-) -> list[float]:
-    """Return how much each EVSE gets, in mA, not rounded.
+def at_least(group: Group, narrow: Narrow, room: Floats) -> Floats:
+    """Return what each gets in `fill` at least, mA: as if no row stopped anybody for the others."""
+    row, member, times = narrow.counts.spread(group.keys)
+    full = _full_levels(group, row, member, times, room)
+    lowest = np.full(len(group.paths), inf)
+    np.minimum.at(lowest, member, full.take(row))
+    return group.shares(lowest)
+
+
+def fill(group: Group, narrow: Narrow, room: Floats) -> Floats:
+    """Return how much each EVSE gets, mA, not rounded.
 
     Args:
-        lows: of each EVSE, what it has already, mA.
-        highs: of each EVSE, the most that it gets, mA.
-        rises: of each EVSE.
-        paths: of each EVSE.
+        group: of the EVSEs.
+        narrow: the rows that can bind.
         room: of each row, after everybody has its low, mA; at least 0 in each row that is used.
     """
-    low, high = np.array(lows, dtype=float), np.array(highs, dtype=float)
-    growth = high - low
-    left = np.array(room, dtype=float)
-    counts = _counts(paths, growth)
-    counts, binds = _that_bind(counts, counts.more > 0, left)
-    if not counts.row.size:
-        return [float(most) for most in highs]
-    weight, offset = np.fromiter(chain.from_iterable(rises), float).reshape(-1, 2).T
-    bends = _bends(counts, offset + low / weight, offset + high / weight, weight)
-    got = high.copy()
-    lowest = np.empty(low.size)
-    while True:
-        level = _levels(bends, left, binds)
-        of_entry = level.take(counts.row)
-        lowest.fill(np.inf)
-        np.minimum.at(lowest, counts.member, of_entry)
-        # A row waits while somebody in it is held back by another.
-        settled = binds.copy()
-        settled[counts.row[of_entry > lowest.take(counts.member)]] = False
-        frozen = np.zeros(low.size, dtype=bool)
-        frozen[counts.member[settled.take(counts.row)]] = True
-        share = weight * (lowest - offset)
-        np.copyto(got, np.minimum(high, np.maximum(low, share)), where=frozen)
-        gone = frozen.take(counts.member)
-        taken = (got - low).take(counts.member) * counts.times * gone
-        left -= np.bincount(counts.row, taken, left.size)
-        counts, binds = _that_bind(counts, ~gone, left)
-        if not counts.row.size:
-            return list(got.tolist())
-        bends = bends.at((~frozen.take(bends.member) & binds.take(bends.row)).nonzero()[0])
+    row, member, times = narrow.counts.spread(group.keys)
+    full = _full_levels(group, row, member, times, room)
+    bottom = float(full.min(initial=inf))
+    if bottom == inf:
+        return group.high
+    low, weight, offset = group.low, group.weight, group.offset
+    # Levels count from there, so that floats lose little by subtraction.
+    begin, end = offset + low / weight - bottom, offset + group.high / weight - bottom
+
+    def carried(amounts: Floats) -> Floats:
+        return np.bincount(row, amounts.take(member) * times, room.size).astype(float, copy=False)
+
+    over = carried(group.shares(bottom) - low) - np.maximum(0.0, room)
+    slope, ahead = carried(weight * ((begin <= 0) & (end > 0))), carried(weight * (begin > 0))
+    order = row.argsort(kind="stable")
+    those, bounds = member.take(order), row.take(order).searchsorted(np.arange(room.size + 1))
+
+    def users(number: int) -> list[int]:
+        numbers: list[int] = those[bounds[number] : bounds[number + 1]].tolist()
+        return numbers
+
+    stops = sweep(
+        Risers(group.paths, weight, begin, end), Rows(over, slope, ahead, full - bottom), users
+    )
+    return group.shares(bottom + stops)
 
 
-def _counts(paths: Sequence[Path], growth: Floats) -> _Counts:
-    """Return who counts where."""
-
-    def flat(values: Iterable[tuple[int, ...]]) -> Ints:
-        return np.fromiter(chain.from_iterable(values), dtype=np.intp)
-
-    everybody = np.arange(len(paths))
-    row = flat([path.rows for path in paths])
-    member = np.repeat(everybody, [len(path.rows) for path in paths])
-    times = np.ones(row.size)
-    powers = flat([path.powers for path in paths])
-    if powers.size:
-        users = np.repeat(everybody, [len(path.powers) for path in paths])
-        phases = np.array([path.phases for path in paths], dtype=float)
-        row, member = np.concatenate((row, powers)), np.concatenate((member, users))
-        times = np.concatenate((times, phases[users]))
-    return _Counts(row, member, times, growth.take(member) * times)
-
-
-def _that_bind(counts: _Counts, rising: Mask, left: Floats) -> tuple[_Counts, Mask]:
-    """Return what of `rising` is in rows that would overflow if it got all, and those rows."""
-    wanted = np.bincount(counts.row, counts.more * rising, left.size)
-    binds = wanted > np.maximum(0.0, left) + HAIR_MA
-    return counts.where(binds.take(counts.row) & rising), binds
-
-
-def _bends(counts: _Counts, begin: Floats, end: Floats, weight: Floats) -> _Bends:
-    change = weight.take(counts.member) * counts.times
-    row = np.concatenate((counts.row, counts.row))
-    bend = np.concatenate((counts.member, counts.member + begin.size))
-    levels = np.concatenate((begin, end))
-    # Each level is sorted once, not in each row; whole numbers sort much faster than floats.
-    rank = np.empty(levels.size, dtype=np.intp)
-    rank[levels.argsort()] = np.arange(levels.size)
-    order = (row * levels.size + rank.take(bend)).argsort()
-    member = bend % begin.size
-    return _Bends(row, member, levels.take(bend), np.concatenate((change, -change))).at(order)
-
-
-def _levels(bends: _Bends, left: Floats, binds: Mask) -> Floats:
-    """Return at which level each row is full, infinite when it does not bind."""
+def _full_levels(group: Group, row: Ints, member: Ints, times: Floats, room: Floats) -> Floats:
+    """Return at which level each row is full if all in it go on rising, inf when it never is."""
+    low, high, weight = group.low, group.high, group.weight
+    level = np.full(room.size, inf)
+    wanted = np.bincount(row, (high - low).take(member) * times, room.size)
+    left = np.maximum(0.0, room)
+    binds = wanted > left + HAIR_MA
+    at = binds.take(row).nonzero()[0]
+    if not at.size:
+        return level
+    row, member = row.take(at), member.take(at)
+    # Where each begins and ends, row by row in the order of levels. Each level is sorted once, and
+    # row, rank make one whole number: those sort much faster than floats, or than pairs.
+    bends = np.concatenate((group.offset + low / weight, group.offset + high / weight))
+    order = bends.argsort(kind="stable")
+    rank = np.empty(bends.size, np.intp)
+    rank[order] = np.arange(bends.size)
+    bits = int(bends.size).bit_length()
+    keys = np.concatenate((rank.take(member), rank.take(member + low.size)))
+    keys += np.concatenate((row, row)) << bits
+    keys.sort()
+    row, bend = keys >> bits, order.take(keys & ((1 << bits) - 1))
+    slope = np.concatenate((weight, -weight)).take(bend)
+    powers = row % ROWS_PER_CIRCUIT == POWER
+    if powers.any():
+        phases = np.array([path.phases for path in group.paths], float)
+        slope[powers] *= phases.take(bend[powers] % low.size)
     rows = binds.nonzero()[0]
-    many = np.bincount(bends.row, minlength=left.size).take(rows)
-    begins = many.cumsum() - many
-    slope = bends.change.cumsum()
-    steps = slope[:-1] * (bends.level[1:] - bends.level[:-1])
+    level[rows] = _crossings(row, bends.take(bend), slope.cumsum(), rows, left.take(rows))
+    return level
+
+
+def _crossings(row: Ints, level: Floats, slope: Floats, rows: Ints, left: Floats) -> Floats:
+    """Return where what each row carries more passes what is left of it.
+
+    Args:
+        row: of each bend, in order.
+        level: of each bend; in order within a row.
+        slope: after each bend; 0 after the last one of a row.
+        rows: each row once.
+        left: of each of them, mA; less than it carries more at its last bend.
+    """
+    begins = row.searchsorted(rows)
+    many = np.diff(begins, append=row.size)
+    steps = slope[:-1] * np.diff(level)
     steps[begins[1:] - 1] = 0.0  # from row to row
-    grown = np.empty(slope.size)
-    grown[0] = 0.0
-    steps.cumsum(out=grown[1:])
-    # Floats may have taken a hair too much.
-    full = grown.take(begins) + np.maximum(0.0, left.take(rows))
+    grown = np.concatenate(([0.0], steps.cumsum()))
+    full = grown.take(begins) + left
     within = grown <= full.repeat(many)
     # The last bend at which the row is not full yet; at the very last one it is, as it binds.
     last = np.minimum(np.add.reduceat(within, begins, dtype=np.intp), many - 1) + begins - 1
-    level = np.full(left.size, np.inf)
-    level[rows] = bends.level.take(last) + (full - grown.take(last)) / slope.take(last)
-    return level
+    crossing: Floats = level.take(last) + (full - grown.take(last)) / slope.take(last)
+    return crossing

@@ -20,10 +20,11 @@ from actors.site.ceilings import (
     room_below,
     standing_max_a,
 )
+from actors.site.counts import Path
 from actors.site.effects import Effect, Held, Scope, SetLimit, Shared, Wake
 from actors.site.limits import US_PER_S, LimitsNow, limits_now, take
 from actors.site.state import Order, SiteState, Spot
-from actors.site.tree import MA_PER_A, Path, Tree
+from actors.site.tree import MA_PER_A, Tree
 from actors.site.wanted import WantedEvidence
 from domain.site import NO_LIMIT, Allocation, Current, Demand, EvsePlace
 

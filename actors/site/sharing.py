@@ -18,164 +18,248 @@ minimum before all others of its class. Cars that draw nothing get their minimum
 what is left over.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Final, TypeAlias
 
-import msgspec
+import numpy as np
 
-from actors.site.filling import Rise, fill
-from actors.site.policies import SHARES, Candidate, Key, laxity_share
+from actors.site.counts import Floats, Ints, Path
+from actors.site.entrants import Entrant
+from actors.site.filling import Group, at_least, fill
+from actors.site.narrowing import Narrow
+from actors.site.policies import SHARES, by_class, in_line, laxity_s
 from actors.site.settings import Policy, SiteSettings
-from actors.site.tree import GRACE_MA, MA_PER_A, Path
-from domain.site import BindingKind
+from actors.site.tree import GRACE_MA, MA_PER_A
 
 
-class Entrant(msgspec.Struct, gc=False):
-    """A car that may get a share; currents in mA of each phase.
+class Shares:
+    """A site that is being shared out: what is left of each row, and how it is given.
 
-    Attributes:
-        step: in which its limit can be set.
-        high_by: what sets the most that it can get.
-        key: by which cars are let in: class, who starves, then the order of the policy.
-        given: what it has got; 0: paused.
-        blocked: the row that has no room for more, -1: none.
+    Args:
+        narrow: the rows that can bind.
+        room: what is left of each row, mA; gets less.
+        policy: who gets what.
+        settings: habits.
+        now_us: for turns and deadlines.
     """
 
-    candidate: Candidate
-    path: Path
-    step: int
-    high_by: BindingKind
-    key: Key
-    starves: bool = False
-    given: int = 0
-    blocked: int = -1
+    def __init__(
+        self,
+        narrow: Narrow,
+        room: Sequence[int],
+        policy: Policy,
+        settings: SiteSettings,
+        now_us: int,
+    ) -> None:
+        self._narrow = narrow
+        self._room = list(room)
+        self._policy, self._settings, self._now_us = policy, settings, now_us
+        self._margin = round(settings.resume_margin_a * MA_PER_A)
+
+    def share_out(self, entrants: Iterable[Entrant]) -> None:
+        """Set `given` and `blocked` of the entrants, who are in the order of their ids."""
+        asking = [one for one in entrants if one.high >= one.low and one.high >= one.step]
+        idle = [one for one in asking if one.demand.idle]
+        WAYS[self._policy](self, [one for one in asking if not one.demand.idle] if idle else asking)
+        for one in self._in_line(idle):
+            self._let_in(one)
+
+    # the ways
+
+    def fairly(self, those: list[Entrant]) -> None:
+        """Everybody the minimum, then together."""
+        inside = those if self._fit(those) else self._let_in_each(self._in_line(those))
+        if len(inside) < len(those):
+            # By id, not by turns: who gets the odd step must not change with time alone.
+            inside.sort(key=lambda one: one.demand.place)
+        for _, members in groupby(by_class(inside), key=_priority):
+            self._raise(list(members))
+
+    def in_order(self, those: list[Entrant]) -> None:
+        """One after the other, all that can be had."""
+        room, margin = self._room, self._margin
+        inside = []
+        for one in self._in_line(those):
+            if one.starves:
+                if self._let_in(one):
+                    inside.append(one)
+                continue
+            # As `_let_in`, then all that is free, in one go.
+            needed = one.low + margin if _was_paused(one) else one.low
+            free, row = _free(room, one.path, one.high)
+            if free < needed:
+                one.blocked = _blocking(room, one.path, needed)
+                if one.blocked >= 0:
+                    continue
+            one.blocked = row
+            self._give(one, free // one.step * one.step)
+            inside.append(one)
+        self._top_up(inside)
+
+    def by_laxity(self, those: list[Entrant]) -> None:
+        """Who can wait is paused; the others together, by the time that they have to spare."""
+        for one in those:
+            one.spare_s = laxity_s(one, self._now_us)
+        for _, group in groupby(self._in_line(those), key=_priority):
+            members = list(group)
+            # A first look, as if there were no minima, shows who would get how much.
+            first = self._group(members)._replace(low=np.zeros(len(members)))
+            parts = at_least(first, self._narrow, np.array(self._room, float)).tolist()
+            sure: list[Entrant] = []
+            doubtful: list[Entrant] = []
+            waiting: list[Entrant] = []
+            for one, part in zip(members, parts, strict=True):
+                # Those whose part is above their minimum have room for it, all together.
+                if (part >= one.low and part > GRACE_MA) or one.starves:
+                    sure.append(one)
+                else:
+                    (doubtful if part > GRACE_MA else waiting).append(one)
+            called = sure + doubtful
+            inside = called if self._fit(called) else self._let_in_each(called)
+            self._raise(inside)
+            for one in waiting:
+                if self._let_in(one):
+                    self._give(one, self._steps_free(one))
+                    inside.append(one)
+            self._top_up(inside)
+
+    # what they are made of
+
+    def _in_line(self, those: Sequence[Entrant]) -> list[Entrant]:
+        return in_line(those, self._policy, self._settings, self._now_us) if those else []
+
+    def _fit(self, those: list[Entrant]) -> bool:
+        """Give all their minimum if there is room for that, whoever comes first."""
+        if not those:
+            return True
+        keys = np.array([one.path.key for one in those], np.intp)
+        lows = [one.low for one in those]
+        if self._margin and any(_was_paused(one) for one in those):
+            # So much free for everybody is enough, and simpler than for those alone.
+            left = np.array(self._room, float) - self._narrow.counts.carried(keys, np.array(lows))
+            used = self._narrow.counts.carried(keys, np.ones(len(those))) > 0
+            if (left[used] < 3 * self._margin).any():
+                return False
+        return self._take(those, keys, np.array(lows, float), lows)
+
+    def _take(
+        self, those: Sequence[Entrant], keys: Ints, more: Floats, given: Sequence[int]
+    ) -> bool:
+        """Take so much more on the path of each, if all rows carry it; then all have `given`."""
+        taken = self._narrow.counts.carried(keys, more)
+        left = np.array(self._room, float) - taken
+        if ((left < 0) & (taken > 0)).any():
+            return False
+        self._room = left.astype(np.int64).tolist()
+        for one, milliamperes in zip(those, given, strict=True):
+            one.given, one.blocked = milliamperes, -1
+        return True
+
+    def _let_in_each(self, line: list[Entrant]) -> list[Entrant]:
+        return [one for one in line if self._let_in(one)]
+
+    def _let_in(self, one: Entrant) -> bool:
+        """Give it its minimum when there is room; return whether there is.
+
+        One that was paused needs some more to be free.
+        """
+        needed = one.low + self._margin if _was_paused(one) else one.low
+        one.blocked = _blocking(self._room, one.path, needed)
+        if one.blocked >= 0:
+            return False
+        self._give(one, one.low)
+        return True
+
+    def _group(self, members: Sequence[Entrant]) -> Group:
+        return Group(
+            [one.path for one in members],
+            np.array([one.path.key for one in members], np.intp),
+            np.array([one.low for one in members], float),
+            np.array([one.high for one in members], float),
+            *SHARES[self._policy](members, self._settings),
+        )
+
+    def _raise(self, members: Sequence[Entrant]) -> None:
+        """Raise those that have their minimum together, as far as there is room."""
+        if not members:
+            return
+        group = self._group(members)
+        targets = fill(group, self._narrow, np.array(self._room, float))
+        step = np.array([one.step for one in members], float)
+        wholes = np.maximum(group.low, np.floor(targets + GRACE_MA) // step * step)
+        given = wholes.astype(np.int64).tolist()
+        if not self._take(members, group.keys, wholes - group.low, given):
+            for one, whole in zip(members, given, strict=True):
+                self._give(one, min(whole - one.given, self._steps_free(one)))
+        # Who lost most by rounding comes first.
+        order = (wholes - targets).argsort(kind="stable")
+        self._top_up([members[number] for number in order.tolist()])
+
+    def _steps_free(self, one: Entrant) -> int:
+        """Return how much more it can have, in whole steps."""
+        more, row = _free(self._room, one.path, one.high - one.given)
+        if row >= 0:
+            one.blocked = row
+        return more // one.step * one.step if more > 0 else 0
+
+    def _give(self, one: Entrant, more: int) -> None:
+        if more:
+            _take_path(self._room, one.path, more)
+            one.given += more
+
+    def _top_up(self, members: Iterable[Entrant]) -> None:
+        """Give one step after the other until nobody can have more."""
+        room = self._room
+        still = [one for one in members if one.given + one.step <= one.high]
+        while still:
+            again = []
+            for one in still:
+                path, step = one.path, one.step
+                # As `_blocking` and `_take_path`: the most frequent of all, calls would cost most.
+                for row in path.rows:
+                    if room[row] < step:
+                        one.blocked = row
+                        break
+                else:
+                    one.blocked = _blocking_power(room, path, step) if path.powers else -1
+                    if one.blocked >= 0:
+                        continue
+                    for row in path.rows:
+                        room[row] -= step
+                    for row in path.powers:
+                        room[row] -= step * path.phases
+                    one.given += step
+                    if one.given + step <= one.high:
+                        again.append(one)
+            still = again
 
 
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """What a way of sharing needs to know."""
-
-    policy: Policy
-    settings: SiteSettings
-    margin: int
-    now_us: int
-
-
-Way: TypeAlias = Callable[[list[int], list[Entrant], _Rules], None]
+Way: TypeAlias = Callable[[Shares, list[Entrant]], None]
+WAYS: Final[Mapping[Policy, Way]] = {
+    Policy.EQUAL_SHARE: Shares.fairly,
+    Policy.MAX_MIN_FAIR: Shares.fairly,
+    Policy.FIRST_COME: Shares.in_order,
+    Policy.EARLIEST_DEADLINE: Shares.in_order,
+    Policy.LEAST_LAXITY: Shares.by_laxity,
+}
 
 
-def share_out(
-    room: list[int],
-    entrants: Iterable[Entrant],
-    policy: Policy,
-    settings: SiteSettings,
-    now_us: int,
-) -> None:
-    """Set `given` and `blocked` of the entrants, who are in the order of their keys.
+def _priority(one: Entrant) -> int:
+    return one.demand.priority
 
-    `room` is what is left of each row, and gets less.
-    """
-    margin = round(settings.resume_margin_a * MA_PER_A)
-    rules = _Rules(policy, settings, margin, now_us)
-    asking = [*filter(_asks, entrants)]
-    WAYS[policy](room, [one for one in asking if not one.candidate.demand.idle], rules)
-    for one in asking:
-        if one.candidate.demand.idle:
-            _let_in(room, one, rules)
+
+def _was_paused(one: Entrant) -> bool:
+    turn = one.demand.turn
+    return turn is not None and not turn.running
 
 
 def _take_path(room: list[int], path: Path, taken: int) -> None:
     """Take so much on each phase out of all rows of a path."""
     for row in path.rows:
         room[row] -= taken
-    taken *= path.phases
     for row in path.powers:
-        room[row] -= taken
-
-
-def _asks(one: Entrant) -> bool:
-    """Whether it wants something that it can get: not when it is full, or paused by the plan."""
-    return one.candidate.high >= max(one.candidate.low, one.step)
-
-
-def _priority(one: Entrant) -> int:
-    return one.candidate.demand.priority
-
-
-def _fairly(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
-    running = _let_all_in(room, entrants, rules)
-    for _, members in groupby(running, key=_priority):
-        # By id, not by turns: who gets the odd step must not change with time alone.
-        ordered = sorted(members, key=lambda one: one.candidate.demand.place)
-        share = SHARES[rules.policy]
-        rises = [share(one.candidate, rules.settings, rules.now_us) for one in ordered]
-        _fill_and_top_up(room, ordered, rises)
-
-
-def _in_order(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
-    inside = []
-    for one in entrants:
-        if one.starves:
-            if _let_in(room, one, rules):
-                inside.append(one)
-            continue
-        # As `_let_in`, then all that is free, in one go.
-        needed, high = _needed(one, rules), one.candidate.high
-        free, row = _free(room, one.path, high)
-        if free < needed:
-            one.blocked = _blocking(room, one.path, needed)
-            if one.blocked >= 0:
-                continue
-        one.blocked = row
-        _give(room, one, free // one.step * one.step)
-        inside.append(one)
-    _top_up(room, inside)
-
-
-def _by_laxity(room: list[int], entrants: list[Entrant], rules: _Rules) -> None:
-    for _, group in groupby(entrants, key=_priority):
-        members = list(group)
-        rises = [laxity_share(one.candidate, rules.settings, rules.now_us) for one in members]
-        # A first look, as if there were no minima, shows who would get how much.
-        parts = fill(
-            [0] * len(members),
-            [one.candidate.high for one in members],
-            rises,
-            [one.path for one in members],
-            [max(0, left) for left in room],
-        )
-        ranked = sorted(
-            range(len(members)),
-            key=lambda n: (not members[n].starves, _rank(members[n], parts[n]), n),
-        )
-        can_wait = [n for n in ranked if parts[n] <= GRACE_MA and not members[n].starves]
-        waits = set(can_wait)
-        number = {id(one): n for n, one in enumerate(members)}
-        let_in = _let_all_in(room, [members[n] for n in ranked if n not in waits], rules)
-        inside = [number[id(one)] for one in let_in]
-        _fill_and_top_up(room, let_in, [rises[n] for n in inside])
-        for n in can_wait:
-            if _let_in(room, members[n], rules):
-                _give(room, members[n], _steps_free(room, members[n]))
-                inside.append(n)
-        _top_up(room, [members[n] for n in inside])
-
-
-def _rank(one: Entrant, part: float) -> int:
-    """Those whose part is above their minimum are sure to have room, all together."""
-    return 0 if part >= one.candidate.low else 1
-
-
-WAYS: Final[Mapping[Policy, Way]] = {
-    Policy.EQUAL_SHARE: _fairly,
-    Policy.MAX_MIN_FAIR: _fairly,
-    Policy.FIRST_COME: _in_order,
-    Policy.EARLIEST_DEADLINE: _in_order,
-    Policy.LEAST_LAXITY: _by_laxity,
-}
+        room[row] -= taken * path.phases
 
 
 def _blocking(room: Sequence[int], path: Path, more: int) -> int:
@@ -183,104 +267,14 @@ def _blocking(room: Sequence[int], path: Path, more: int) -> int:
     for row in path.rows:
         if room[row] < more:
             return row
+    return _blocking_power(room, path, more)
+
+
+def _blocking_power(room: Sequence[int], path: Path, more: int) -> int:
     for row in path.powers:
         if room[row] < more * path.phases:
             return row
     return -1
-
-
-def _needed(one: Entrant, rules: _Rules) -> int:
-    """Return how much must be free for it to be let in, on each phase."""
-    turn, low = one.candidate.demand.turn, one.candidate.low
-    return low + rules.margin if turn is not None and not turn.running else low
-
-
-def _let_in(room: list[int], one: Entrant, rules: _Rules) -> bool:
-    """Give it its minimum when there is room; return whether there is."""
-    one.blocked = _blocking(room, one.path, _needed(one, rules))
-    if one.blocked >= 0:
-        return False
-    _give(room, one, one.candidate.low)
-    return True
-
-
-def _let_all_in(room: list[int], entrants: list[Entrant], rules: _Rules) -> list[Entrant]:
-    """Let them in, one after the other; return those for whom there was room.
-
-    Where there is room for all, whoever comes first, it is taken at once.
-    """
-    lows: dict[int, int] = {}
-    paths: dict[int, Path] = {}
-    spare = 0
-    for one in entrants:
-        path, low = one.path, one.candidate.low
-        lows[path.key] = lows.get(path.key, 0) + low
-        paths[path.key] = path
-        if _needed(one, rules) > low:
-            spare = rules.margin
-    left = _after(room, paths, lows)
-    if any(_blocking(left, path, spare) >= 0 for path in paths.values()):
-        return [one for one in entrants if _let_in(room, one, rules)]
-    room[:] = left
-    for one in entrants:
-        one.given, one.blocked = one.candidate.low, -1
-    return entrants
-
-
-def _fill_and_top_up(room: list[int], members: Sequence[Entrant], rises: Sequence[Rise]) -> None:
-    """Raise those that have their minimum together, as far as there is room."""
-    targets = fill(
-        [one.candidate.low for one in members],
-        [one.candidate.high for one in members],
-        rises,
-        [one.path for one in members],
-        room,
-    )
-    wholes = [
-        math.floor(target + GRACE_MA) // one.step * one.step
-        for one, target in zip(members, targets, strict=True)
-    ]
-    _give_all(room, members, wholes)
-    lost = [whole - target for whole, target in zip(wholes, targets, strict=True)]
-    # Who lost most by rounding comes first.
-    order = sorted(range(len(members)), key=lost.__getitem__)
-    _top_up(room, [members[n] for n in order])
-
-
-def _give_all(room: list[int], members: Sequence[Entrant], wholes: Sequence[int]) -> None:
-    """Raise everybody to so much, at once where there is room for all of it, as there should be."""
-    more: dict[int, int] = {}
-    paths: dict[int, Path] = {}
-    for one, whole in zip(members, wholes, strict=True):
-        path = one.path
-        if whole > one.given:
-            more[path.key] = more.get(path.key, 0) + whole - one.given
-            paths[path.key] = path
-    left = _after(room, paths, more)
-    if any(_blocking(left, path, 0) >= 0 for path in paths.values()):
-        for one, whole in zip(members, wholes, strict=True):
-            if whole > one.given:
-                _give(room, one, min(whole - one.given, _steps_free(room, one)))
-        return
-    room[:] = left
-    for one, whole in zip(members, wholes, strict=True):
-        one.given = max(one.given, whole)
-
-
-def _after(room: Sequence[int], paths: Mapping[int, Path], more: Mapping[int, int]) -> list[int]:
-    """Return what is left of each row when so much is taken on each path."""
-    left = list(room)
-    for key, path in paths.items():
-        _take_path(left, path, more[key])
-    return left
-
-
-def _steps_free(room: Sequence[int], one: Entrant) -> int:
-    """Return how much more it can have, in whole steps."""
-    more, row = _free(room, one.path, one.candidate.high - one.given)
-    if row >= 0:
-        one.blocked = row
-    return more // one.step * one.step if more > 0 else 0
 
 
 def _free(room: Sequence[int], path: Path, most: int) -> tuple[int, int]:
@@ -298,25 +292,3 @@ def _free(room: Sequence[int], path: Path, most: int) -> tuple[int, int]:
         if left < most:
             most, tightest = left, row
     return most, tightest
-
-
-def _give(room: list[int], one: Entrant, more: int) -> None:
-    if more:
-        _take_path(room, one.path, more)
-        one.given += more
-
-
-def _top_up(room: list[int], members: Iterable[Entrant]) -> None:
-    """Give one step after the other until nobody can have more."""
-    still = [one for one in members if one.given + one.step <= one.candidate.high]
-    while still:
-        again = []
-        for one in still:
-            path, step = one.path, one.step
-            one.blocked = _blocking(room, path, step)
-            if one.blocked < 0:
-                _take_path(room, path, step)
-                one.given += step
-                if one.given + step <= one.candidate.high:
-                    again.append(one)
-        still = again

@@ -8,17 +8,13 @@ with its number of phases in the power rows.
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple, TypeAlias
+from typing import Any, Final
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
+from actors.site.counts import Counts, Path, counts_of
 from domain.errors import CsmsError
-from domain.site import Circuit, EvsePlace, PerPhase, Site
-
-Floats: TypeAlias = NDArray[np.float64]
-Ints: TypeAlias = NDArray[np.intp]
+from domain.site import Circuit, Current, EvsePlace, PerPhase, Site
 
 MA_PER_A: Final = 1_000
 GRACE_MA: Final = 1e-3
@@ -54,42 +50,30 @@ class SiteModelWrong(CsmsError):
         return f"site {self.site}: {said}"
 
 
-class Path(msgspec.Struct, frozen=True, gc=False):
-    """The rows that an EVSE counts in, from its own circuit up to the root.
+class Ready(msgspec.Struct, frozen=True, gc=False):
+    """A place, ready to be shared out to. Currents in mA, in whole steps of its hardware.
 
     Attributes:
-        key: the same for all EVSEs that count in the same rows alike.
-        rows: of phases, each counted once.
-        powers: of power, counted `phases` times.
-        phases: how many phases draw.
-    """
-
-    key: int
-    rows: tuple[int, ...]
-    powers: tuple[int, ...]
-    phases: int
-
-
-class Steps(msgspec.Struct, frozen=True, gc=False):
-    """What can be set at a place, mA in whole steps of its hardware.
-
-    Attributes:
+        paths: for cars of one, two and three phases.
+        wired: how many phases.
         step: the smallest change.
         low: the minimum.
         most: what the place allows.
+        max_a: likewise, as the model has it.
+        watts: what a mA of each of its phases brings the car, by phase.
     """
 
+    paths: tuple[Path, Path, Path]
+    wired: int
     step: int
     low: int
     most: int
+    max_a: float
+    watts: float
 
-
-class Counts(NamedTuple):
-    """Which path counts in which row, and how often: arrays of the same length."""
-
-    row: Ints
-    path: Ints
-    times: Floats
+    def path(self, phases: int) -> Path:
+        """Return the rows of a car of so many phases; 0: all that are wired."""
+        return self.paths[(phases if 0 < phases < self.wired else self.wired) - 1]
 
 
 @dataclass(frozen=True)
@@ -100,41 +84,26 @@ class Tree:
         index: circuit -> its number; its rows begin at four times that.
         order: the circuits by number, each after its parent.
         places: by id.
-        paths: place -> its paths for cars of one, two and three phases.
-        steps: place -> its limits in whole steps.
+        ready: place -> what sharing needs to know of it.
         every_path: by its key.
         users: row -> a bit for the key of each path that counts in it.
         counts: all that counts anywhere, for sums of all rows at once.
-        narrow: what `narrowed` has found: rows that can bind -> paths by key. It only saves work.
+        narrow: what `narrowed` has found, by the rows that can bind. It only saves work.
     """
 
     site: Site
     index: Mapping[str, int]
     order: tuple[Circuit, ...]
     places: Mapping[str, EvsePlace]
-    paths: Mapping[str, tuple[Path, Path, Path]]
-    steps: Mapping[str, Steps]
+    ready: Mapping[str, Ready]
     every_path: tuple[Path, ...]
     users: tuple[int, ...]
     counts: Counts
-    narrow: dict[frozenset[int], dict[int, Path]] = field(default_factory=dict, compare=False)
+    narrow: dict[frozenset[int], Any] = field(default_factory=dict, compare=False)
 
     def path(self, place: str, phases: int) -> Path:
         """Return the rows of a place with a car of so many phases; 0: all that are wired."""
-        wired = self.places[place].phases
-        return self.paths[place][(min(phases, wired) if phases else wired) - 1]
-
-    def taken(self, totals: Mapping[int, int]) -> Floats:
-        """Return what each row carries when so much, mA, is taken by all on each path.
-
-        Whole numbers, exact: below 2**53 mA.
-        """
-        amounts = np.zeros(len(self.every_path))
-        amounts[list(totals)] = list(totals.values())
-        counts = self.counts
-        taken = amounts.take(counts.path) * counts.times
-        carried: Floats = np.bincount(counts.row, taken, len(self.users)).astype(float, copy=False)
-        return carried
+        return self.ready[place].path(phases)
 
     def row_name(self, row: int) -> tuple[Circuit, str]:
         """Return whose row it is, and L1, L2, L3 or empty for power."""
@@ -160,25 +129,29 @@ def compile_tree(site: Site) -> Tree:
     order = sorted(site.circuits, key=lambda circuit: (len(_line(circuit, by_id)), circuit.id))
     index = {circuit.id: number for number, circuit in enumerate(order)}
     known: dict[tuple[tuple[int, ...], tuple[int, ...], int], Path] = {}
-    paths = {place.id: _paths(place, by_id, index, known) for place in site.places}
+    ready = {
+        place.id: _ready(place, _paths(place, by_id, index, known), site.voltage_v)
+        for place in site.places
+    }
     every_path = tuple(known.values())
     return Tree(
         site,
         index,
         tuple(order),
         {place.id: place for place in site.places},
-        paths,
-        {place.id: _steps(place) for place in site.places},
+        ready,
         every_path,
         _users(every_path, len(order) * ROWS_PER_CIRCUIT),
-        _counts(every_path),
+        counts_of(every_path, len(order) * ROWS_PER_CIRCUIT),
     )
 
 
-def _steps(place: EvsePlace) -> Steps:
+def _ready(place: EvsePlace, paths: tuple[Path, Path, Path], volts: float) -> Ready:
     step = round(place.resolution_a * MA_PER_A)
     low = -(-round(place.min_a * MA_PER_A) // step) * step
-    return Steps(step, low, math.floor(place.max_a * MA_PER_A + GRACE_MA) // step * step)
+    most = math.floor(place.max_a * MA_PER_A + GRACE_MA) // step * step
+    watts = volts / MA_PER_A * (place.efficiency if place.current is Current.DC else 1.0)
+    return Ready(paths, place.phases, step, low, most, place.max_a, watts)
 
 
 def _users(paths: Iterable[Path], rows: int) -> tuple[int, ...]:
@@ -187,13 +160,6 @@ def _users(paths: Iterable[Path], rows: int) -> tuple[int, ...]:
         for row in (*path.rows, *path.powers):
             users[row] |= 1 << path.key
     return tuple(users)
-
-
-def _counts(paths: Iterable[Path]) -> Counts:
-    entries = [(row, path.key, 1) for path in paths for row in path.rows]
-    entries += [(row, path.key, path.phases) for path in paths for row in path.powers]
-    row, key, times = zip(*entries, strict=True) if entries else ((), (), ())
-    return Counts(np.array(row, np.intp), np.array(key, np.intp), np.array(times, float))
 
 
 def used_phases(place: EvsePlace, phases: int) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from benchmarks.cars import TOKEN, Cars, charger_id, rotation
+from benchmarks.cars import FALLBACK_A, TOKEN, Cars, charger_id, rotation
 from benchmarks.effort import Effort
 from benchmarks.goals import Figures
 from benchmarks.node import Node, running_node
@@ -39,7 +39,8 @@ def measure(effort: Effort) -> tuple[Figures, dict[str, Any]]:
     with running_node(gateways=2) as node:
         asyncio.run(prepare(node, sites))
         with Cars(node.port, sites, EACH) as cars:
-            start = cars.do("start", charging=sites * EACH * 9 // 10, seconds=CHARGE_S_MAX)
+            seen = {"limit_a": FUSE_A, "tolerance_a": TOLERANCE_A, "seconds": CHARGE_S_MAX}
+            start = cars.do("start", charging=sites * EACH * 9 // 10, **seen)
             watch = {"tolerance_a": TOLERANCE_A, "seconds": effort.capacity_s}
             ramp = cars.do("watch", limit_a=FUSE_A, settling=False, **watch)
             meter = node.meter()
@@ -53,7 +54,7 @@ def measure(effort: Effort) -> tuple[Figures, dict[str, Any]]:
     figures = {
         "chargers": float(start["charging"]),
         "settled_s": settled_s,
-        "over_a": max(0.0, *(part["worst_over_a"] for part in (ramp, steady, halved))),
+        "over_a": max(0.0, *(part["worst_over_a"] for part in (start, ramp, steady, halved))),
         "cpu_pct": 100 * node_cpu_s / steady["wall_s"],
         "orders_per_min": steady["commands"] / minutes,
         "orders_each_per_min": steady["commands"] / minutes / (sites * EACH),
@@ -80,7 +81,7 @@ def model(number: int) -> Site:
             1,
             f"row{n % 2}",
             rotation=rotation(n),
-            fallback_a=0.0,
+            fallback_a=FALLBACK_A,
         )
         for n in range(EACH)
     )

@@ -41,10 +41,15 @@ class Activation(Generic[A]):
     in one question, and never more than ROUNDS_MAX questions at once. When many come, they are
     collected for longer: a question costs the ledger much the same for one as for a hundred.
 
+    When the ledger could not say, those that `still_ask` are asked for again and again, and what
+    comes of it is told as late.
+
     Args:
         ask: asks the ledger; returns encoded list[KnownCharger].
         tell: gives an actor its answer.
         batch_max, pause_s: how many at once, and how long they are collected.
+        still_ask: whether a charger's answer is of use when it comes late.
+        retry_s: how long after a question that failed those are asked for again.
     """
 
     def __init__(
@@ -54,13 +59,17 @@ class Activation(Generic[A]):
         tell: Callable[[A, Activated], None],
         batch_max: int,
         pause_s: float,
+        still_ask: Callable[[A], bool] = lambda _line: False,
+        retry_s: float = 5.0,
     ) -> None:
+        self._still_ask, self._retry_s = still_ask, retry_s
         self._loop = loop
         self._ask = ask
         self._tell = tell
         self._batch_max = batch_max
         self._pause_s = pause_s
-        self._waiting: list[A] = []
+        self._waiting: list[tuple[A, bool]] = []
+        """Who asks, and whether it was told already that nobody could say."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._armed = False
         self._crowded = False
@@ -68,8 +77,13 @@ class Activation(Generic[A]):
 
     def ask(self, line: A) -> None:
         """Ask for one charger; its actor is told, sooner or later."""
-        self._waiting.append(line)
+        self._waiting.append((line, False))
         self._arm()
+
+    def _ask_again(self, lines: list[A]) -> None:
+        self._waiting += [(line, True) for line in lines if self._still_ask(line)]
+        if self._waiting:
+            self._arm()
 
     def _arm(self) -> None:
         if not self._armed and len(self._tasks) < ROUNDS_MAX:
@@ -94,17 +108,22 @@ class Activation(Generic[A]):
         elif self._waiting:
             self._arm()
 
-    async def _round(self, lines: list[A]) -> None:
+    async def _round(self, asking: list[tuple[A, bool]]) -> None:
         known: dict[str, KnownCharger] = {}
         failed = False
         try:
-            body = await self._ask([line.charger for line in lines])
+            body = await self._ask([line.charger for line, _ in asking])
             known = {charger.charger: charger for charger in _decoder.decode(body)}
         except (CsmsError, TimeoutError, msgspec.DecodeError):
             self.failures += 1
             failed = True
-        for line in lines:
+        if failed:
+            again = [line for line, _ in asking if self._still_ask(line)]
+            if again:
+                self._loop.call_later(self._retry_s, self._ask_again, again)
+        for line, late in asking:
             about = known.get(line.charger)
             if about is None and not failed:
                 about = KnownCharger(line.charger)
-            self._tell(line, Activated(about))
+            if about is not None or not late:
+                self._tell(line, Activated(about, late=late))

@@ -597,8 +597,15 @@ class Gateway:
         return came, went
 
     def activated(self, line: ChargerLine, message: Activated) -> None:
-        """Give an actor what the ledger knows, unless its line has closed meanwhile."""
-        if line.connection.line is line:
+        """Give an actor what the ledger knows, unless its line has closed meanwhile.
+
+        What comes late is of use to the charger's site alone: its actor has begun blank, and what
+        it does not know the ledger reconciles.
+        """
+        if line.connection.line is line and message.late:
+            if line.member is not None:
+                line.member.known(message.known)
+        elif line.connection.line is line:
             if message.known is not None and message.known.commands:
                 message = Activated(message.known, line.expected(message.known.commands))
             if message.known is not None and message.known.vendor and line.model is None:
@@ -609,6 +616,10 @@ class Gateway:
             self.base.tell(line.address, message)
             if line.member is not None:
                 line.member.known(message.known)
+
+    def still_asks(self, line: ChargerLine) -> bool:
+        """Whether it matters which sessions ran before a line, even if that is known only late."""
+        return line.connection.line is line and line.member is not None
 
     def beat(self, slices: int, turn: int) -> None:
         """Ping the silent and abort the dead among one slice of the connections.

@@ -36,6 +36,8 @@ AFTER_ENDED: Final = "after_ended"
 VOLTS: Final = 230.0
 """To turn power into current where a charger measures only power."""
 THREE: Final = 3
+UNKNOWN_ENDS_MAX: Final = 64
+"""Sessions that a charger may end of which nobody knows yet that they ran."""
 PHASE_OF: Final[Mapping[str, int]] = {
     "L1": 0, "L2": 1, "L3": 2, "L1-N": 0, "L2-N": 1, "L3-N": 2,
 }  # fmt: skip
@@ -52,8 +54,8 @@ class Member:
     """
 
     __slots__ = (
-        "_complete", "_doubts", "_limits", "_open", "_sessions", "_tell", "charger", "introduced",
-        "site",
+        "_complete", "_doubts", "_limits", "_open", "_sessions", "_tell", "_unknown_ends",
+        "charger", "introduced", "site",
     )  # fmt: skip
 
     def __init__(self, charger: str, site: str, tell: Callable[[str, Message], None]) -> None:
@@ -68,6 +70,8 @@ class Member:
         self._doubts: dict[tuple[int, str], float] = {}
         """Likewise the greatest of those without an answer, since one was accepted last."""
         self._complete = False
+        self._unknown_ends: set[str] = set()
+        """Sessions that have ended here and began before: what is said of them late is wrong."""
         self._sessions: dict[int, SessionBegan] = {}
 
     def introduce(self) -> None:
@@ -83,15 +87,22 @@ class Member:
             self._say(ChargerWent(self.charger))
 
     def known(self, known: KnownCharger | None) -> None:
-        """Take what the ledger knows, then join."""
+        """Take what the ledger knows, then join; None: it could not say.
+
+        It may be known late: what has been heard since goes before it.
+        """
         self._complete = known is not None
         for seen in known.transactions if known is not None else ():
+            session = seen.said or str(seen.transaction)
+            if session in self._unknown_ends:
+                continue
             if seen.open and seen.connector not in self._sessions:
-                session = seen.said or str(seen.transaction)
                 began = SessionBegan(
                     self.charger, seen.connector, session, seen.started_us, fresh=False
                 )
                 self._sessions[seen.connector] = began
+        if self._complete:
+            self._unknown_ends.clear()
         self.introduce()
 
     def heard(self, events: Iterable[Event]) -> None:
@@ -167,6 +178,9 @@ class Member:
                 del self._sessions[evse]
                 self._forget_limit(evse)
                 self._news(SessionEnded(self.charger, evse, session))
+                return
+        if not self._complete and len(self._unknown_ends) < UNKNOWN_ENDS_MAX:
+            self._unknown_ends.add(session)
 
     def _forget_limit(self, evse: int) -> None:
         self._doubts.pop((evse, Scope.SESSION), None)
@@ -177,7 +191,11 @@ class Member:
     def _started(self, event: TransactionStarted) -> None:
         self._begin(event.connector, str(event.transaction), event.at_us)
 
-    def _stopped(self, event: TransactionStopped | TransactionEndedProvisionally) -> None:
+    def _stopped(self, event: TransactionStopped) -> None:
+        # An actor that began blank knows no number of ours: then it is the one that was said.
+        self._end(str(event.transaction or event.said_transaction))
+
+    def _closed(self, event: TransactionEndedProvisionally) -> None:
         self._end(str(event.transaction))
 
     def _progressed(self, event: TransactionProgressed) -> None:
@@ -250,7 +268,7 @@ def flows(samples: Iterable[Sample]) -> tuple[PerPhase, float] | None:
 READERS: Mapping[type, Callable[..., None]] = {
     TransactionStarted: Member._started,  # noqa: SLF001 - the table of this very class
     TransactionStopped: Member._stopped,  # noqa: SLF001
-    TransactionEndedProvisionally: Member._stopped,  # noqa: SLF001
+    TransactionEndedProvisionally: Member._closed,  # noqa: SLF001
     TransactionProgressed: Member._progressed,  # noqa: SLF001
     EnergyMeasured: Member._energy,  # noqa: SLF001
 }

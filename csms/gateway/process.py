@@ -173,6 +173,8 @@ class GatewayProcess:
             gateway.activated,
             config.gateway.activation_batch_max,
             config.gateway.activation_pause_ms / 1e3,
+            gateway.still_asks,
+            config.gateway.activation_retry_s,
         )
         gateway.questions = Questions(
             lambda question: self._ledger.ask("contract", question, config.contracts.question_s),

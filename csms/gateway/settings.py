@@ -181,6 +181,12 @@ class GatewaySettings(BaseModel):
     activation_s: float = Field(
         10.0, gt=0, description="Deadline of a question to the ledger; after it actors stay blank."
     )
+    activation_retry_s: float = Field(
+        5.0,
+        gt=0,
+        description="After so long the ledger is asked again for the running sessions of chargers"
+        " of sites, when it could not say.",
+    )
     registry_wait_s: float = Field(
         10.0,
         ge=0,

@@ -147,7 +147,7 @@ class SimulatedCharger:
         self.chance = chance
         self.tokens = tokens
         self.keys = KeyTable(default_keys(settings))
-        self.limits = Limits()
+        self.limits = Limits(fallback_a=settings.fallback_a)
         self.local_list = LocalList()
         self.certificates: list[Payload] = []
         self.firmware = identity.firmware

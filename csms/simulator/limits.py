@@ -71,9 +71,16 @@ def limit_w(
 
 @dataclass
 class Limits:
-    """The profiles that are installed."""
+    """The profiles that are installed.
+
+    Attributes:
+        installed: those that a server has set.
+        fallback_a: what the installer has set, A of each phase: it holds while no profile says
+            anything about a connector. None: nothing.
+    """
 
     installed: list[Installed] = field(default_factory=list)
+    fallback_a: float | None = None
 
     def install(self, connector: int, profile: Mapping[str, Any]) -> str:
         """Install a profile, replacing its predecessor; return the status of the answer."""
@@ -125,6 +132,8 @@ class Limits:
         if own is not None:
             offered_w = min(offered_w, own)
         whole = self._strongest("ChargePointMaxProfile", 0, started_us, now_us, phases)
+        if own is None and whole is None and self.fallback_a is not None:
+            offered_w = min(offered_w, self.fallback_a * VOLTAGE_V * phases)
         if whole is not None:
             offered_w = min(offered_w, whole / max(1, sharing))
         return max(0.0, offered_w)

@@ -21,6 +21,12 @@ class SimulatorSettings(BaseModel):
         default=300.0, gt=0, description="Mean time that a driver stays plugged in."
     )
     power_w_max: float = Field(default=22_000.0, gt=0, description="Rated power of a connector.")
+    fallback_a: float | None = Field(
+        default=None,
+        ge=0,
+        description="What the installer has set each connector to draw at most, A of each phase,"
+        " while no charging profile says anything; none: the rated power.",
+    )
     battery_wh: float = Field(default=40_000.0, gt=0, description="Battery of a visiting vehicle.")
     offline_messages_max: int = Field(
         default=10_000,

@@ -196,7 +196,9 @@ async def gateway_running(
     async def away(chargers: list[str]) -> bytes:
         raise Unavailable("no ledger in this test")
 
-    gateway.activation = Activation(loop, ask_ledger or away, gateway.activated, 500, 0.001)
+    gateway.activation = Activation(
+        loop, ask_ledger or away, gateway.activated, 500, 0.001, gateway.still_asks, 0.05
+    )
     gateway.takeover = Takeover(gateway.settings, (), gateway.line, gateway.now_us)
     gateway.sites = Sites(
         SiteParts(

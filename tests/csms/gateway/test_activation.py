@@ -72,3 +72,27 @@ async def test_every_actor_hears_of_a_ledger_that_is_away() -> None:
     ledger.fails = True
     answers = await told(ledger, 100)
     assert all(answer.known is None for answer in answers.values())
+
+
+async def test_those_that_still_want_to_know_are_asked_for_until_the_ledger_says() -> None:
+    ledger, told = Ledger(), []
+    ledger.fails = True
+    activation = Activation[Line](
+        asyncio.get_running_loop(),
+        ledger,
+        lambda line, message: told.append((line.charger, message.known is not None, message.late)),
+        500,
+        0.001,
+        lambda line: line.charger == "CP1",
+        0.01,
+    )
+    for name in ("CP1", "CP2"):
+        activation.ask(Line(name))
+    async with asyncio.timeout(5):
+        while len(ledger.sizes) < 3:
+            await asyncio.sleep(0.005)
+        ledger.fails = False
+        while len(told) < 3:
+            await asyncio.sleep(0.005)
+    assert told == [("CP1", False, False), ("CP2", False, False), ("CP1", True, True)]
+    assert ledger.sizes[:3] == [2, 1, 1]

@@ -148,3 +148,14 @@ def test_a_session_of_before_is_known_as_soon_as_it_has_accepted_a_limit() -> No
     member.ended(1, "session", 16.0, "7", Outcome.ACCEPTED)
     member.introduce()
     assert [began.fresh for began in newest(told).running] == [True]
+
+
+def test_what_is_known_late_does_not_bring_back_a_session_that_has_ended() -> None:
+    told: list[Message] = []
+    member = Member("CP1", "depot", lambda _site, message: told.append(message))
+    member.known(None)
+    assert newest(told).sessions is None
+    member.heard([TransactionStopped(7, 0, 5, 2_000, "raw")])
+    running = tuple(OpenTransaction(n, n - 6, "T", 0, 1_000, "raw") for n in (7, 8))
+    member.known(KnownCharger("CP1", running))
+    assert newest(told).sessions == ("8",)

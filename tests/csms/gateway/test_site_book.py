@@ -1,11 +1,13 @@
 """Decisions of sites in the journal, and what waits for them."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
 from actors.site.control import ControlSettings
+from actors.site.effects import Scope, SetLimit
 from domain.errors import Unavailable
 from domain.events import LimitDecided
 from domain.site import RememberedLimit
@@ -103,3 +105,30 @@ async def test_an_order_that_was_given_up_is_not_sent_when_its_record_is_on_disk
                 limit["csChargingProfiles"]["chargingProfilePurpose"] for limit in car.limits
             ]
             assert purposes.count("TxProfile") == 1
+
+
+async def test_a_higher_limit_that_a_lower_one_has_overtaken_is_not_sent_after_its_commit(
+    tmp_path: Path,
+) -> None:
+    control = ControlSettings(gather_s=0.05, raise_interval_s=0.0)
+    async with gateway_running(tmp_path, chargers=CHARGERS, site_control=control) as harness:
+        sites = harness.gateway.sites
+        sites.apply(record(20.0))
+        async with charging(harness, "A") as car:
+            await harness.until(lambda: car.limit_a == 20.0)
+            committed: list[Callable[[], None]] = []
+            sites._book._keep = lambda _charger, _events, done: committed.append(done) or True
+            sites.apply(record(25.0))
+            await harness.until(lambda: sites._book._waiting)
+            until_us, session = harness.gateway.now_us() + 60_000_000, str(car.transaction)
+            for number, limit_a in ((1 << 60, 32.0), ((1 << 60) + 1, 10.0)):
+                order = SetLimit(
+                    number, "A/1", "A", 1, Scope.SESSION, session, limit_a, -1.0,
+                    limit_a > 20.0, until_us,
+                )  # fmt: skip
+                sites.set_limit("depot", order)
+            await harness.until(lambda: car.limit_a == 10.0)
+            for done in committed:
+                done()
+            await harness.until(lambda: not sites._tasks)
+            assert car.rates("TxProfile") == [20.0, 10.0]

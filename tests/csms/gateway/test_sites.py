@@ -10,6 +10,8 @@ import msgspec
 from websockets.asyncio.client import ClientConnection
 
 from actors.site.control import ControlSettings
+from domain.errors import Unavailable
+from domain.known import KnownCharger, OpenTransaction
 from domain.records import ChargerRecord, SiteRecord
 from domain.site import Circuit, EvsePlace, Site
 from supervisor.links import LinkClient, LinkServer
@@ -87,13 +89,17 @@ class Car:
 
     def rate(self, purpose: str) -> float | None:
         """The newest limit of a purpose."""
+        rates = self.rates(purpose)
+        return rates[-1] if rates else None
+
+    def rates(self, purpose: str) -> list[float]:
+        """All limits of a purpose."""
         profiles = [limit["csChargingProfiles"] for limit in self.limits]
-        rates = [
+        return [
             profile["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"]
             for profile in profiles
             if profile["chargingProfilePurpose"] == purpose
         ]
-        return rates[-1] if rates else None
 
 
 @contextlib.asynccontextmanager
@@ -195,6 +201,32 @@ async def test_a_lower_fuse_reaches_the_car(tmp_path: Path) -> None:
             await harness.until(lambda: car.limit_a == 32.0)
             harness.gateway.sites.apply(record(16.0))
             await harness.until(lambda: car.limit_a == 16.0)
+
+
+async def test_a_session_of_before_is_learned_when_the_ledger_is_back(tmp_path: Path) -> None:
+    asked: list[list[str]] = []
+    running = OpenTransaction(7, 1, "T", 0, 1_000, "raw")
+
+    async def away_at_first(chargers: list[str]) -> bytes:
+        asked.append(chargers)
+        if len(asked) < 3:
+            raise Unavailable("away")
+        return msgspec.msgpack.encode([KnownCharger(name, (running,)) for name in chargers])
+
+    async with gateway_running(tmp_path, chargers=CHARGERS, ask_ledger=away_at_first) as harness:
+        harness.gateway.sites.apply(record())
+        async with harness.charger("A") as socket:
+            car = Car(socket)
+            await boot(socket)
+            living = asyncio.create_task(car.live())
+            await harness.until(lambda: car.limit_a == 32.0)
+            assert car.limits[-1]["csChargingProfiles"]["transactionId"] == 7
+            car.transaction = 7
+            await car.stop()
+            shown = harness.gateway.sites.shown
+            await harness.until(lambda: shown["depot"].held["A/1"].session == "")
+            living.cancel()
+    assert asked == [["A"]] * 3
 
 
 async def test_a_charger_without_a_site_is_told_nothing(tmp_path: Path) -> None:

@@ -27,3 +27,14 @@ def test_amperes_are_of_each_phase_and_watts_of_all() -> None:
 
 def test_a_car_of_one_phase_is_offered_a_third_of_the_rated_power() -> None:
     assert Limits().offered_w(1, 21_000.0, 0, 1, phases=1) == 7_000.0
+
+
+def test_what_the_installer_has_set_holds_until_a_profile_says_something() -> None:
+    limits = Limits(fallback_a=6.0)
+    assert [limits.offered_w(1, 22_000.0, 0, 1, phases=n) for n in (1, 3)] == [1_380.0, 4_140.0]
+    limits.install(1, profile(16.0))
+    assert limits.offered_w(1, 22_000.0, 0, 1, phases=1) == 3_680.0
+    assert limits.offered_w(2, 22_000.0, 0, 1, phases=1) == 1_380.0
+    limits.clear({"id": 1})
+    limits.install(0, {**profile(10.0), "chargingProfilePurpose": "ChargePointMaxProfile"})
+    assert limits.offered_w(1, 22_000.0, 0, 1, phases=1) == 2_300.0
