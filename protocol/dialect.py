@@ -47,17 +47,11 @@ OCPP_16: Final = Dialect(
     ),
 )
 
-# Whether 2.0.1 writes "Occurence" or "Occurrence" is disputed among implementations; the text of
-# the specification decides before a certification.
+# Only 1.6 has the slip in "Occurence": its errata (section 5.1) promise the right spelling for the
+# next version, and part 4 of 2.0.1, table 8, the list of what is allowed, has it.
 OCPP_201: Final = Dialect(
     subprotocol="ocpp2.0.1",
-    spellings=MappingProxyType(
-        _SAME
-        | {
-            ErrorCode.FORMATION: "FormatViolation",
-            ErrorCode.OCCURRENCE_CONSTRAINT: "OccurenceConstraintViolation",
-        }
-    ),
+    spellings=MappingProxyType(_SAME | {ErrorCode.FORMATION: "FormatViolation"}),
     unreadable_uid="-1",
 )
 

@@ -61,10 +61,14 @@ class TestFrames:
 
     def test_the_spellings_that_differ_are_those_of_the_specifications(self):
         assert OCPP_16.spell(ErrorCode.FORMATION) == "FormationViolation"
+        assert OCPP_201.spell(ErrorCode.FORMATION) == "FormatViolation"
         assert OCPP_21.spell(ErrorCode.FORMATION) == "FormatViolation"
         assert OCPP_16.spell(ErrorCode.OCCURRENCE_CONSTRAINT) == "OccurenceConstraintViolation"
+        assert OCPP_201.spell(ErrorCode.OCCURRENCE_CONSTRAINT) == "OccurrenceConstraintViolation"
         assert OCPP_21.spell(ErrorCode.OCCURRENCE_CONSTRAINT) == "OccurrenceConstraintViolation"
         assert meaning("FormatViolation") is meaning("FormationViolation") is ErrorCode.FORMATION
+        slip, right = "OccurenceConstraintViolation", "OccurrenceConstraintViolation"
+        assert meaning(slip) is meaning(right) is ErrorCode.OCCURRENCE_CONSTRAINT
 
 
 class TestEncoding:
