@@ -28,6 +28,8 @@ _SECRET_NAME = re.compile(
 )
 _SECRET_PARAMETER = re.compile(_SECRET_NAME.pattern + r"|signature|^sig$|^key$", re.IGNORECASE)
 _SECRET_WORDS = re.compile(_SECRET_NAME.pattern.replace("$", ""), re.IGNORECASE)
+_EXI = re.compile(r"exire(?:quest|sponse)", re.IGNORECASE)
+"""Messages of cars: whose it is, and the key of its contract (ISO 15118)."""
 # Up to the last @: passwords with a slash in them are typed by hand, @ in a path is rare, and
 # hiding too much of a URL costs less than hiding too little.
 _USERINFO = re.compile(r"(?<=://)[^\s\"'<>]*@")
@@ -52,11 +54,38 @@ def redact(payload: object, text: bytes) -> bytes:
 def hide_members(
     payload: Mapping[str, object], text: bytes, names: frozenset[str]
 ) -> tuple[Mapping[str, object], bytes]:
-    """Return a payload and its JSON without the values of these members. Never raises."""
-    if not any(payload.get(name) not in (None, "") for name in names):
+    """Return a payload and its JSON without the values of these members. Never raises.
+
+    Also of a message inside a DataTransfer: in a member that is an object, or JSON text of one.
+    """
+    clean = _without_members(payload, names)
+    if clean == payload:
         return payload, text
-    clean = {name: HIDDEN if name in names else value for name, value in payload.items()}
     return clean, json.dumps(clean, separators=(",", ":")).encode()
+
+
+def _without_members(payload: Mapping[str, object], names: frozenset[str]) -> dict[str, object]:
+    return {
+        name: HIDDEN if name in names and value not in (None, "") else _without_inner(value, names)
+        for name, value in payload.items()
+    }
+
+
+def _without_inner(value: object, names: frozenset[str]) -> object:
+    if isinstance(value, dict):
+        return {
+            name: HIDDEN if name in names and item not in (None, "") else item
+            for name, item in value.items()
+        }
+    if not isinstance(value, str) or not value.lstrip().startswith("{"):
+        return value
+    try:
+        inner = json.loads(value)
+    except (ValueError, RecursionError):
+        return HIDDEN if any(name in value for name in names) else value
+    if names.isdisjoint(inner):
+        return value
+    return json.dumps(_without_inner(inner, names), separators=(",", ":"))
 
 
 def hide_key_codes(text: bytes) -> bytes:
@@ -79,7 +108,7 @@ def redact_unreadable(text: bytes) -> bytes:
     keeps only its length.
     """
     readable = text.decode("utf-8", "surrogateescape")
-    if _SECRET_WORDS.search(readable) or KEY_CODE in text:
+    if _SECRET_WORDS.search(readable) or _EXI.search(readable) or KEY_CODE in text:
         return b"[redacted: %d bytes]" % len(text)
     return hide_in_urls(readable).encode("utf-8", "surrogateescape")
 

@@ -181,7 +181,13 @@ INBOUND = (
     Inbound("Authorize", read_authorize, write_authorize, "4.1"),
     Inbound("BootNotification", read_boot_notification, write_boot_notification, "4.2"),
     Inbound(
-        "DataTransfer", plug_and_charge.read, plug_and_charge.write, "4.3", secret_request=True
+        "DataTransfer",
+        plug_and_charge.read,
+        plug_and_charge.write,
+        "4.3",
+        secret_request=True,
+        personal=plug_and_charge.PERSONAL,
+        hidden_answer=plug_and_charge.HIDDEN_ANSWER,
     ),
     Inbound("Heartbeat", read_heartbeat, write_heartbeat, "4.6"),
     Inbound("StartTransaction", read_start_transaction, write_start_transaction, "4.8"),

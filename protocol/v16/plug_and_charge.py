@@ -40,6 +40,10 @@ WRITERS: Mapping[type, Inbound] = MappingProxyType(
 )
 """Kind of answer -> the row that writes it."""
 
+PERSONAL = frozenset[str]().union(*(row.personal for row in MESSAGES.values()))
+HIDDEN_ANSWER = frozenset[str]().union(*(row.hidden_answer for row in MESSAGES.values()))
+"""Members within `data` that the message log does not show, as with 2.0.1 itself."""
+
 _encode = msgspec.json.Encoder().encode
 
 

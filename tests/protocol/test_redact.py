@@ -3,7 +3,14 @@ from typing import Any
 
 import pytest
 
-from protocol.redact import hide_in_urls, hide_key_codes, is_secret_name, redact, redact_unreadable
+from protocol.redact import (
+    hide_in_urls,
+    hide_key_codes,
+    hide_members,
+    is_secret_name,
+    redact,
+    redact_unreadable,
+)
 from protocol.v16 import V16
 
 SECRET = "DEADBEEF00112233445566778899AABBCCDDEEFF"
@@ -170,3 +177,39 @@ def test_a_pin_is_hidden_wherever_it_is_shown_and_cards_are_not() -> None:
 def test_a_pin_in_what_cannot_be_read_is_hidden_with_all_around_it() -> None:
     broken = b'{"idToken": {"type": "KeyCode", "idToken": "' + SECRET.encode()
     assert hide_key_codes(broken) == b"[redacted: %d bytes]" % len(broken)
+
+
+EXI = frozenset({"exiRequest"})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        json.dumps({"action": "Install", "exiRequest": SECRET}),
+        "  " + json.dumps({"exiRequest": SECRET}),
+        '{"\\u0065xiRequest":"' + SECRET + '"}',
+        {"exiRequest": SECRET, "action": "Install"},
+        '{"exiRequest":"' + SECRET,
+    ],
+    ids=["text", "after spaces", "escaped", "object", "broken"],
+)
+def test_members_are_hidden_in_the_message_that_a_data_transfer_carries(data: object) -> None:
+    payload = {"vendorId": "V", "messageId": "M", "data": data}
+    clean, text = hide_members(payload, json.dumps(payload).encode(), EXI)
+    assert SECRET.encode() not in text
+    assert json.loads(text) == clean
+    assert clean["messageId"] == "M"
+    assert payload["data"] is data
+
+
+@pytest.mark.parametrize("data", ['{"a":1}', "{ no JSON", "exiRequest", "[1]", {"a": 1}, None, 7])
+def test_nothing_else_in_a_data_transfer_is_touched(data: object) -> None:
+    payload = {"vendorId": "V", "data": data}
+    text = json.dumps(payload).encode()
+    assert hide_members(payload, text, EXI) == (payload, text)
+    assert hide_members(payload, text, EXI)[1] is text
+
+
+def test_an_unreadable_frame_that_speaks_of_a_cars_message_keeps_only_its_length() -> None:
+    text = b'[2,"1","Get15118EVCertificate",{"exiRequest":"' + SECRET.encode()
+    assert redact_unreadable(text) == b"[redacted: %d bytes]" % len(text)

@@ -143,6 +143,10 @@ async def test_certificates_for_cars_and_their_states_reach_a_charger(
         answer = await say(socket, version, "GetCertificateStatus", asked, "t")
         assert answer == {"status": "Failed"}
         await node.until(lambda: len(node.events(NoticeReported)) == 3)
+        logged = repr([e for e in node.events(MessageExchanged) if e.uid == "e"])
+        assert "exiRequest" in logged
+        assert "exiResponse" in logged
+        assert "gJg" not in logged, "whose a car is and the key of its contract are not logged"
 
 
 @pytest.mark.parametrize("version", VERSIONS)
