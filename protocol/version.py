@@ -157,6 +157,8 @@ class Outbound:
     """What an answer lets us know."""
     learn_silence: bool = False
     """True: no answer lets us know something too; `learn` gets an empty one."""
+    learn_refusal: bool = False
+    """True: a CALLERROR is a no like any other; `learn` gets its code as the `status`."""
 
     def accepted(self, response: Mapping[str, Any]) -> bool:
         """Return whether the charger's answer means yes. Never raises.

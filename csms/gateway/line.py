@@ -547,19 +547,25 @@ class ChargerLine:
             return ()
         return self._learned(row, b"{}", now_us)
 
+    def _refusal(self, code: str, now_us: int) -> tuple[Event, ...]:
+        """Return what it lets us know that a CALLERROR came."""
+        row = self.version.outbound.get(self._sent[0]) if self._sent is not None else None
+        if row is None or not row.learn_refusal:
+            return ()
+        return self._learned(row, _to_json({"status": code}), now_us)
+
     def _error(self, event: ErrorReceived, now_us: int) -> None:
+        code = self.version.dialect.spell(event.code)
         if event.flags and event.flags[0].startswith("unreadable:"):
             self.saw((BROKEN_ANSWER,))
+            learned = self._silence(now_us)  # nobody knows what it said
+        else:
+            learned = self._refusal(code, now_us)
         self._ended(
             now_us,
-            CommandAnswered(
-                event.uid,
-                Outcome.ERROR,
-                None,
-                self.version.dialect.spell(event.code),
-                event.description,
-            ),
+            CommandAnswered(event.uid, Outcome.ERROR, None, code, event.description),
             flags=event.flags,
+            learned=learned,
         )
 
     def _timed_out(self, event: CallTimedOut, now_us: int) -> None:

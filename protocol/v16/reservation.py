@@ -55,5 +55,6 @@ OUTBOUND = (
         section="5.13",
         learn=learn_reserved,
         learn_silence=True,
+        learn_refusal=True,
     ),
 )

@@ -83,5 +83,6 @@ OUTBOUND = (
         section="H01",
         learn=learn_reserved,
         learn_silence=True,
+        learn_refusal=True,
     ),
 )

@@ -9,7 +9,7 @@ from cryptography.x509 import ocsp
 
 from csms.gateway.questions import Questions
 from csms.pki.v2g import EMAIDS, make_test_pki
-from domain.events import CertificateRequested, NoticeReported, TokenChecked
+from domain.events import CertificateRequested, MessageExchanged, NoticeReported, TokenChecked
 from domain.records import TokenRecord
 from protocol.v16.plug_and_charge import VENDOR
 from protocol.versions import VERSIONS

@@ -71,6 +71,39 @@ async def test_an_answer_says_what_is_reserved_in_words_of_no_version(
         }
 
 
+@pytest.mark.parametrize("subprotocol", ["ocpp1.6", "ocpp2.0.1"])
+async def test_an_error_is_a_refusal_and_a_broken_answer_is_none(
+    tmp_path, subprotocol: str
+) -> None:
+    async with gateway_running(tmp_path) as node:
+        write = VERSIONS[subprotocol].write_reservation
+        assert write is not None
+        until_us = node.gateway.now_us() + WEEK_US
+        frames = {1: '[4,"%s","NotSupported","no profile",{}]', 2: '[3,"%s",{"status":"Acc'}
+        async with node.charger("CP1", subprotocols=(subprotocol,)) as socket:
+            await call(socket, "BootNotification", BOOTS.get(subprotocol, BOOT), "b")
+            await answered(
+                node, socket, "ReserveNow", write(Reservation(3, "TAG", until_us)), "Accepted"
+            )
+            asked = [
+                ("ReserveNow", write(Reservation(1, "TAG", until_us)), frames[1]),
+                ("ReserveNow", write(Reservation(2, "TAG", until_us)), frames[2]),
+                # What a charger does not cancel may still hold.
+                ("CancelReservation", cancel_payload(3), frames[1]),
+            ]
+            for action, payload, frame in asked:
+                waiting = asyncio.create_task(ask(node, action, payload))
+                uid = json.loads(await asyncio.wait_for(socket.recv(), 20))[1]
+                await socket.send(frame % uid)
+                assert await waiting == Outcome.ERROR
+        told = [(e.number, e.status, e.token) for e in node.events(ReservationTold)]
+        assert told == [(3, "Accepted", "TAG"), (1, "NotSupported", "TAG"), (2, "", "TAG")]
+        store = await projected(node, tmp_path)
+        found = {row["number"]: row["state"] for row in await rows(store, reservations)}
+        assert found == {1: "refused", 2: "unknown", 3: "active"}
+        await store.dispose()
+
+
 async def test_a_reservation_is_used_by_its_transaction_and_others_end_by_themselves(
     tmp_path,
 ) -> None:
