@@ -25,6 +25,7 @@ import uvloop
 from benchmarks.habits import alive, flood, half_open, starts
 from benchmarks.load import (
     RETURN_S_MAX,
+    EventCharger,
     LoadCharger,
     Payloads,
     Returning,
@@ -32,6 +33,7 @@ from benchmarks.load import (
     closed_loop,
     connect_all,
     paced,
+    transaction_event,
 )
 
 ROOT = Path(__file__).parents[1]
@@ -133,6 +135,7 @@ class Fleet:
         self._tally = Tally()
         self._chargers: list[LoadCharger] = []
         self._payloads = Payloads(SAMPLES)
+        self._events = Payloads(SAMPLES, transaction_event)
         self._returning: Returning | None = None
 
     async def run(self, do: str, **details: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
@@ -161,8 +164,8 @@ class Fleet:
             "wall_s": time.monotonic() - wall_s,
         } | answer
 
-    async def grow(self, to: int, at_once: int = 128) -> dict[str, Any]:
-        """Connect and boot until there are so many."""
+    async def grow(self, to: int, at_once: int = 128, *, events: bool = False) -> dict[str, Any]:
+        """Connect and boot until there are so many; `events`: they send TransactionEvents."""
         have = len(self._chargers)
         fresh = await connect_all(
             self._host,
@@ -173,6 +176,7 @@ class Fleet:
             at_once,
             self._sources,
             have,
+            EventCharger if events else LoadCharger,
         )
         self._chargers += fresh
         gc.collect()
@@ -190,9 +194,11 @@ class Fleet:
         return {}
 
     async def closed(self, seconds: float) -> dict[str, Any]:
-        """All chargers send one MeterValues after the other."""
+        """All chargers send one message with meter values after the other."""
         self._tally.latencies_s.clear()
-        rate = await closed_loop(self._chargers, self._payloads, seconds)
+        is_event = isinstance(self._chargers[0], EventCharger)
+        payloads = self._events if is_event else self._payloads
+        rate = await closed_loop(self._chargers, payloads, seconds)
         return {"per_s": rate} | quantiles_ms(sorted(self._tally.latencies_s))
 
     async def paced(

@@ -54,6 +54,8 @@ ROWS = (
     Row("gateway", "per_s", "MeterValues answered, durable, whole node", "/s", at_least=14_000),
     Row("gateway", "node_cpu_us", "CPU of all other processes per MeterValues", "µs"),
     Row("gateway", "generator_cpu_us", "CPU of the generator per MeterValues", "µs"),
+    Row("gateway", "event_cpu_us", "gateway CPU per TransactionEvent, the same samples", "µs"),
+    Row("gateway", "event_ratio", "in a MeterValues, by turns", "times", at_most=1.3, digits=2),
     Row("gateway", "catch_up_s", "ledger and warehouse behind after the load", "s", digits=1),
     Row("gateway", "p50_ms", "answer at 1,000/s, half of them within", "ms", digits=1),
     Row("gateway", "p99_ms", "answer at 1,000/s, 99 % within", "ms", at_most=10, digits=1),

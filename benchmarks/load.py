@@ -1,4 +1,4 @@
-"""A cheap generator of OCPP 1.6 load: thousands of chargers in one loop, over plain sockets.
+"""A cheap generator of OCPP load: thousands of chargers in one loop, over plain sockets.
 
 Frames are masked with a zero key, so the payload of a message is joined to its header and sent; of
 an answer only the first bytes are looked at. Loopback only. `benchmarks.generator` runs this in a
@@ -21,10 +21,13 @@ from supervisor.clock import Clock
 HANDSHAKE = (
     "GET /ocpp/{name} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
-    "Sec-WebSocket-Protocol: ocpp1.6\r\n\r\n"
+    "Sec-WebSocket-Protocol: {subprotocol}\r\n\r\n"
 )
 BOOT = json.dumps(
     {"chargePointVendor": "Bench", "chargePointModel": "B1", "chargePointSerialNumber": "1"}
+).encode()
+BOOT_V2 = json.dumps(
+    {"reason": "PowerUp", "chargingStation": {"vendorName": "Bench", "model": "B1"}}
 ).encode()
 MEASURANDS = (
     ("Energy.Active.Import.Register", "Wh", 100_000.0, 900_000.0),
@@ -32,6 +35,9 @@ MEASURANDS = (
     ("Current.Import", "A", 6.0, 32.0),
     ("Voltage", "V", 225.0, 235.0),
 )
+SAID = b"3f2c9d0e-3c7a-4c2e-9d2a-000000000001"
+SEQ = b'"seqNo":1'
+"""Transaction and number in the payload of a TransactionEvent."""
 PAYLOADS = 64
 RETURN_S_MAX = 0.25
 """A charger that lost its connection comes back after a random time up to this."""
@@ -73,12 +79,16 @@ def meter_values(samples: int, connector: int = 1, at: str = "", seed: int = 1) 
 
 
 def transaction_event(samples: int, seq: int = 1, at: str = "", seed: int = 1) -> bytes:
-    """The payload of a TransactionEvent of 2.x with the same samples as `meter_values`."""
+    """The payload of a TransactionEvent of 2.x with the samples of `meter_values`.
+
+    Its register never goes down: it counts the tenths of seconds.
+    """
+    register = Clock().now_us() // 100_000 % 10_000_000 / 10
     metered = json.loads(meter_values(samples, at=at, seed=seed))["meterValue"]
     for value in metered:
         value["sampledValue"] = [
             {
-                "value": float(sample["value"]),
+                "value": register if sample["unit"] == "Wh" else float(sample["value"]),
                 "context": sample["context"],
                 "measurand": sample["measurand"],
                 "location": sample["location"],
@@ -92,7 +102,7 @@ def transaction_event(samples: int, seq: int = 1, at: str = "", seed: int = 1) -
         "triggerReason": "MeterValuePeriodic",
         "seqNo": seq,
         "transactionInfo": {
-            "transactionId": "3f2c9d0e-3c7a-4c2e-9d2a-000000000001",
+            "transactionId": SAID.decode(),
             "chargingState": "Charging",
         },
         "evse": {"id": 1, "connectorId": 1},
@@ -102,10 +112,11 @@ def transaction_event(samples: int, seq: int = 1, at: str = "", seed: int = 1) -
 
 
 class Payloads:
-    """Payloads of MeterValues by turns: different values, the time of now."""
+    """Payloads of meter values by turns: different values, the time of now."""
 
-    def __init__(self, samples: int = 4) -> None:
+    def __init__(self, samples: int = 4, make: Callable[..., bytes] = meter_values, /) -> None:
         self._samples = samples
+        self._make = make
         self._turn = 0
         self._made_s = 0.0
         self._ready: list[bytes] = []
@@ -120,7 +131,7 @@ class Payloads:
         now_s = time.monotonic()
         if now_s - self._made_s >= 1 or not self._ready:
             self._made_s = now_s
-            self._ready = [meter_values(self._samples, seed=n) for n in range(PAYLOADS)]
+            self._ready = [self._make(self._samples, seed=n) for n in range(PAYLOADS)]
 
 
 @dataclass
@@ -146,6 +157,10 @@ class Tally:
 class LoadCharger(asyncio.Protocol):
     """One charger: handshake, boot, then whatever `on_booted` starts. Can connect again."""
 
+    subprotocol = "ocpp1.6"
+    boot = BOOT
+    action = b"MeterValues"
+    """What it sends in a closed loop."""
     __slots__ = (
         "_buffer",
         "_opened",
@@ -200,7 +215,8 @@ class LoadCharger(asyncio.Protocol):
         self.transport = transport  # type: ignore[assignment]  # uvloop's is one by its methods
         self._buffer, self._opened, self._uid = b"", False, 0
         self._sent_s.clear()
-        transport.write(HANDSHAKE.format(name=self.name).encode())
+        shaken = HANDSHAKE.format(name=self.name, subprotocol=self.subprotocol)
+        transport.write(shaken.encode())
 
     def data_received(self, data: bytes) -> None:
         buffer = self._buffer + data if self._buffer else data
@@ -217,7 +233,7 @@ class LoadCharger(asyncio.Protocol):
             self._opened = True
             self._tally.connected += 1
             buffer = buffer[end + 4 :]
-            self.call(b"BootNotification", BOOT)
+            self.call(b"BootNotification", self.boot)
         while len(buffer) >= 2:
             size, at = buffer[1] & 127, 2
             if size == 126:
@@ -274,6 +290,29 @@ class LoadCharger(asyncio.Protocol):
             self.on_lost(self)
 
 
+class EventCharger(LoadCharger):
+    """One of OCPP 2.0.1, in a transaction that began with its first event and goes on for ever."""
+
+    subprotocol = "ocpp2.0.1"
+    boot = BOOT_V2
+    action = b"TransactionEvent"
+    __slots__ = ("_seq",)
+
+    def __init__(self, name: str, tally: Tally, source: str = "") -> None:
+        super().__init__(name, tally, source)
+        self._seq = 0
+
+    def call(self, action: bytes, payload: bytes) -> None:
+        """Send one CALL; events get the number and the transaction of this charger."""
+        if action == self.action:
+            number = b'"seqNo":%d' % self._seq
+            payload = payload.replace(SEQ, number, 1).replace(SAID, self.name.encode(), 1)
+            if not self._seq:
+                payload = payload.replace(b'"Updated"', b'"Started"', 1)
+            self._seq += 1
+        super().call(action, payload)
+
+
 def _finish(done: asyncio.Future[None], _: LoadCharger) -> None:
     if not done.done():
         done.set_result(None)
@@ -288,6 +327,7 @@ async def connect_all(
     at_once: int = 256,
     sources: Sequence[str] = (),
     first: int = 0,
+    kind: type[LoadCharger] = LoadCharger,
 ) -> list[LoadCharger]:
     """Connect and boot `count` chargers; returns when all are booted.
 
@@ -300,13 +340,14 @@ async def connect_all(
         at_once: so many are connecting at any time.
         sources: loopback addresses to connect from, by turns; each has about 28,000 ports.
         first: the number of the first.
+        kind: what they are.
 
     Raises:
         OSError: the server does not listen, or ports or open files ran out.
         TimeoutError: one was not booted in time.
     """
     chargers = [
-        LoadCharger(f"{prefix}{n:06d}", tally, sources[n % len(sources)] if sources else "")
+        kind(f"{prefix}{n:06d}", tally, sources[n % len(sources)] if sources else "")
         for n in range(first, first + count)
     ]
     waiting = iter(chargers)
@@ -341,7 +382,7 @@ def _maker(payload: bytes | Callable[[], bytes]) -> Callable[[], bytes]:
 async def closed_loop(
     chargers: Sequence[LoadCharger], payload: bytes | Callable[[], bytes], seconds: float
 ) -> float:
-    """Every charger sends the next MeterValues when the last is answered; return answers/s.
+    """Every charger sends its next message when the last is answered; return answers/s.
 
     Returns after the last answer, so that what the server spent belongs to what was answered.
     """
@@ -352,11 +393,11 @@ async def closed_loop(
 
     def again(charger: LoadCharger) -> None:
         if time.monotonic() < stop:
-            charger.call(b"MeterValues", make())
+            charger.call(charger.action, make())
 
     for charger in chargers:
         charger.on_answer = again
-        charger.call(b"MeterValues", make())
+        charger.call(charger.action, make())
     await asyncio.sleep(seconds)
     rate = (tally.answered - begun) / (time.monotonic() - begun_s)
     await settled(chargers)

@@ -7,6 +7,8 @@ on the same machine. Answers come after the commit of the journal, so they are d
     memory      growth of the gateway's resident memory by connected chargers, in the first connect
     closed      200 chargers, each sends the next MeterValues when the last is answered: windows
     paced       1,000 MeterValues a second, whatever comes back: waiting from CALL to answer
+    versions    closed again, by turns with 200 chargers of 2.0.1 whose TransactionEvents have the
+                same samples
 """
 
 import statistics
@@ -38,11 +40,29 @@ def measure(effort: Effort) -> tuple[Figures, dict[str, Any]]:
         windows = [closed_window(node, generator, effort) for _ in range(effort.windows)]
         catch_up_s = node.catch_up()
         paced = generator.do("paced", per_s=PACED_PER_S, seconds=effort.paced_s)
+        node.catch_up()
+        turns = versions(node, generator, effort)
     keys = ("cpu_us", "per_s", "node_cpu_us", "generator_cpu_us")
     figures |= {key: statistics.median(window[key] for window in windows) for key in keys}
     figures |= {key: paced[key] for key in ("p50_ms", "p99_ms", "p999_ms", "late_p99_ms")}
     figures |= {"catch_up_s": catch_up_s, "node_mb": node_mb}
-    return figures, {**details, "closed": windows, "paced": paced}
+    each = {kind: statistics.median(turn[kind]["cpu_us"] for turn in turns) for kind in turns[0]}
+    figures |= {"event_cpu_us": each["events"], "event_ratio": each["events"] / each["meters"]}
+    return figures, {**details, "closed": windows, "paced": paced, "versions": turns}
+
+
+def versions(node: Node, meters: Generator, effort: Effort) -> list[dict[str, dict[str, float]]]:
+    """Return windows of MeterValues of 1.6 and of TransactionEvents of 2.0.1, by turns."""
+    with Generator(node.port, prefix="EVENT") as events:
+        events.do("grow", to=CLOSED_CHARGERS, events=True)
+        events.do("closed", seconds=effort.warm_up_s)
+        return [
+            {
+                "meters": closed_window(node, meters, effort),
+                "events": closed_window(node, events, effort),
+            }
+            for _ in range(effort.windows)
+        ]
 
 
 def connects(node: Node, generator: Generator, effort: Effort) -> tuple[Figures, dict[str, Any]]:

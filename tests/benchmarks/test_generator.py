@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from benchmarks.generator import Generator, GeneratorFailed
+from domain.events import TransactionProgressed, decode_entry
+from storage.journal_reader import JournalReader
 from tests.csms.gateway.harness import gateway_running
 
 pytestmark = pytest.mark.slow
@@ -49,6 +51,24 @@ async def test_every_message_of_a_closed_loop_is_answered_and_counted(lead: Lead
     assert window["answered"] >= 3
     assert window["errors"] == 0
     assert 0 < window["p50_ms"] <= window["p99_ms"] <= window["max_ms"]
+
+
+async def test_events_of_each_charger_are_those_of_one_transaction(lead: Lead, tmp_path: Path):
+    await lead.do("grow", to=3, events=True)
+    window = await lead.do("closed", seconds=0.3)
+    assert window["answered"] >= 3
+    assert window["errors"] == 0
+    reader = JournalReader(tmp_path / "gw0.db")
+    entries = [decode_entry(row.blob) for row in reader.read(0, 100_000, 1 << 30)]
+    reader.close()
+    told = [e for entry in entries for e in entry.events if isinstance(e, TransactionProgressed)]
+    assert len(told) == window["answered"]
+    assert len({event.transaction for event in told}) == 3
+    assert not [event.flags for event in told if set(event.flags) - {"started_blank"}]
+    for said in {event.said for event in told}:
+        seqs = [event.seq for event in told if event.said == said]
+        assert seqs == list(range(len(seqs)))
+    assert {event.kind for event in told if not event.seq} == {"Started"}
 
 
 async def test_paced_messages_are_as_many_as_asked_for(lead: Lead):

@@ -4,7 +4,7 @@ import pytest
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 
-from benchmarks.load import PAYLOADS, Payloads, frame, meter_values
+from benchmarks.load import PAYLOADS, SAID, SEQ, Payloads, frame, meter_values, transaction_event
 from protocol.versions import VERSIONS
 
 
@@ -23,6 +23,16 @@ def test_meter_values_are_valid_ocpp(samples: int):
     assert len(payload["meterValue"][0]["sampledValue"]) == samples
 
 
-def test_payloads_differ():
-    make = Payloads(4)
+@pytest.mark.parametrize("samples", [1, 4, 9])
+def test_events_are_valid_ocpp_and_can_be_made_those_of_a_charger(samples: int):
+    text = transaction_event(samples)
+    assert (text.count(SAID), text.count(SEQ)) == (1, 1)
+    payload = json.loads(text)
+    assert VERSIONS["ocpp2.0.1"].schemas.request("TransactionEvent").flags(payload) == ()
+    assert len(payload["meterValue"][0]["sampledValue"]) == samples
+
+
+@pytest.mark.parametrize("made", [meter_values, transaction_event])
+def test_payloads_differ(made):
+    make = Payloads(4, made)
     assert len({make() for _ in range(PAYLOADS)}) == PAYLOADS
