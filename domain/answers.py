@@ -82,6 +82,9 @@ class TransactionAnswer(msgspec.Struct, frozen=True, gc=False):
     """For the driver, in the language of the token or of the charger."""
 
 
+NOTHING_TO_SAY = TransactionAnswer()
+
+
 class StatusAnswer(msgspec.Struct, frozen=True, gc=False):
     """The answer to a question (`domain.reports.QuestionAsked`).
 

@@ -575,6 +575,9 @@ class MonitoringTold(Fact, frozen=True, array_like=True, tag=True, gc=False):
     more: bool = False
     at_us: int = 0
     flags: tuple[str, ...] = ()
+    all_since_us: int = 0
+    """All monitors that are there have been told since then (our time), the others are gone; 0:
+    this says nothing of others."""
 
 
 Event: TypeAlias = (

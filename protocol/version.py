@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
-from domain.answers import ACKNOWLEDGED, Answer
+from domain.answers import ACKNOWLEDGED, NOTHING_TO_SAY, Answer
 from domain.commands import Priority
 from domain.events import Event
 from domain.reports import Report
@@ -216,7 +216,8 @@ class Version:
     decoders: Mapping[str, PayloadDecoder] = field(init=False)
     """Of the inbound actions that have an exact reader."""
     acknowledgements: Mapping[str, bytes] = field(init=False)
-    """The payload of the CALLRESULT, as JSON, of those actions that are only acknowledged."""
+    """The payload of the CALLRESULT, as JSON, of those actions that are only acknowledged, or
+    whose answer may say nothing."""
 
     def __post_init__(self) -> None:
         exact = {name: row.exact.decode for name, row in self.inbound.items() if row.exact}
@@ -239,8 +240,9 @@ class Version:
 def _empty(inbound: Mapping[str, Inbound]) -> dict[str, bytes]:
     found = {}
     for action, row in inbound.items():
-        with suppress(TypeError):  # its answer says something
-            found[action] = msgspec.json.encode(row.write(ACKNOWLEDGED))
+        for answer in (ACKNOWLEDGED, NOTHING_TO_SAY):
+            with suppress(TypeError):  # its answer says something
+                found[action] = msgspec.json.encode(row.write(answer))
     return found
 
 

@@ -14,7 +14,7 @@ PHASES (state.py) is the table of a connection's life.
 
 from collections.abc import Callable, Mapping
 
-from actors.charger import authorization, boot, notices, outbox, progress, transactions
+from actors.charger import authorization, boot, monitors, notices, outbox, progress, transactions
 from actors.charger.effects import Effect, Reply
 from actors.charger.messages import (
     Activated,
@@ -77,7 +77,7 @@ REPORTS: Mapping[type, Reporter] = {
     DeviceNoticed: notices.noticed,
     NoticeReported: notices.kept,
     StreamReported: notices.kept,
-    MonitoringTold: notices.kept,
+    MonitoringTold: monitors.told,
 }
 
 
@@ -157,6 +157,7 @@ def tick(state: State, message: Tick, now_us: int) -> list[Effect]:
 def answered(state: State, message: CommandAnswered, now_us: int) -> list[Effect]:
     """End the open command; learn from some answers."""
     effects = progress.status_told(state, message, now_us)
+    effects += monitors.answered(state, message, now_us)
     return effects + outbox.answered(state, message, now_us)
 
 

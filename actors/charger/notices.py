@@ -16,7 +16,6 @@ from domain.events import (
     Event,
     FirmwareStatusReported,
     LogStatusReported,
-    MonitoringTold,
     NoticeReported,
     SecurityEventReported,
     StreamReported,
@@ -42,9 +41,6 @@ FINAL_STATUSES = frozenset(
     }
 )
 """Statuses after which an update, a diagnostics or a log upload goes no further."""
-
-
-MONITORS_REPORTED = "NotifyMonitoringReport"
 
 
 def status(state: State, message: Said, now_us: int) -> list[Effect]:
@@ -118,24 +114,18 @@ def kept(state: State, message: Said, now_us: int) -> list[Effect]:
     report = message.report
     assert isinstance(
         report,
-        SecurityEventReported
-        | VariablesReported
-        | MonitoringTold
-        | NoticeReported
-        | StreamReported,
+        SecurityEventReported | VariablesReported | NoticeReported | StreamReported,
     )
     ends: tuple[Event, ...] = ()
     if isinstance(report, NoticeReported):
         ends = _asked_for(state, report.topic, report)
     elif isinstance(report, VariablesReported):
         ends = _asked_for(state, "variables_reported", report)
-    elif isinstance(report, MonitoringTold):
-        ends = _asked_for(state, MONITORS_REPORTED, report)
     return [Reply(message.call, ACKNOWLEDGED, (report, *ends))]
 
 
 def _asked_for(
-    state: State, kind: str, report: NoticeReported | VariablesReported | MonitoringTold
+    state: State, kind: str, report: NoticeReported | VariablesReported
 ) -> tuple[Event, ...]:
     """Return what the last part of a report ends: the command whose number it carries."""
     return outbox.follow(state, kind, str(report.request), is_final=not report.more)

@@ -4,6 +4,7 @@ Events may come twice, late, out of order, or never: what is odd is flagged and 
 charger is asked how a transaction stands when something of it is missing (E14).
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from actors.charger import authorization, outbox, transactions
@@ -11,13 +12,14 @@ from actors.charger.effects import Effect, Keep, Occupy, Release, Reply
 from actors.charger.messages import Asked, CommandAnswered, Said
 from actors.charger.state import State, Transaction
 from domain import sequences
-from domain.answers import TokenDecision, TransactionAnswer
+from domain.answers import NOTHING_TO_SAY, TokenDecision, TransactionAnswer
 from domain.commands import Command, Outcome, Priority
 from domain.events import Event, TransactionProgressed, TransactionStatusTold
 from domain.pricing import RunningSession, Shown
 from domain.reports import TransactionReported
 
 STARTED: Final = "Started"
+UPDATED: Final = "Updated"
 ENDED: Final = "Ended"
 STOPPING: Final = frozenset({"StopAuthorized", "Deauthorized"})
 """Triggers that say that the token is there to end the transaction."""
@@ -29,17 +31,19 @@ TOKENS_MAX: Final = 4
 
 SENT_AGAIN: Final = "sent_again"
 AFTER_ENDED: Final = "after_ended"
-NOTHING_TO_SAY: Final = TransactionAnswer()
+NO_FLAGS: Final[tuple[str, ...]] = ()
 
 
 def progressed(state: State, message: Said, now_us: int) -> list[Effect]:
     """Answer a TransactionEvent; every event of a transaction has the same number of ours."""
     report = message.report
     assert isinstance(report, TransactionReported)
+    transaction = _of(state, report)
+    if transaction is not None and _goes_on(state, transaction, report):
+        return [_went_on(message, transaction, report)]
     effects: list[Effect] = []
     events: list[Event] = []
     flags: list[str] = []
-    transaction = _of(state, report)
     if transaction is None:
         transaction = _begin(state, report)
         effects += transactions.forget(state)
@@ -73,6 +77,36 @@ def progressed(state: State, message: Said, now_us: int) -> list[Effect]:
     elif decision is not None:
         answer = TransactionAnswer(decision)
     return [Reply(message.call, answer, (event, *events, *ends)), *effects]
+
+
+def _goes_on(state: State, transaction: Transaction, report: TransactionReported) -> bool:
+    """Return whether an event is just the next one of a running transaction, as nearly all are.
+
+    Then only its number and its register are new, and nobody waits for it.
+    """
+    seqs = transaction.seqs
+    return (
+        report.kind == UPDATED
+        and transaction.open
+        and not transaction.ended
+        and len(seqs) == 1
+        and seqs[0][1] + 1 == report.seq
+        and not report.token_kind
+        and not report.token
+        and (report.connector == transaction.connector or not report.connector)
+        and (report.meter_wh >= transaction.meter_wh or report.meter_wh < 0)
+        and not (state.follows or state.looks or state.desk.prices)
+        and _other_on(state, transaction) is None
+    )
+
+
+def _went_on(message: Said, transaction: Transaction, report: TransactionReported) -> Reply:
+    """Do what `progressed` does with such an event, and nothing else."""
+    transaction.seqs = ((transaction.seqs[0][0], report.seq),)
+    transaction.doubted = False
+    if report.meter_wh >= 0:
+        transaction.meter_wh = float(report.meter_wh)
+    return Reply(message.call, NOTHING_TO_SAY, (_event(report, transaction, None, None, NO_FLAGS),))
 
 
 def _count(transaction: Transaction, seq: int, flags: list[str]) -> bool:
@@ -197,7 +231,7 @@ def _event(
     transaction: Transaction,
     decision: TokenDecision | None,
     shown: Shown | None,
-    flags: list[str],
+    flags: Sequence[str],
 ) -> TransactionProgressed:
     return TransactionProgressed(
         report.said,

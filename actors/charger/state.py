@@ -134,6 +134,14 @@ class Follow(msgspec.Struct, gc=False):
     """True: the next report of the kind ends it, whatever it says (TriggerMessage)."""
 
 
+class MonitorReport(msgspec.Struct, gc=False):
+    """2.x: a report of all monitors that is on its way."""
+
+    request: int
+    asked_us: int
+    next_seq: int = 0
+
+
 class State:
     """Everything about one connection of one charger."""
 
@@ -149,6 +157,7 @@ class State:
         "heartbeat_s",
         "known",
         "looks",
+        "monitors",
         "open_command",
         "phase",
         "queue",
@@ -190,6 +199,8 @@ class State:
         """2.x: the charger's own id of a transaction -> our number."""
         self.looks: dict[int, int] | None = None
         """2.x: number of a transaction -> when it is looked at again."""
+        self.monitors: MonitorReport | None = None
+        """2.x: the report of all monitors that is on its way."""
         self.transactions: dict[int, Transaction] = {}
         self.recent: dict[tuple[int, str, str, int], tuple[int, TokenDecision | None]] = {}
         """Content key of a start -> its number, and its decision when this connection made it."""

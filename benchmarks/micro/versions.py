@@ -24,6 +24,7 @@ from actors.charger.state import State
 from benchmarks.load import meter_values, transaction_event
 from csms.gateway.directory import Directory
 from csms.gateway.numbers import Numbers
+from domain.answers import ACKNOWLEDGED, NOTHING_TO_SAY
 from domain.events import Entry, MessageExchanged, encode_entry
 from domain.known import KnownCharger
 from protocol.events import CallReceived
@@ -88,7 +89,10 @@ class Path:
             call = Call(event.uid, event.action, event.text, now_us, event.flags)
             effects = handle(self.state, Said(report, call), now_us)
             reply = next(effect for effect in effects if isinstance(effect, Reply))
-            answer = _to_json(row.write(reply.answer))
+            if reply.answer is ACKNOWLEDGED or reply.answer is NOTHING_TO_SAY:
+                answer = self.version.acknowledgements[event.action]
+            else:
+                answer = _to_json(row.write(reply.answer))
             exchange = MessageExchanged(
                 True,  # noqa: FBT003 - as in the gateway
                 call.uid,

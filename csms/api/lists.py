@@ -247,12 +247,18 @@ LISTS: tuple[HotList, ...] = (
             Parameter("kind", TEXT, "UpperThreshold, LowerThreshold, Delta, Periodic ..."),
             Parameter("severity", INTEGER, "0 (danger) to 9 (debug)."),
             Parameter("origin", TEXT, "HardWiredMonitor, PreconfiguredMonitor or CustomMonitor."),
+            Parameter(
+                "confirmed",
+                FLAG,
+                "Whether it was told since the charger's last boot: after one it may be gone, or "
+                "have another number, until GetMonitoringReport says so.",
+            ),
             Parameter("site", TEXT, "Only of this site."),
             SINCE,
             UNTIL,
         ),
         _monitors,
-        of_list(monitors.LIST),
+        of_list(monitors.LIST, confirmed=YES_OR_NO),
         {
             "charger": "BERLIN-001",
             "number": 7,
@@ -264,6 +270,7 @@ LISTS: tuple[HotList, ...] = (
             "severity": 3,
             "in_transaction": False,
             "origin": "CustomMonitor",
+            "confirmed": True,
         },
     ),
     HotList(

@@ -123,7 +123,14 @@ class MonitoringView(BaseModel):
     base_us: int
     level: int = Field(description="Events up to this severity are told; -1: it was never set.")
     level_us: int
+    whole_us: int = Field(
+        description="When the last whole report of all monitors was asked for: whatever it does "
+        "not have is gone; 0: never."
+    )
     monitors: int = Field(description="How many are known.")
+    unconfirmed: int = Field(
+        description="How many of them were not told since the charger's last boot."
+    )
 
 
 @router.get("/variables", responses=problems(404, 422), summary="Variables of a charger")

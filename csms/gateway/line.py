@@ -37,7 +37,7 @@ from csms.gateway.questions import Questions, asked_elsewhere
 from csms.gateway.sites import Sites
 from csms.quirks import sightings
 from csms.quirks.catalogue import Model
-from domain.answers import ACKNOWLEDGED, Answer
+from domain.answers import ACKNOWLEDGED, NOTHING_TO_SAY, Answer
 from domain.commands import CommandResult, Outcome
 from domain.errors import JournalFailed, Unavailable
 from domain.events import (
@@ -629,7 +629,9 @@ class ChargerLine:
         version, gateway = self.version, self._gateway
         if not call.answered:
             answer = logged = b""
-        elif effect.answer is ACKNOWLEDGED and call.action in version.acknowledgements:
+        elif (
+            effect.answer is ACKNOWLEDGED or effect.answer is NOTHING_TO_SAY
+        ) and call.action in version.acknowledgements:
             answer = logged = version.acknowledgements[call.action]
         else:
             row = version.inbound[call.action]

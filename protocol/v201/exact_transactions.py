@@ -104,7 +104,8 @@ def read_decoded(event: Any, reading: Reading) -> TransactionReported | None:  #
     if quality in UNREADABLE:
         return None
     groups = event.meterValue if event.meterValue is not UNSET else ()
-    samples = _samples(groups, reading, (event.timestamp, at_us, quality))
+    registers: list[Sample] = []
+    samples = _samples(groups, reading, (event.timestamp, at_us, quality), registers)
     if samples is None:
         return None
     info, evse, token = event.transactionInfo, event.evse, event.idToken
@@ -123,7 +124,7 @@ def read_decoded(event: Any, reading: Reading) -> TransactionReported | None:  #
         info.stoppedReason,
         info.remoteStartId,
         event.reservationId,
-        register_wh(samples) if samples else -1,
+        register_wh(registers) if registers else -1,
         samples,
         quality,
         (),
@@ -135,8 +136,12 @@ def _samples(
     groups: Any,  # noqa: ANN401 - of a type that is made here
     reading: Reading,
     read: tuple[str, int, str],
+    registers: list[Sample],
 ) -> tuple[Sample, ...] | None:
-    """Return the samples; `read`: a time that was read already, and what it is."""
+    """Return the samples; `read`: a time that was read already, and what it is.
+
+    Those of energy registers are put into `registers`, too.
+    """
     raw, at_us, quality = read
     samples: list[Sample] = []
     append = samples.append
@@ -159,17 +164,18 @@ def _samples(
                     value *= 10.0**said.multiplier
             if not abs(value) < FLOAT_MAX:
                 return None
-            append(
-                Sample(
-                    at_us,
-                    measurand,
-                    value,
-                    unit,
-                    sampled.phase,
-                    sampled.location,
-                    sampled.context,
-                    "",
-                    quality,
-                )
+            sample = Sample(
+                at_us,
+                measurand,
+                value,
+                unit,
+                sampled.phase,
+                sampled.location,
+                sampled.context,
+                "",
+                quality,
             )
+            append(sample)
+            if measurand == DEFAULT_MEASURAND:
+                registers.append(sample)
     return tuple(samples)

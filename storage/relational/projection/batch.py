@@ -25,6 +25,7 @@ class ToldMonitoring:
         self.cleared: dict[str, dict[str, Any]] = {}
         self.bases: dict[str, dict[str, Any]] = {}
         self.levels: dict[str, dict[str, Any]] = {}
+        self.whole: dict[str, dict[str, Any]] = {}
 
 
 class Batch:

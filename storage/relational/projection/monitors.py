@@ -52,6 +52,8 @@ def _told(batch: Batch, entry: Entry, event: MonitoringTold) -> None:
     if event.base:
         base = {"charger": charger, "base": clean(event.base, 255), "base_us": at_us}
         told.bases[charger] = base
+    if event.all_since_us:
+        told.whole[charger] = {"charger": charger, "whole_us": event.all_since_us}
     if event.level >= 0:
         told.levels[charger] = {"charger": charger, "level": event.level, "level_us": at_us}
 
@@ -68,6 +70,7 @@ async def store(connection: AsyncConnection, batch: Batch, monitors_max: int) ->
         (monitors, told.cleared, ["cleared", "received_us"], "received_us"),
         (monitoring, told.bases, ["base", "base_us"], "base_us"),
         (monitoring, told.levels, ["level", "level_us"], "level_us"),
+        (monitoring, told.whole, ["whole_us"], "whole_us"),
     ):
         for part in chunks(in_order(rows)):
             await connection.execute(upsert(connection, table, columns, newer=newer), part)

@@ -33,5 +33,6 @@ monitoring = Table(
     whole("base_us"),
     Column("level", BigInteger, nullable=False, server_default="-1"),
     whole("level_us"),
+    whole("whole_us"),  # all that are there were told since then; 0: nobody knows
 )
 """Which set of monitors is active, and up to which severity events are told."""

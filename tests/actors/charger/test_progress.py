@@ -1,3 +1,9 @@
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import asdict, replace
+
+from actors.charger import progress
 from actors.charger.effects import Effect, Keep, Occupy, Release, Reply, Send, Wake
 from actors.charger.messages import Activated, CommandAnswered, Connected, Tick
 from actors.charger.state import State
@@ -275,3 +281,55 @@ def test_the_driver_is_shown_what_billing_says() -> None:
     run(state, CommandAnswered(send.command.id, "accepted", {}), T0 + 63 * S)
     run(state, said(event("Ended", 1)), T0 + 64 * S)
     assert not only(run(state, Tick(), T0 + 200 * S), Send)
+
+
+EVENTS = st.builds(
+    TransactionReported,
+    said=st.sampled_from(["a", "b"]),
+    kind=st.sampled_from(["Started", "Updated", "Updated", "Updated", "Updated", "Ended"]),
+    seq=st.just(-1),
+    at_us=st.integers(T0 - 10 * S, T0),
+    trigger=st.sampled_from(["MeterValuePeriodic", "Deauthorized", "Trigger"]),
+    connector=st.sampled_from([0, 1, 1, 1, 2]),
+    state=st.sampled_from(["", "Charging"]),
+    token=st.sampled_from(["", "", "", "TAG"]),
+    token_kind=st.sampled_from(["", "", "", "Central"]),
+    remote_start=st.sampled_from([0, 0, 7]),
+    meter_wh=st.sampled_from([-1, 0, 100, 100, 200, 300]),
+    flags=st.sampled_from([(), ("missing:/seqNo",)]),
+    detail=st.sampled_from(["", '{"x":1}']),
+)
+STEPS = st.lists(st.tuples(EVENTS, st.sampled_from([1, 1, 1, 1, 1, 0, 2])), max_size=20)
+
+
+def content(state: State) -> tuple[object, ...]:
+    named = [(number, asdict(each)) for number, each in state.transactions.items()]
+    return (named, state.said, state.looks or None, state.follows)
+
+
+@settings(max_examples=300)
+@given(steps=STEPS, prices=st.booleans(), may_ask=st.booleans())
+def test_the_next_event_in_order_does_what_any_event_does(steps, prices, may_ask) -> None:
+    states = [
+        asking(TokenRecord("TAG")) if may_ask else new_state(TokenRecord("TAG")) for _ in "12"
+    ]
+    for state in states:
+        state.desk.prices = prices
+    seqs: dict[str, int] = {}
+    for event, step in steps:
+        seqs[event.said] = max(0, seqs.get(event.said, -1) + step)
+        report = replace(event, seq=seqs[event.said])
+        shortened = progress.progressed(states[0], said(report), T0)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(progress, "_goes_on", lambda *_: False)
+            assert progress.progressed(states[1], said(report), T0) == shortened
+        assert content(states[0]) == content(states[1])
+
+
+def test_most_events_take_the_short_way() -> None:
+    state = new_state()
+    state.desk.prices = False
+    run(state, said(event("Started", 0)))
+    transaction = state.transactions[100]
+    assert progress._goes_on(state, transaction, event("Updated", 1, meter_wh=5))
+    assert not progress._goes_on(state, transaction, event("Updated", 2))

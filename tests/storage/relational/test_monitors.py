@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from domain.events import Monitor, MonitoringTold
+from domain.events import ChargerBooted, Monitor, MonitoringTold
 from storage.relational import monitors
 from tests.storage.relational.kit import SECOND, T0, Journal
 
@@ -93,7 +93,10 @@ async def test_a_base_ends_what_the_specification_says(
 
 async def test_level_and_base_are_the_newest_of_each(journal: Journal) -> None:
     nothing = await monitors.of_charger(journal.store, "CP1")
-    assert nothing == {"base": "", "base_us": 0, "level": -1, "level_us": 0, "monitors": 0}
+    assert nothing == {
+        "base": "", "base_us": 0, "level": -1, "level_us": 0, "whole_us": 0,
+        "monitors": 0, "unconfirmed": 0,
+    }  # fmt: skip
     await told(journal, level=4)
     await told(journal, base="All", at_s=1)
     await told(journal, level=0, at_s=2)
@@ -106,3 +109,37 @@ async def test_of_too_many_monitors_the_oldest_are_forgotten(store: AsyncEngine)
     for at_s in range(5):
         await told(journal, monitor(at_s), at_s=at_s)
     assert await numbers(journal) == [2, 3, 4]
+
+
+async def test_what_a_whole_report_does_not_have_is_gone(journal: Journal) -> None:
+    await told(journal, monitor(1), monitor(2))
+    await told(journal, monitor(1), more=True, request=9, at_s=5)
+    await told(journal, monitor(3), seq=1, request=9, at_s=6)
+    assert await numbers(journal) == [1, 2, 3], "a report of some proves nothing of others"
+    await told(journal, monitor(3), seq=1, request=9, at_s=7, all_since_us=T0 + 4 * SECOND)
+    assert await numbers(journal) == [1, 3]
+    await told(journal, monitor(2), at_s=8)
+    assert await numbers(journal) == [1, 2, 3]
+    of_charger = await monitors.of_charger(journal.store, "CP1")
+    assert (of_charger["whole_us"], of_charger["monitors"]) == (T0 + 4 * SECOND, 3)
+    await journal.projector.rewind(journal.uuid)
+    for row in journal.rows:
+        await journal.projector.apply(journal.uuid, [row], "gw0")
+    assert await numbers(journal) == [1, 2, 3]
+
+
+async def test_after_a_boot_monitors_are_unconfirmed_until_they_are_told_again(
+    journal: Journal,
+) -> None:
+    await journal.say("CP1", ChargerBooted("V", "M", "serial 1"))
+    await told(journal, monitor(1), monitor(2), at_s=1)
+    assert await numbers(journal, confirmed=True) == [1, 2]
+    await journal.say("CP1", ChargerBooted("V", "M", "serial 2"), at_s=2)
+    assert await numbers(journal) == [1, 2]
+    assert await numbers(journal, confirmed=False) == [1, 2]
+    await told(journal, monitor(2), at_s=3)
+    assert await numbers(journal, confirmed=True) == [2]
+    assert (await monitors.of_charger(journal.store, "CP1"))["unconfirmed"] == 1
+    await journal.say("CP2", MonitoringTold((monitor(1),)), at_s=4)
+    page = await monitors.page(journal.store, {"charger": "CP2"})
+    assert [bool(item["confirmed"]) for item in page.items] == [True], "it never booted"
