@@ -13,13 +13,15 @@ from domain.events import Event
 class Reply(msgspec.Struct, gc=False):
     """Keep `events` together with the exchange, then answer the call.
 
-    `durable`: the answer leaves only after the journal's commit.
+    `durable`: the answer leaves only after the journal's commit. `flags`: what is odd about the
+    exchange beside the call's own flags; for the message log.
     """
 
     call: Call
     answer: Answer
     events: tuple[Event, ...] = ()
     durable: bool = True
+    flags: tuple[str, ...] = ()
 
 
 class Keep(msgspec.Struct, gc=False):

@@ -49,7 +49,9 @@ def progressed(state: State, message: Said, now_us: int) -> list[Effect]:
         effects += transactions.forget(state)
         if not state.known:
             flags.append("started_blank")
+    holes = len(transaction.seqs)
     is_newest = _count(transaction, report.seq, flags)
+    odd = ("events_missing",) if 0 < holes < len(transaction.seqs) else ()
     if transaction.ended:
         flags.append(AFTER_ENDED)
     if report.connector:
@@ -76,7 +78,7 @@ def progressed(state: State, message: Said, now_us: int) -> list[Effect]:
         answer = TransactionAnswer(decision, shown.cost, shown.priority, shown.message)
     elif decision is not None:
         answer = TransactionAnswer(decision)
-    return [Reply(message.call, answer, (event, *events, *ends)), *effects]
+    return [Reply(message.call, answer, (event, *events, *ends), flags=odd), *effects]
 
 
 def _goes_on(state: State, transaction: Transaction, report: TransactionReported) -> bool:

@@ -27,7 +27,8 @@ METER_WH_MAX = float(1 << 53)
 """No register counts there; a greater number is noise, and not compared with."""
 ROLLOVER_NEAR = 0.98
 """A register that drops from above this share of a power of ten has rolled over."""
-NO_TRANSACTION = (0, -1)
+NOT_KNOWN = -1
+NO_TRANSACTION = (0, NOT_KNOWN)
 """Numbers that stand for "none" or "not known" (1.6 errata 3.18, and chargers in the field)."""
 
 
@@ -123,7 +124,7 @@ def started(state: State, message: Said, now_us: int) -> list[Effect]:
         # Never ConcurrentTx to one that is sent again: it would stop the running session.
         number, known_decision = seen
         decision = known_decision or authorization.decide(state, report.token, now_us)
-        return [Reply(message.call, StartAnswer(number, decision), ())]
+        return [Reply(message.call, StartAnswer(number, decision), (), flags=("start_again",))]
 
     effects: list[Effect] = []
     events: list[Event] = []
@@ -187,9 +188,15 @@ def stopped(state: State, message: Said, now_us: int) -> list[Effect]:
     transaction = _meant(state, report)
     flags = report.flags
     effects: list[Effect] = []
+    odd: tuple[str, ...] = ()
     if transaction is None:
         flags = (*flags, "unknown_transaction")
     else:
+        if transaction.ended:
+            odd = ("stop_again",)
+        elif report.said_transaction == NOT_KNOWN and _was_concurrent(state, transaction.number):
+            odd = ("stop_after_concurrent",)
+        transaction.ended = True
         if report.meter_stop_wh < transaction.meter_wh:
             flags = (*flags, decrease(transaction.meter_wh))
         if transaction.open:
@@ -213,8 +220,16 @@ def stopped(state: State, message: Said, now_us: int) -> list[Effect]:
         number = transaction.number
         events += outbox.follow(state, "transaction_stopped", str(number), number)
     decision = authorization.decide(state, report.token, now_us) if report.token else None
-    effects.insert(0, Reply(message.call, StopAnswer(decision), events))
+    effects.insert(0, Reply(message.call, StopAnswer(decision), events, flags=odd))
     return effects
+
+
+def _was_concurrent(state: State, number: int) -> bool:
+    """Return whether this connection told a transaction's start ConcurrentTx."""
+    return any(
+        known == number and decision is not None and decision.status == "ConcurrentTx"
+        for known, decision in state.recent.values()
+    )
 
 
 def _meant(state: State, report: StopReported) -> Transaction | None:
@@ -247,11 +262,15 @@ def measured(state: State, message: Said, now_us: int) -> list[Effect]:
                 report = replace(report, transaction=number)
         else:
             flags = ("unknown_transaction",)
+    odd: tuple[str, ...] = ()
     if transaction is not None:
         flags = _follow_register(transaction, report)
+        if not transaction.open:
+            odd = ("after_stop",)
     if flags:
         report = replace(report, flags=report.flags + flags)
-    return [Reply(message.call, ACKNOWLEDGED, (report, *outbox.follow(state, "meter_reported")))]
+    events = (report, *outbox.follow(state, "meter_reported"))
+    return [Reply(message.call, ACKNOWLEDGED, events, flags=odd)]
 
 
 def _follow_register(transaction: Transaction, report: EnergyMeasured) -> tuple[str, ...]:

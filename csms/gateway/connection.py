@@ -157,8 +157,10 @@ class Connection(asyncio.Protocol):
         "last_seen_us",
         "line",
         "listener",
+        "odd",
         "path",
         "pinged_us",
+        "ponged_us",
         "remote",
     )
 
@@ -191,9 +193,12 @@ class Connection(asyncio.Protocol):
         self.line: Receiver | None = None
         self.remote = ""
         self.path = ""
+        self.odd: tuple[int, ...] = ()
+        """Known oddities of its handshake, until it has a line."""
         self.accepted_us = 0
         self.last_seen_us = 0
         self.pinged_us = 0
+        self.ponged_us = 0
         self.frames_in = 0
         self.frames_out = 0
         self.close_code = 1006
@@ -345,6 +350,8 @@ class Connection(asyncio.Protocol):
             if frame.fin:
                 whole, self._fragments = b"".join(self._fragments), None
                 self._message(whole)
+        elif opcode is Opcode.PONG:
+            self.ponged_us = self.last_seen_us
 
     def _message(self, text: bytes) -> None:
         self.frames_in += 1

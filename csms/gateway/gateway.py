@@ -21,6 +21,7 @@ from csms.gateway.admission import (
     Denied,
     Entrance,
     PasswordNeeded,
+    basic,
     examine,
     subprotocols,
 )
@@ -28,6 +29,7 @@ from csms.gateway.anteroom import Anteroom
 from csms.gateway.attempts import Attempts, Quota
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
+from csms.gateway.earlier import Earlier
 from csms.gateway.last_resort import last_resort
 from csms.gateway.line import ChargerLine
 from csms.gateway.meters import Meters
@@ -39,6 +41,7 @@ from csms.gateway.settings import GatewaySettings
 from csms.gateway.sites import Sites
 from csms.gateway.takeover import Takeover
 from csms.pki.client_certificate import Trust, fault
+from csms.quirks import sightings
 from csms.quirks.catalogue import load_catalogue
 from domain import security_upgrade
 from domain.answers import Answer, BootDecision
@@ -145,6 +148,7 @@ class Gateway:
         self._threads = ThreadPoolExecutor(parts.settings.argon2_threads, "argon2")
         self._free_threads = asyncio.Semaphore(parts.settings.argon2_threads)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._earlier = Earlier(parts.settings.models_kept_max)
         self._last_generation = 0
 
     # connections come and go
@@ -207,6 +211,7 @@ class Gateway:
         key = line.charger.casefold()
         if self.lines.get(key) is line:
             del self.lines[key]
+            self._earlier.closed(key, self.now_us())
 
     # handshake
 
@@ -368,6 +373,8 @@ class Gateway:
         record, name = admitted.record, admitted.subprotocol
         version = self._versions.get(name)
         if not connection.accept(request, "" if admitted.pinned else name):
+            if "upgrade" not in _header(request, "Connection").casefold():
+                self.saw(sightings.NO_UPGRADE)
             self.handshake_failed(connection, "not a WebSocket upgrade")
             return
         self._handshake_over(connection)
@@ -377,6 +384,14 @@ class Gateway:
             self._record_refusal(connection, denied, 1002, request)
             connection.close(1002, "no common subprotocol")
             return
+        authorization = _header(request, "Authorization")
+        connection.odd = sightings.of_handshake(
+            connection.path,
+            record.id,
+            authorization.partition(" ")[0],
+            basic(authorization, record.id) if used is not None else None,
+            pinned=admitted.pinned,
+        )
         record = self._raise(record, admitted.profile, used)
         admitted = admitted._replace(record=record)
         self._last_generation = max(self.now_us(), self._last_generation + 1)
@@ -446,6 +461,9 @@ class Gateway:
         if network:
             self.directory.put(record)
         line = ChargerLine(self, connection, record, version, generation)
+        line.saw(connection.odd)
+        line.saw(self._earlier.opened(record.id, version.subprotocol, line.connected_us))
+        connection.odd = ()
         self.lines[key] = line
         connection.line = self.connections[connection] = line
         spread = int.from_bytes(hashlib.blake2s(key.encode(), digest_size=2).digest(), "big")
@@ -612,6 +630,7 @@ class Gateway:
                 known = message.known
                 line.model = self.models.learn(line.record, known.vendor, known.model)
                 if line.model is not None and line.model.boots_first:
+                    line.saw((sightings.BOOTS_FIRST,))
                     message.boots_first = True
             self.base.tell(line.address, message)
             if line.member is not None:
@@ -643,6 +662,8 @@ class Gateway:
                 connection.close_reason = "silent"
                 connection.abort()
             elif silent_us > ping_us and connection.pinged_us < now_us - ping_us:
+                if connection.pinged_us > connection.ponged_us:
+                    line.saw((sightings.NO_PONG,))  # it has said something since, but no pong
                 connection.ping(now_us)
 
     async def close_all(self, code: int, reason: str, per_s: float) -> None:

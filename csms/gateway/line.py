@@ -56,7 +56,7 @@ from domain.events import (
 )
 from domain.known import KnownCommand
 from domain.records import ChargerRecord
-from domain.reports import Report
+from domain.reports import Report, StartReported, TransactionReported
 from protocol.errors import ErrorCode, Fault, LocalProtocolError
 from protocol.events import (
     AnswerRefused,
@@ -78,8 +78,9 @@ from protocol.version import Inbound, Outbound, Reading, ReadingLimits, Version
 from supervisor.asyncio_base import AsyncioBase
 
 _to_json = msgspec.json.Encoder().encode
-PIPELINED, REPEATED, UNMATCHED, BROKEN_ANSWER, DEAF = 21, 22, 20, 16, 9
-"""Numbers of oddities that show in how a charger converses, not in a message."""
+SILENT = -1
+"""Boots that were heard of a charger that has said nothing yet."""
+STARTING = frozenset({StartReported, TransactionReported})
 _CLOCK_QUALITIES = frozenset({TimeQuality.OK, TimeQuality.SKEWED})
 """Of times that tell how a charger's clock stands."""
 
@@ -153,6 +154,7 @@ class ChargerLine:
     """One charger on one connection, as its actor sees it (actors.charger.shell.Line)."""
 
     __slots__ = (
+        "_boots",
         "_gateway",
         "_offset",
         "_sent",
@@ -203,6 +205,7 @@ class ChargerLine:
         """True: another connection owns the charger; nothing of this one counts any more."""
         self.offset_us = 0
         """By how much the charger's clock is known to be ahead of ours."""
+        self._boots = SILENT
         self._offset: ClockOffset | None = None
         self.noted: set[str] | None = None
         """Commands of operators whose way is written down."""
@@ -231,6 +234,8 @@ class ChargerLine:
     def open(self, spread: float, network: str) -> None:
         """Begin: tell the actor, keep the fact, ask the ledger what it knows."""
         gateway, record = self._gateway, self.record
+        if self.model is not None and self.model.boots_first:
+            self.saw((sightings.BOOTS_FIRST,))
         gateway.base.tell(
             self.address,
             Connected(
@@ -305,7 +310,7 @@ class ChargerLine:
         self._handle_events(now_us)
         unanswered = session.unanswered
         if unanswered > 1:
-            self.saw((PIPELINED,))
+            self.saw((sightings.PIPELINED,))
         return unanswered
 
     def saw(self, numbers: Iterable[int]) -> None:
@@ -403,11 +408,22 @@ class ChargerLine:
         return f"the text is not JSON (RFC 8259): {wrong}" if wrong else ""
 
     def _tell(self, report: Report, call: Call) -> None:
-        self.saw(sightings.of_report(report))
-        if type(report) is ChargerBooted:
-            self.model = self._gateway.models.learn(self.record, report.vendor, report.model)
-        if type(report) is ConnectorStatusReported:
-            self._learn_offset(report, call.received_us)
+        self.saw(sightings.of_report(report, call.text))
+        kind = type(report)
+        if kind is ChargerBooted:
+            self._boots = max(self._boots, 0) + 1
+            if self._boots > 1:
+                self.saw((sightings.BOOTS_AGAIN,))
+            self.model = self._gateway.models.learn(self.record, report.vendor, report.model)  # type: ignore[union-attr]
+        elif self._boots == SILENT:
+            self._boots = 0
+            self.saw((sightings.NO_BOOT,))
+        if kind is ConnectorStatusReported:
+            self._learn_offset(report, call.received_us)  # type: ignore[arg-type]
+            if self.session.unanswered > 1:
+                self.saw((sightings.STATUSES_AT_ONCE,))
+        elif self._sent is not None and self._sent[0] in sightings.STARTS and kind in STARTING:
+            self.saw((sightings.STARTS_CROSS,))
         if self._gateway.is_poison(self.charger, call.action, call.text):
             self._bury(report, call)
         elif asked_elsewhere(report):
@@ -468,7 +484,7 @@ class ChargerLine:
     def _duplicate(self, event: DuplicateCall, now_us: int) -> None:
         del now_us
         self._gateway.flagged(event.action, ("duplicate_call",))
-        self.saw((REPEATED,))
+        self.saw((sightings.REPEATED,))
 
     def _rejected(self, event: FrameRejected, now_us: int) -> None:
         self._gateway.flagged("", (f"frame:{event.reason}",))
@@ -485,12 +501,12 @@ class ChargerLine:
 
     def _unmatched(self, event: UnmatchedAnswer, now_us: int) -> None:
         self._gateway.unmatched()
-        self.saw((UNMATCHED,))
+        self.saw((sightings.UNMATCHED,))
         self._keep((self._odd(event.uid, "", event.text, "unmatched", now_us),))
 
     def _late(self, event: LateAnswer, now_us: int) -> None:
         self._gateway.unmatched()
-        self.saw((UNMATCHED,))
+        self.saw((sightings.UNMATCHED,))
         self._keep((self._odd(event.uid, event.action, event.text, "late", now_us),))
 
     def _odd(
@@ -521,6 +537,7 @@ class ChargerLine:
             # Said where the version has a word for it (2.1); the answer counts all the same.
             self.session.refuse(event.uid, *error)
         accepted = row.accepted(event.payload)
+        self.saw(sightings.of_answer(event.action, event.payload, accepted=accepted))
         response = redact(event.payload, event.text)
         self._ended(
             now_us,
@@ -556,8 +573,9 @@ class ChargerLine:
 
     def _error(self, event: ErrorReceived, now_us: int) -> None:
         code = self.version.dialect.spell(event.code)
+        self.saw(sightings.of_answer(event.action, {}, accepted=False))
         if event.flags and event.flags[0].startswith("unreadable:"):
-            self.saw((BROKEN_ANSWER,))
+            self.saw((sightings.BROKEN_ANSWER,))
             learned = self._silence(now_us)  # nobody knows what it said
         else:
             learned = self._refusal(code, now_us)
@@ -650,7 +668,7 @@ class ChargerLine:
             "",
             call.received_us,
             gateway.now_us() - call.received_us,
-            call.flags,
+            call.flags + effect.flags if effect.flags else call.flags,
         )
         blob = encode_entry(
             Entry(self.charger, self.generation, call.received_us, (*effect.events, exchange))
@@ -669,6 +687,8 @@ class ChargerLine:
             self.fence(1013, "the journal is behind")
         except JournalFailed:
             self.fenced = True  # never answered; the gateway closes every connection
+        if effect.flags:
+            self.saw(sightings.of_flags(effect.flags))
         if effect.events:
             found = sightings.of_events(effect.events)
             if found:
@@ -679,6 +699,7 @@ class ChargerLine:
     def _answer(self, call: Call, answer: bytes) -> None:
         delay_ms = self.record.reply_delay_ms or (self.model.reply_delay_ms if self.model else 0)
         if delay_ms:
+            self.saw((sightings.SLOWED,))
             self._gateway.loop.call_later(delay_ms / 1e3, self._answer_now, call, answer)
         else:
             self._answer_now(call, answer)
@@ -814,7 +835,7 @@ class ChargerLine:
 
     def close_line(self, effect: Close) -> None:
         """Close the connection: the charger talks, but does not answer commands."""
-        self.saw((DEAF,))
+        self.saw((sightings.DEAF,))
         self.connection.close(effect.code, effect.reason)
 
     def failed(self, message: object, error: BaseException) -> None:

@@ -1,19 +1,50 @@
 """Which known oddity of chargers a message shows: from its flags and from what it says. Pure.
 
 The numbers are those of tests/conformance. One message may show several; one that shows none costs
-a look at an empty tuple.
+a look at an empty tuple. Q41 (a charger that cannot read our times) shows in nothing that it says.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from domain.events import (
     ConnectorStatusReported,
     EnergyMeasured,
     Event,
     TransactionEndedProvisionally,
+    TransactionProgressed,
     TransactionStopped,
 )
-from domain.reports import Report, StartReported, StopReported, TransactionReported
+from domain.reports import (
+    AuthorizationAsked,
+    Report,
+    StartReported,
+    StopReported,
+    TransactionReported,
+)
+
+NO_SUBPROTOCOL: Final = 1
+NO_UPGRADE: Final = 2
+ODD_IDENTITY: Final = 3
+ODD_PATH: Final = 4
+ODD_PASSWORD: Final = 5
+OTHER_VERSION: Final = 6
+NO_PONG: Final = 7
+AT_ONCE_BACK: Final = 8
+DEAF: Final = 9
+SLOWED: Final = 10
+BOOTS_FIRST: Final = 11
+NO_BOOT: Final = 12
+BOOTS_AGAIN: Final = 13
+NO_TRIGGER: Final = 14
+BROKEN_ANSWER: Final = 16
+UNMATCHED: Final = 20
+PIPELINED: Final = 21
+REPEATED: Final = 22
+STATUSES_AT_ONCE: Final = 35
+STARTS_CROSS: Final = 53
+"""Numbers of oddities that show in how a charger comes and converses, not in one message."""
 
 FLAGS: Mapping[str, int] = {
     "repaired:leading_comma": 15,
@@ -31,6 +62,12 @@ FLAGS: Mapping[str, int] = {
     "enum:/meterValue/*/sampledValue/*/unit": 27,
     "enum:/meterValue/*/sampledValue/*/measurand": 28,
     "missing:/timestamp": 34,
+    # The actor's own words, of an exchange as a whole.
+    "after_stop": 42,
+    "start_again": 43,
+    "stop_after_concurrent": 47,
+    "stop_again": 48,
+    "events_missing": 50,
 }
 """A flag -> the oddity that it stands for."""
 
@@ -44,30 +81,102 @@ def of_flags(flags: Iterable[str]) -> list[int]:
     return [FLAGS[flag] for flag in flags if flag in FLAGS]
 
 
-def _start(report: StartReported) -> list[int]:
-    return _time(report.quality, report.started_raw)
+PATH_SLASHES: Final = 2
+"""Of /ocpp/{identity}."""
+KEY_BYTES: Final = 20
+"""Of a key whose 40 hexadecimal digits were decoded before they were sent."""
 
 
-def _stop(report: StopReported) -> list[int]:
-    found = _time(report.quality, report.stopped_raw)
+def of_handshake(
+    path: str, name: str, scheme: str, password: bytes | None, *, pinned: bool
+) -> tuple[int, ...]:
+    """Return the oddities of a handshake that was let in.
+
+    Args:
+        path: of the request.
+        name: the charger's, as its record has it.
+        scheme: the first word of the Authorization header; empty: there is none.
+        password: what is in it, if any.
+        pinned: it offered no subprotocol.
+    """
+    found = [NO_SUBPROTOCOL] if pinned else []
+    place = path.partition("?")[0]
+    if place.rstrip("/").rpartition("/")[2] != name:
+        found.append(ODD_IDENTITY)
+    if place.count("/") != PATH_SLASHES or place.endswith("/") or "//" in place:
+        found.append(ODD_PATH)
+    is_decoded = password is not None and len(password) == KEY_BYTES and not password.isalnum()
+    if is_decoded or scheme.endswith(":"):
+        found.append(ODD_PASSWORD)
+    return tuple(found)
+
+
+_LONG_FRACTION = re.compile(rb"\.\d{5}").search
+_SHORT_OFFSET = re.compile(r"[+-]\d{1,2}$").search
+_TRIGGERS: Final = frozenset({"TriggerMessage", "ExtendedTriggerMessage"})
+STARTS: Final = frozenset({"RemoteStartTransaction", "RequestStartTransaction"})
+
+
+def of_answer(action: str, payload: Mapping[str, Any], *, accepted: bool) -> list[int]:
+    """Return the oddities in an answer to a call of ours; a CALLERROR has no payload."""
+    if action in _TRIGGERS:
+        return [] if accepted else [NO_TRIGGER]
+    if action == "ChangeAvailability":
+        return [32] if payload.get("status") == "Scheduled" else []
+    if action == "GetConfiguration":
+        rows = payload.get("configurationKey")
+        keys = (
+            [row.get("key") for row in rows if isinstance(row, dict)]
+            if isinstance(rows, list)
+            else []
+        )
+        return [29] if any(isinstance(key, str) and key[:1].islower() for key in keys) else []
+    return []
+
+
+def _token(token: str) -> list[int]:
+    return [19] if token.endswith("\\") else []
+
+
+def _authorization(report: AuthorizationAsked, text: bytes) -> list[int]:
+    del text
+    return _token(report.token)
+
+
+def _start(report: StartReported, text: bytes) -> list[int]:
+    del text
+    return [*_time(report.quality, report.started_raw), *_token(report.token)]
+
+
+def _stop(report: StopReported, text: bytes) -> list[int]:
+    found = [*_time(report.quality, report.stopped_raw), *_token(report.token)]
+    if b'"reason"' not in text:
+        found.append(31)
     return [*found, *_number(report.said_transaction)]
 
 
-def _meter(report: EnergyMeasured) -> list[int]:
-    return [44] if report.transaction == -1 else []
+def _meter(report: EnergyMeasured, text: bytes) -> list[int]:
+    found = [44] if report.transaction == -1 else []
+    if b"Hertz" in text or b"Celcius" in text:
+        found.append(27)
+    if _LONG_FRACTION(text) is not None:
+        found.append(30)
+    return found
 
 
-def _status(report: ConnectorStatusReported) -> list[int]:
-    if report.quality == "missing":
-        return [34]
-    return _time(report.quality, "")
+def _status(report: ConnectorStatusReported, text: bytes) -> list[int]:
+    del text
+    found = [34] if report.quality == "missing" else _time(report.quality, "")
+    return found if report.connector else [33, *found]
 
 
-def _progress(report: TransactionReported) -> list[int]:
+def _progress(report: TransactionReported, text: bytes) -> list[int]:
+    del text
     return _time(report.quality, "")
 
 
 REPORTS: Mapping[type, Callable[..., list[int]]] = {
+    AuthorizationAsked: _authorization,
     StartReported: _start,
     StopReported: _stop,
     EnergyMeasured: _meter,
@@ -77,28 +186,32 @@ REPORTS: Mapping[type, Callable[..., list[int]]] = {
 """A kind of report -> what it may show."""
 
 
-def of_report(report: Report) -> list[int]:
-    """Return the oddities in what a charger says."""
+def of_report(report: Report, text: bytes) -> list[int]:
+    """Return the oddities in what a charger says; `text`: its payload as it came."""
     look = REPORTS.get(type(report))
-    return look(report) if look is not None else []
+    return look(report, text) if look is not None else []
 
 
 def _time(quality: str, raw: str) -> list[int]:
     number = QUALITIES.get(quality, 0)
     if number == 40 and raw.startswith(EPOCH):  # noqa: PLR2004 - an oddity's number
         number = 39
-    return [number] if number else []
+    found = [number] if number else []
+    return [*found, 38] if _SHORT_OFFSET(raw) is not None and "T" in raw else found
 
 
 def _number(said: int) -> list[int]:
     return {-1: [44], 0: [45]}.get(said, [])
 
 
-_REGISTER = {"unknown_transaction": 46, "meter_decreased": 51, "meter_rollover": 51}
-_END = {"unknown_transaction": 46, "meter_decreased": 52, "meter_rollover": 51}
-EVENT_FLAGS: Mapping[type, Mapping[str, int]] = {
+_REGISTER = {"unknown_transaction": (46,), "meter_decreased": (51,), "meter_rollover": (51,)}
+# Whether its start was lost or never sent, nobody can tell.
+_END = {"unknown_transaction": (46, 49), "meter_decreased": (52,), "meter_rollover": (51,)}
+_EVENT = {"after_ended": (42,), "meter_decreased": (51,), "meter_rollover": (51,)}
+EVENT_FLAGS: Mapping[type, Mapping[str, tuple[int, ...]]] = {
     EnergyMeasured: _REGISTER,
     TransactionStopped: _END,
+    TransactionProgressed: _EVENT,
 }
 """A kind of event -> flag -> the oddity."""
 
@@ -112,5 +225,6 @@ def of_events(events: Iterable[Event]) -> list[int]:
             found.append(54)
         elif kind in EVENT_FLAGS and event.flags:  # type: ignore[union-attr]
             table = EVENT_FLAGS[kind]
-            found += [table[flag] for flag in event.flags if flag in table]  # type: ignore[union-attr]
+            for flag in event.flags:  # type: ignore[union-attr]
+                found += table.get(flag, ())
     return found
