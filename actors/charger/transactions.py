@@ -269,8 +269,8 @@ def measured(state: State, message: Said, now_us: int) -> list[Effect]:
             odd = ("after_stop",)
     if flags:
         report = replace(report, flags=report.flags + flags)
-    events = (report, *outbox.follow(state, "meter_reported"))
-    return [Reply(message.call, ACKNOWLEDGED, events, flags=odd)]
+    ends = outbox.follow(state, "meter_reported")
+    return [Reply(message.call, ACKNOWLEDGED, (report, *ends), flags=odd)]
 
 
 def _follow_register(transaction: Transaction, report: EnergyMeasured) -> tuple[str, ...]:
