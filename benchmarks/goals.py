@@ -134,6 +134,8 @@ ROWS = (
     Row("operators", "command_p50_ms", "a command, half of them within", "ms", digits=1),
     Row("operators", "command_p99_ms", "a command, 99 % within", "ms", at_most=100, digits=1),
     Row("operators", "commands_most_per_s", "commands through REST, most", "/s"),
+    Row("operators", "command_api_us", "api's CPU for a command, at most of them", "µs"),
+    Row("operators", "command_gateway_us", "gateway's CPU for a command, then", "µs"),
     Row("operators", "command_failures", "commands that were not accepted", at_most=0),
     Row("crowd", "chargers", "chargers on the machine, all connected", at_least=100_000),
     Row("crowd", "gateways", "gateways for them (limit: open files)"),

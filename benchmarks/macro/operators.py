@@ -10,19 +10,20 @@ only watched are those of the generator.
 """
 
 import asyncio
-import contextlib
-import json
 import time
+from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiohttp
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+import uvloop
 
 from benchmarks.effort import Effort
 from benchmarks.generator import Generator, quantiles_ms
 from benchmarks.goals import Figures
+from benchmarks.load import Tally, connect_all
 from benchmarks.node import Node, running_node
+from benchmarks.rest_load import RestLoad
 from csms.config import load_config
 from storage.relational.engine import open_engine
 from storage.relational.registry import Registry
@@ -48,7 +49,7 @@ def measure(effort: Effort) -> tuple[Figures, dict[str, Any]]:
             node.catch_up()
             alone = load(node, generator, effort)
             watched = asyncio.run(with_dashboards(node, key, generator, effort))
-        commands = asyncio.run(with_commands(node, key, effort))
+        commands = uvloop.run(with_commands(node, key, effort))
     figures = {
         "gateway_pct": watched["gateway_pct"] - alone["gateway_pct"],
         "api_pct": watched["api_pct"],
@@ -59,6 +60,8 @@ def measure(effort: Effort) -> tuple[Figures, dict[str, Any]]:
         "command_p99_ms": commands["good"]["p99_ms"],
         "command_failures": commands["good"]["failures"],
         "commands_most_per_s": commands["closed"]["per_s"],
+        "command_api_us": commands["closed"]["api_us"],
+        "command_gateway_us": commands["closed"][f"{GATEWAY}_us"],
     }
     return figures, {"alone": alone, "watched": watched, "commands": commands}
 
@@ -123,43 +126,17 @@ async def with_dashboards(
     return used
 
 
-async def answering(port: int, name: str, booted: asyncio.Event) -> None:
-    """A charger that accepts every command."""
-    boot = {"chargePointVendor": "V", "chargePointModel": "M"}
-    with contextlib.suppress(ConnectionClosed):
-        async with connect(
-            f"ws://127.0.0.1:{port}/ocpp/{name}", subprotocols=["ocpp1.6"], compression=None
-        ) as socket:
-            await socket.send(json.dumps([2, "boot", "BootNotification", boot]))
-            async for text in socket:
-                frame = json.loads(text)
-                if frame[0] == 3:
-                    booted.set()
-                elif frame[0] == 2:
-                    await socket.send(json.dumps([3, frame[1], {"status": "Accepted"}]))
-
-
-class Rest:
+class Rest(RestLoad):
     """Commands to chargers through REST, and how long each takes to the charger's answer."""
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, names: list[str]) -> None:
-        self._session = session
-        self._url = url
+    def __init__(self, url: str, key: str, names: Sequence[str]) -> None:
+        parts = urlsplit(url)
+        super().__init__(parts.hostname or "", parts.port or 0, key, COMMAND, IN_FLIGHT_MAX)
         self._names = names
-        self._waits: list[float] = []
-        self._failures = 0
-
-    async def command(self, name: str) -> None:
-        begun = time.perf_counter()
-        path = f"{self._url}/api/v1/chargers/{name}/calls?wait=10"
-        async with self._session.post(path, json=COMMAND) as response:
-            answer = await response.json()
-        self._waits.append(time.perf_counter() - begun)
-        self._failures += answer.get("outcome") != "accepted"
 
     async def at_rate(self, node: Node, per_s: float, seconds: float) -> dict[str, Any]:
         """As many a second, whatever comes back; `kept_up`: 99 % within the goal, none failed."""
-        self._waits, self._failures = [], 0
+        self.begin()
         loop = asyncio.get_running_loop()
         meter, begun = node.meter(), loop.time()
         tasks = []
@@ -171,59 +148,55 @@ class Rest:
         await asyncio.gather(*tasks)
         passed_s = loop.time() - begun
         used = {f"{name}_pct": spent / passed_s * 100 for name, spent in meter.used_s().items()}
-        quantiles = quantiles_ms(sorted(self._waits))
+        quantiles = quantiles_ms(sorted(self.waits_s))
         return {
             "wanted_per_s": per_s,
             "per_s": len(tasks) / passed_s,
-            "failures": self._failures,
-            "kept_up": not self._failures and quantiles["p99_ms"] <= WITHIN_MS,
+            "failures": self.failures,
+            "kept_up": not self.failures and quantiles["p99_ms"] <= WITHIN_MS,
             **quantiles,
             **used,
         }
 
-    async def closed(self, seconds: float) -> dict[str, float]:
+    async def closed(self, node: Node, seconds: float) -> dict[str, float]:
         """As many as go: each charger has its next command as soon as the last is answered."""
-        self._waits, self._failures = [], 0
+        self.begin()
         end = time.monotonic() + seconds
 
         async def again(name: str) -> None:
             while time.monotonic() < end:
                 await self.command(name)
 
+        meter, mine = node.meter(), time.process_time()
         await asyncio.gather(*(again(name) for name in self._names))
+        count = len(self.waits_s)
+        used = {f"{name}_us": spent / count * 1e6 for name, spent in meter.used_s().items()}
         return {
-            "per_s": len(self._waits) / seconds,
-            "failures": self._failures,
-            **quantiles_ms(sorted(self._waits)),
+            "per_s": count / seconds,
+            "failures": self.failures,
+            **quantiles_ms(sorted(self.waits_s)),
+            "generator_us": (time.process_time() - mine) / count * 1e6,
+            **used,
         }
 
 
 async def with_commands(node: Node, key: str, effort: Effort) -> dict[str, Any]:
     """Commands at higher and higher rates until the chargers' answers come too late."""
-    names = [f"ANSWERS-{number:03d}" for number in range(CHARGERS)]
-    booted = [asyncio.Event() for _ in names]
-    chargers = [
-        asyncio.create_task(answering(node.port, name, event))
-        for name, event in zip(names, booted, strict=True)
-    ]
-    await asyncio.gather(*(event.wait() for event in booted))
+    chargers = await connect_all("127.0.0.1", node.port, CHARGERS, Tally(), "ANSWERS-")
+    names = [charger.name for charger in chargers]
     await asyncio.to_thread(node.catch_up)
-    url = url_of(node)
-    headers = {"Authorization": f"Bearer {key}"}
+    rest = Rest(url_of(node), key, names)
     steps = []
-    async with aiohttp.ClientSession(
-        headers=headers, connector=aiohttp.TCPConnector(limit=IN_FLIGHT_MAX, keepalive_timeout=2)
-    ) as session:
-        rest = Rest(session, url, names)
-        await asyncio.gather(*(rest.command(name) for name in names))
-        for per_s in effort.operators_commands_per_s:
-            step = await rest.at_rate(node, per_s, effort.operators_s)
-            steps.append(step)
-            if not step["kept_up"]:
-                break
-        closed = await rest.closed(effort.operators_s)
-    for task in chargers:
-        task.cancel()
-    await asyncio.gather(*chargers, return_exceptions=True)
+    await asyncio.gather(*(rest.command(name) for name in names))
+    for per_s in effort.operators_commands_per_s:
+        step = await rest.at_rate(node, per_s, effort.operators_s)
+        steps.append(step)
+        if not step["kept_up"]:
+            break
+    closed = await rest.closed(node, effort.operators_s)
+    rest.close()
+    for charger in chargers:
+        if charger.transport is not None:
+            charger.transport.abort()
     good = next((step for step in reversed(steps) if step["kept_up"]), steps[0])
     return {"good": good, "steps": steps, "closed": closed}
