@@ -22,11 +22,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 # Taken when main imports this module, before Thespian exchanges them.
 _ROOT = logging.root
 _MANAGER = logging.Logger.manager
+
+DELETE = b"\x7f"
+"""The one character of ASCII that JSON allows and that does not print."""
 
 Sink = Callable[[bytes], bool]
 """Writes one line without waiting; False when it could not."""
@@ -247,6 +251,10 @@ def _send_at_once(fd: int, line: bytes) -> int:
 
 
 def _encode(fields: dict[str, Any]) -> str:
+    with contextlib.suppress(TypeError, ValueError, RecursionError):
+        line = msgspec.json.encode(fields)
+        if line.isascii() and DELETE not in line:
+            return line.decode()
     return json.dumps(fields, ensure_ascii=True, default=str)
 
 

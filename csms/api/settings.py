@@ -108,7 +108,7 @@ class ApiSettings(BaseModel):
         description="A write waits for its row of the audit log; later it is answered without.",
     )
     audit_gather_ms: float = Field(
-        default=5.0,
+        default=20.0,
         ge=0,
         le=1_000,
         description="When rows of the audit log come faster than they are written, more are "

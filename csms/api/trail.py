@@ -2,28 +2,46 @@
 
 import asyncio
 import logging
+import math
 import secrets
 from collections import deque
 from collections.abc import Mapping, MutableMapping
-from itertools import islice
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import msgspec
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from csms.api.auth import Principal
 from csms.api.rules import Book
 from csms.api.settings import ApiSettings
 from domain.errors import CsmsError
+from domain.text import clean
 from storage.relational.audit import AuditRow, append
 from supervisor.clock import Clock
 
 AUDIT = logging.getLogger("csms.audit")
-ROWS_MAX = 500
+ROWS_MAX: Final = 500
 """In one transaction; whatever comes meanwhile is in the next one."""
-MS_PER_S = 1_000
-REFUSED_FROM = 400
-FAILED_FROM = 500
+GATHERED_MIN: Final = 4
+"""To wait for fewer rows than that brings nothing: a transaction costs as much as 60 rows."""
+RATE_S: Final = 0.5
+"""How quickly the rate of rows is forgotten."""
+PATH_LENGTH_MAX: Final = 200
+MS_PER_S: Final = 1_000
+US_PER_S: Final = 1_000_000
+REFUSED_FROM: Final = 400
+FAILED_FROM: Final = 500
+
+
+@dataclass(slots=True)
+class _Group:
+    """Rows of one transaction."""
+
+    told: asyncio.Future[None]
+    """Done when they are in the store, or when nobody shall wait any longer."""
+    rows: list[AuditRow] = field(default_factory=list)
 
 
 class AuditTrail:
@@ -31,7 +49,7 @@ class AuditTrail:
 
     Args:
         engine: the relational store.
-        settings: `audit_wait_s`, `audit_rows_max`.
+        settings: `audit_wait_s`, `audit_gather_ms`, `audit_rows_max`.
         clock: time.
     """
 
@@ -40,7 +58,12 @@ class AuditTrail:
         self._settings = settings
         self._clock = clock
         self._book = Book()
-        self._waiting: deque[tuple[AuditRow, asyncio.Future[None]]] = deque()
+        self._groups: deque[_Group] = deque()
+        """Rows are added to the last one; the first one is written."""
+        self._count = 0
+        self._rate = 0.0
+        """Rows a second, of late."""
+        self._rate_us = 0
         self._writer: asyncio.Task[None] | None = None
 
     def row(
@@ -63,8 +86,8 @@ class AuditTrail:
             actor=principal.id,
             actor_name=principal.name,
             remote=(scope.get("client") or ("",))[0],
-            action=f"{scope['method']} {rule.path if rule else scope['path'][:200]}",
-            object="/".join(str(name)[:200] for name in names.values()),
+            action=f"{scope['method']} {rule.path if rule else _of_path(scope['path'])}",
+            object="/".join(_of_path(name) for name in names.values()),
             detail=msgspec.json.encode(detail).decode() if detail else "",
             status=status,
             outcome="failed" if status >= FAILED_FROM else outcome,
@@ -77,40 +100,81 @@ class AuditTrail:
         While the store is away rows wait, `audit_rows_max` at most; beyond that they are in the
         log of this process only, where every row is.
         """
-        done = self.record_later(row)
-        if done is not None:
-            await asyncio.wait({done}, timeout=self._settings.audit_wait_s)
+        told = self.record_later(row)
+        if told is not None:
+            await asyncio.shield(told)
 
     def record_later(self, row: AuditRow) -> asyncio.Future[None] | None:
-        """Write a row without waiting for it; return what is done when it is in the store.
+        """Write a row without waiting for it; return what `record` waits for.
 
         None: `audit_rows_max` rows wait already, so it is in the log of this process only.
         """
         fields = msgspec.structs.asdict(row)
         AUDIT.info("%s %s", row.action, row.object, extra={"fields": fields})
-        if len(self._waiting) >= self._settings.audit_rows_max:
+        if self._count >= self._settings.audit_rows_max:
             AUDIT.error("the audit log cannot take a row: see the line before")
             return None
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append((row, done))
+        self._count += 1
+        self._note_rate()
         if self._writer is None or self._writer.done():
+            self._begin()
             self._writer = asyncio.create_task(self._write())
-        return done
+        group = self._groups[-1]
+        if len(group.rows) >= ROWS_MAX:
+            group = self._begin()
+        group.rows.append(row)
+        return group.told
+
+    def _note_rate(self) -> None:
+        now_us = self._clock.monotonic_us()
+        passed_s = (now_us - self._rate_us) / US_PER_S
+        self._rate = self._rate * math.exp(-passed_s / RATE_S) + 1 / RATE_S
+        self._rate_us = now_us
+
+    def _begin(self) -> _Group:
+        loop = asyncio.get_running_loop()
+        group = _Group(loop.create_future())
+        loop.call_later(self._settings.audit_wait_s, _tell, group)
+        self._groups.append(group)
+        return group
 
     async def _write(self) -> None:
-        many = False
-        while self._waiting:
-            if many:
-                # Rows come faster than they are written: each of a few would cost a commit.
-                await asyncio.sleep(self._settings.audit_gather_ms / MS_PER_S)
-            some = list(islice(self._waiting, ROWS_MAX))
-            many = len(some) > 1
+        gather_s = self._settings.audit_gather_ms / MS_PER_S
+        while self._groups:
+            if len(self._groups) == 1:
+                if self._rate * gather_s >= GATHERED_MIN:
+                    await asyncio.sleep(gather_s)
+                # From here on rows are those of the next transaction.
+                self._begin()
+            group = self._groups[0]
             try:
-                await append(self._engine, [row for row, _ in some])
+                await self._append(group.rows)
             except CsmsError:
                 await asyncio.sleep(self._settings.audit_wait_s)
                 continue
-            for _, done in some:
-                self._waiting.popleft()
-                if not done.done():
-                    done.set_result(None)
+            self._groups.popleft()
+            self._count -= len(group.rows)
+            _tell(group)
+            if len(self._groups) == 1 and not self._groups[0].rows:
+                self._groups.clear()
+
+    async def _append(self, rows: list[AuditRow]) -> None:
+        """Write rows. One that the store will never take is in the log alone: others go on."""
+        try:
+            await append(self._engine, rows)
+        except (DBAPIError, ValueError):
+            if len(rows) == 1:
+                AUDIT.exception("the audit log does not take a row: %s", rows[0].request)
+                return
+            for row in rows:
+                await self._append([row])
+
+
+def _tell(group: _Group) -> None:
+    if not group.told.done():
+        group.told.set_result(None)
+
+
+def _of_path(text: str) -> str:
+    """Return text of a path as every store takes it."""
+    return clean(text, PATH_LENGTH_MAX)
