@@ -10,6 +10,7 @@ a time through `protocol.session` -> the answer comes to the message's `answered
 import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 from typing import Any, ClassVar, Protocol
 
@@ -64,6 +65,8 @@ class Identity:
     """Least and most seconds that it thinks about a command."""
     subprotocol: str = OCPP_16.subprotocol
     """Which version of OCPP it speaks."""
+    equipped: bool = False
+    """Of 2.x: whether it has a display, monitors, tariffs and the like."""
 
     @classmethod
     def of(cls, charger: str, model: Model, serial: str = "") -> "Identity":
@@ -78,6 +81,7 @@ class Identity:
             model.boots_always,
             model.answer_s,
             model.subprotocol,
+            model.equipped,
         )
 
 
@@ -295,6 +299,13 @@ class SimulatedCharger:
         """Queue a message of a transaction: kept until the server has answered it."""
         self.outbox.put(Message(action, payload, answered, kept=True, expendable=expendable))
 
+    def announce(self, action: str, payload: Payload) -> bool:
+        """Send what is not answered (2.1 SEND); return whether there is a connection for it."""
+        if self._session is None or not self.registered:
+            return False
+        self._session.send(self._uid(), action, payload)
+        return True
+
     def _uid(self) -> str:
         return f"{self.chance.getrandbits(96):024x}"
 
@@ -368,6 +379,11 @@ class SimulatedCharger:
             wait_s = self.keys.seconds("TransactionMessageRetryInterval") * message.attempts
             self.outbox.waits_until_us = self.now_us + wait_s * US_PER_S
 
+    def command(self, action: str) -> Callable[[Mapping[str, Any]], Payload] | None:
+        """Return what obeys an action; None: it is not known here."""
+        found = self.commands.get(action)
+        return None if found is None else partial(found, self)
+
     def _obey(self, call: CallReceived) -> None:
         session, came_us = self._session, self.now_us
         assert session is not None
@@ -376,10 +392,10 @@ class SimulatedCharger:
         tally.sent += 1
         answer: Payload | None = None
         code, text = ErrorCode.NOT_IMPLEMENTED, f"{call.action} is not known here"
-        command = self.commands.get(call.action)
+        command = self.command(call.action)
         if command is not None:
             try:
-                answer = command(self, call.payload)
+                answer = command(call.payload)
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 # Real firmware answers this to a payload that it cannot use; this must not die.
                 code, text = ErrorCode.FORMATION, f"{type(error).__name__}: {error}"

@@ -35,6 +35,7 @@ class ChargerFace(Protocol):
     limits: Limits
     connectors: dict[int, Connector]
     local_list: Any
+    identity: Any
     certificates: list[Payload]
     firmware: str
     firmware_status: str

@@ -61,7 +61,8 @@ def limit_w(
     for period in schedule["chargingSchedulePeriod"]:
         if period["startPeriod"] <= at_s:
             current = period
-    if current is None:
+    # Since 2.1 a period may have a setpoint, and no limit.
+    if current is None or current.get("limit") is None:
         return None
     limit = float(current["limit"])
     if schedule.get("chargingRateUnit") == "W":
@@ -77,10 +78,12 @@ class Limits:
         installed: those that a server has set.
         fallback_a: what the installer has set, A of each phase: it holds while no profile says
             anything about a connector. None: nothing.
+        priority: connectors whose transaction charges by the profile of priority (2.1, K21).
     """
 
     installed: list[Installed] = field(default_factory=list)
     fallback_a: float | None = None
+    priority: frozenset[int] = frozenset()
 
     def install(self, connector: int, profile: Mapping[str, Any]) -> str:
         """Install a profile, replacing its predecessor; return the status of the answer."""
@@ -105,7 +108,8 @@ class Limits:
         return "Accepted" if removed else "Unknown"
 
     def ended(self, connector: int) -> None:
-        """Forget the TxProfiles of a transaction that has ended."""
+        """Forget the TxProfiles and the priority of a transaction that has ended."""
+        self.priority -= {connector}
         self.installed = [
             row
             for row in self.installed
@@ -126,9 +130,11 @@ class Limits:
         `sharing`: how many connectors are busy. `rated_w` is of all phases.
         """
         offered_w = rated_w * phases / len(PHASES)
-        own = self._strongest("TxProfile", connector, started_us, now_us, phases)
-        if own is None:
-            own = self._strongest("TxDefaultProfile", connector, started_us, now_us, phases)
+        first = ("PriorityCharging",) if connector in self.priority else ()
+        own = None
+        for purpose in (*first, "TxProfile", "TxDefaultProfile"):
+            if own is None:
+                own = self._strongest(purpose, connector, started_us, now_us, phases)
         if own is not None:
             offered_w = min(offered_w, own)
         whole = self._strongest("ChargePointMaxProfile", 0, started_us, now_us, phases)

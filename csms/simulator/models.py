@@ -185,6 +185,8 @@ class Model:
         keys: configuration keys that differ from the usual, and their values.
         boots_always: it sends BootNotification on every connection.
         answer_s: how long it thinks about a command, least and most seconds.
+        subprotocol: the version of OCPP that it speaks.
+        equipped: of 2.x: it has a display, monitors, tariffs and the like.
     """
 
     vendor: str
@@ -195,6 +197,7 @@ class Model:
     boots_always: bool = False
     answer_s: tuple[float, float] = (0.0, 0.0)
     subprotocol: str = "ocpp1.6"
+    equipped: bool = False
 
     def say(self, action: str, payload: Mapping[str, Any]) -> Payload:
         """Return a payload as this model would send it. The given one is left alone."""
@@ -229,8 +232,12 @@ MODELS: Mapping[str, Model] = {
         answer_s=(0.02, 0.2),
     ),
     "careless": Model("Plainsight", "P7", "1.0", ("empty_transaction",), boots_always=True),
-    "modern": Model("Csms", "Simulated 2", "2.0.0", subprotocol="ocpp2.0.1"),
-    "newest": Model("Csms", "Simulated 2.1", "2.1.0", subprotocol="ocpp2.1"),
+    "modern": Model(
+        "Csms", "Simulated 2", "2.0.0", subprotocol="ocpp2.0.1", equipped=True
+    ),
+    "newest": Model(
+        "Csms", "Simulated 2.1", "2.1.0", subprotocol="ocpp2.1", equipped=True
+    ),
     "stately": Model(
         "Harbourline", "HL-60", "6.0.2", ("no_zone", "texts", "numbers_go_on"), boots_always=True,
         subprotocol="ocpp2.0.1",

@@ -5,6 +5,7 @@ told of it are TransactionEvents, numbered from 0 without a gap (part 2, use cas
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, ClassVar, TypeAlias
 
 from csms.simulator.books import Bill
@@ -13,6 +14,8 @@ from csms.simulator.commands import Command
 from csms.simulator.connector import Connector, Reservation, Transaction
 from csms.simulator.outbox import OnAnswer, Payload
 from csms.simulator.v2.commands import COMMANDS
+from csms.simulator.v2.equipment import Equipment, EquippedCommand
+from csms.simulator.v2.tables import EQUIPPED_21, EQUIPPED_201
 from protocol.dialect import OCPP_21, OCPP_201, Dialect
 
 MeterValue: TypeAlias = Mapping[str, Any]
@@ -61,7 +64,21 @@ class SimulatedCharger201(SimulatedCharger):
 
     dialect: ClassVar[Dialect] = OCPP_201
     commands: ClassVar[Mapping[str, Command]] = COMMANDS
+    equipped: ClassVar[Mapping[str, EquippedCommand]] = EQUIPPED_201
     boot_reason = "PowerUp"
+    _equipment: Equipment | None = None
+
+    @property
+    def equipment(self) -> Equipment:
+        """Return what it has; made when it is needed first, for thousands never need it."""
+        if self._equipment is None:
+            self._equipment = Equipment()
+        return self._equipment
+
+    def command(self, action: str) -> Callable[[Mapping[str, Any]], Payload] | None:
+        """Return what obeys an action; with equipment, that before all."""
+        found = self.equipped.get(action) if self.identity.equipped else None
+        return super().command(action) if found is None else partial(found, self)
 
     def boot_payload(self) -> Payload:
         """Return what BootNotification says."""
@@ -210,6 +227,7 @@ class SimulatedCharger201(SimulatedCharger):
 
 
 class SimulatedCharger21(SimulatedCharger201):
-    """One charger of OCPP 2.1; it has none of the new functions, as most chargers that speak it."""
+    """One charger of OCPP 2.1."""
 
     dialect: ClassVar[Dialect] = OCPP_21
+    equipped: ClassVar[Mapping[str, EquippedCommand]] = EQUIPPED_21

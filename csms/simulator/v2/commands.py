@@ -10,18 +10,15 @@ from typing import Any
 
 from csms.simulator import commands as v16
 from csms.simulator.commands import LATER_S, ChargerFace, Command, Request
-from csms.simulator.connector import Connector
 from csms.simulator.outbox import Payload
 from csms.simulator.v2 import variables
+from csms.simulator.v2.equipment import answer as _answer
+from csms.simulator.v2.equipment import running as _running
 
 PURPOSES: Mapping[str, str] = {"ChargingStationMaxProfile": "ChargePointMaxProfile"}
 """Purposes that 1.6 calls otherwise."""
 REPORT_ITEMS = 10
 """Variables in one NotifyReport."""
-
-
-def _answer(status: str) -> Payload:
-    return {"status": status}
 
 
 def _evse(request: Request) -> int | None:
@@ -58,13 +55,6 @@ def request_start(charger: ChargerFace, request: Request) -> Payload:
         number = wanted if wanted in charger.connectors else free[0]
         charger.connectors[number].remote_start = int(request["remoteStartId"])
     return answer
-
-
-def _running(charger: ChargerFace, name: str) -> Connector | None:
-    for connector in charger.connectors.values():
-        if connector.transaction is not None and connector.transaction.id == name:
-            return connector
-    return None
 
 
 def request_stop(charger: ChargerFace, request: Request) -> Payload:
@@ -319,7 +309,7 @@ def get_base_report(charger: ChargerFace, request: Request) -> Payload:
     """Report all variables soon after the answer."""
     if request["reportBase"] == "SummaryInventory":
         return _answer("NotSupported")
-    rows = variables.report(charger.keys)
+    rows = variables.report(charger.keys, monitored=charger.identity.equipped)
     charger.after(LATER_S, lambda _now_us: _report(charger, request["requestId"], rows))
     return _answer("Accepted")
 
@@ -329,9 +319,8 @@ def get_report(charger: ChargerFace, request: Request) -> Payload:
     wanted = request.get("componentVariable") or []
     names = [(row["component"]["name"], (row.get("variable") or {}).get("name")) for row in wanted]
     rows = []
-    for (component, variable), row in zip(
-        variables.VARIABLES, variables.report(charger.keys), strict=True
-    ):
+    everything = variables.report(charger.keys, monitored=charger.identity.equipped)
+    for (component, variable), row in zip(variables.VARIABLES, everything, strict=True):
         if not names or (component, variable) in names or (component, None) in names:
             rows.append(row)
     if not rows:

@@ -97,8 +97,8 @@ def change(keys: KeyTable, row: Mapping[str, Mapping[str, str]], value: str) -> 
     }
 
 
-def report(keys: KeyTable) -> list[Payload]:
-    """Return all variables as ReportDataType."""
+def report(keys: KeyTable, *, monitored: bool) -> list[Payload]:
+    """Return all variables as ReportDataType; `monitored`: whether they can be."""
     rows: list[Payload] = []
     for (component, name), variable in VARIABLES.items():
         key = keys.find(variable.key) if variable.key else None
@@ -116,7 +116,7 @@ def report(keys: KeyTable) -> list[Payload]:
                 "variableAttribute": [attribute],
                 "variableCharacteristics": {
                     "dataType": variable.kind,
-                    "supportsMonitoring": False,
+                    "supportsMonitoring": monitored,
                 },
             }
         )

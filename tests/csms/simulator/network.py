@@ -24,7 +24,13 @@ from csms.simulator.machine import (
 from csms.simulator.models import MODELS
 from csms.simulator.settings import SimulatorSettings
 from csms.simulator.versions import make_charger
-from protocol.events import CallReceived, ErrorReceived, FrameRejected, ResultReceived
+from protocol.events import (
+    CallReceived,
+    ErrorReceived,
+    FrameRejected,
+    ResultReceived,
+    SendReceived,
+)
 from protocol.session import Role, Session, SessionLimits
 
 T0 = 1_767_225_600_000_000
@@ -52,6 +58,7 @@ class Network:
         self.stored: dict[str, tuple[str, dict]] = {}
         """By message id: what the server was told."""
         self.results: dict[str, dict | str] = {}
+        self.sends: list[SendReceived] = []
         self.rejected = 0
         self.texts: list[bytes] = []
         self.transactions = 100
@@ -94,6 +101,8 @@ class Network:
                 self.results[event.uid] = event.payload
             elif isinstance(event, ErrorReceived):
                 self.results[event.uid] = str(event.code)
+            elif isinstance(event, SendReceived):
+                self.sends.append(event)
             elif isinstance(event, FrameRejected):
                 self.rejected += 1
         return [Text(frame) for frame in server.take_frames()]
@@ -105,7 +114,9 @@ class Network:
             self.transactions += 1
             return {"transactionId": self.transactions, "idTagInfo": ACCEPTED}
         if self.charger.dialect.subprotocol != "ocpp1.6":
-            return {"idTokenInfo": ACCEPTED} if action == "Authorize" else {}
+            if action == "Authorize":
+                return {"idTokenInfo": ACCEPTED}
+            return ACCEPTED if action == "OpenPeriodicEventStream" else {}
         if action in {"Authorize", "StopTransaction"}:
             return {"idTagInfo": ACCEPTED}
         return {}

@@ -165,3 +165,68 @@ PAYLOADS: dict[str, Callable[[str], list[dict]]] = {
     "UnpublishFirmware": always({"checksum": "0" * 32}),
     "UpdateFirmware": always({"requestId": 1, "firmware": FIRMWARE}),
 }
+
+
+def priority_profile() -> dict:
+    return profile("PriorityCharging", 11_000.0, id=21)
+
+
+def dynamic_profile() -> dict:
+    made = profile("TxDefaultProfile", 4_000.0, id=22, chargingProfileKind="Dynamic")
+    [period] = made["chargingSchedule"][0]["chargingSchedulePeriod"]
+    period["operationMode"] = "LocalFrequency"
+    period["v2xBaseline"] = 0.0
+    return made
+
+
+def tariff(name: str = "T1", currency: str = "EUR", prices: int = 1) -> dict:
+    rows = [{"priceKwh": 0.1 * at} for at in range(1, prices + 1)]
+    return {"tariffId": name, "currency": currency, "energy": {"prices": rows}}
+
+
+def droop(name: str, priority: int = 1, **more: object) -> dict:
+    values = {
+        "priority": priority,
+        "overFreq": 50.2,
+        "underFreq": 49.8,
+        "overDroop": 5.0,
+        "underDroop": 5.0,
+        "responseTime": 2.0,
+    }
+    return {
+        "isDefault": False,
+        "controlId": name,
+        "controlType": "FreqDroop",
+        "freqDroop": {**values, **more},
+    }
+
+
+def curve(name: str, kind: str = "VoltVar") -> dict:
+    values = {"priority": 1, "yUnit": "PctMaxVar", "curveData": [{"x": 95.0, "y": 20.0}]}
+    return {"isDefault": True, "controlId": name, "controlType": kind, "curve": values}
+
+
+PAYLOADS_21: dict[str, Callable[[str], list[dict]]] = {
+    **PAYLOADS,
+    "AFRRSignal": always({"timestamp": LATER, "signal": 40}),
+    "AdjustPeriodicEventStream": always({"id": 1, "params": {"interval": 10, "values": 3}}),
+    "ChangeTransactionTariff": lambda name: [
+        {"transactionId": name, "tariff": tariff()},
+        {"transactionId": "other", "tariff": tariff()},
+    ],
+    "ClearDERControl": always({"isDefault": False}, {"isDefault": True, "controlId": "none"}),
+    "ClearTariffs": always({}, {"tariffIds": ["T1", "none"]}, {"evseId": 1}),
+    "GetDERControl": always({"requestId": 1}),
+    "GetPeriodicEventStream": always({}),
+    "GetTariffs": always({"evseId": 0}, {"evseId": 9}),
+    "NotifyAllowedEnergyTransfer": lambda name: [
+        {"transactionId": name, "allowedEnergyTransfer": ["AC_three_phase", "AC_BPT"]},
+        {"transactionId": "other", "allowedEnergyTransfer": ["DC"]},
+    ],
+    "NotifyWebPaymentStarted": always({"evseId": 1, "timeout": 60}),
+    "RequestBatterySwap": always({"requestId": 1, "idToken": TOKEN}),
+    "SetDERControl": always(droop("D1"), curve("D2")),
+    "SetDefaultTariff": always({"evseId": 0, "tariff": tariff()}),
+    "UpdateDynamicSchedule": always({"chargingProfileId": 22, "scheduleUpdate": {"limit": 2.0}}),
+    "UsePriorityCharging": lambda name: [{"transactionId": name, "activate": True}],
+}
