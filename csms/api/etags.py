@@ -69,6 +69,7 @@ RESOURCES: Final[Sequence[Resource]] = (
     Resource(f"{SITE}/capacity", (), [("PUT", f"{SITE}/capacity/{{source}}")]),
     _edited(f"{V1}/templates/{{template}}", "PUT", "DELETE"),
     _edited(f"{V1}/keys/{{key}}", "DELETE"),
+    _edited(f"{V1}/outage-exclusions/{{exclusion}}", "DELETE"),
     _edited(f"{V1}/alert-rules/{{rule}}", "PUT", "DELETE"),
     _edited(f"{V1}/alert-channels/{{channel}}", "DELETE"),
     _edited(f"{V1}/alert-silences/{{silence}}", "DELETE"),

@@ -141,6 +141,7 @@ RULES: Final[Sequence[Rule]] = (
         ("GET", f"{V1}/uptime", P.chargers_read),
         ("GET", f"{V1}/outage-exclusions", P.chargers_read),
         ("POST", f"{V1}/outage-exclusions", P.chargers_write),
+        ("GET", f"{V1}/outage-exclusions/{{exclusion}}", P.chargers_read),
         ("DELETE", f"{V1}/outage-exclusions/{{exclusion}}", P.chargers_write),
         ("GET", f"{V1}/sites", P.sites_read),
         ("GET", SITE, P.sites_read),

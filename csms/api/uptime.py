@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from csms.api.auth import Caller, principal_of
+from csms.api.auth import Caller, Principal, principal_of
 from csms.api.calls import issuer
 from csms.api.messages import condition, literal
 from csms.api.models import Input
@@ -281,6 +281,12 @@ async def add_exclusion(request: Request, body: NewExclusion, principal: Caller)
     return _view(made)
 
 
+@router.get("/outage-exclusions/{exclusion}", responses=problems(404), summary="One such outage")
+async def get_exclusion(request: Request, exclusion: str, principal: Caller) -> ExclusionView:
+    """Return one."""
+    return _view(await _theirs(services_of(request), exclusion, principal))
+
+
 @router.delete(
     "/outage-exclusions/{exclusion}",
     status_code=204,
@@ -290,14 +296,19 @@ async def add_exclusion(request: Request, body: NewExclusion, principal: Caller)
 async def remove_exclusion(request: Request, exclusion: str, principal: Caller) -> Response:
     """Take an exclusion back."""
     services = services_of(request)
+    await _theirs(services, exclusion, principal)
+    await exclusions.remove(services.engine, exclusion, services.clock.now_us())
+    return Response(status_code=204)
+
+
+async def _theirs(services: Services, exclusion: str, principal: Principal) -> Exclusion:
     found = await exclusions.get(services.engine, exclusion)
     try:
         record = await services.charger(found.charger)
     except NotFound:
         raise NotFound("exclusion", exclusion) from None
     check_charger(principal, record, "exclusion", exclusion)
-    await exclusions.remove(services.engine, exclusion, services.clock.now_us())
-    return Response(status_code=204)
+    return found
 
 
 def _view(exclusion: Exclusion) -> ExclusionView:

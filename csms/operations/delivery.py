@@ -1,9 +1,11 @@
 """Brings deliveries to where they belong: e-mail, and webhooks that are signed.
 
-At least once: an attempt is noted when it has ended, so who dies in between attempts it again with
-the same id, by which a receiver knows it. The signature is HMAC-SHA256 over `id.timestamp.body`.
-A webhook reaches public addresses only, whatever its name resolves to and at every attempt
-(OWASP: Server-Side Request Forgery Prevention); redirects are not followed.
+At least once: that an attempt begins is noted before it, and how it went when it has ended. So who
+dies in between attempts it again with the same id, by which a receiver knows it, and the log says
+that there were two; a delivery at which processes die is given up as any other. The signature is
+HMAC-SHA256 over `id.timestamp.body`. A webhook reaches public addresses only, whatever its name
+resolves to and at every attempt (OWASP: Server-Side Request Forgery Prevention); redirects are not
+followed.
 """
 
 import asyncio
@@ -155,6 +157,8 @@ class Deliverer:
         """Attempt those whose time has come; return how many."""
         settings = self._settings
         rows = await store.due(self._engine, self._clock.now_us(), settings.delivery_tasks_max)
+        if rows:
+            await store.begun(self._engine, [row["id"] for row in rows])
         await asyncio.gather(*(self._attempt(session, row) for row in rows))
         return len(rows)
 
@@ -162,6 +166,8 @@ class Deliverer:
         status, error, give_up = 0, "", False
         try:
             async with asyncio.timeout(self._settings.delivery_s):
+                if row["attempts"] >= self._settings.delivery_attempts_max:
+                    raise Refused(store.NOT_ENDED)  # noqa: TRY301 - ends in one place
                 if row["kind"] == "webhook":
                     status = await self._post(session, row)
                 elif row["kind"] == "email":

@@ -8,7 +8,7 @@ Raises everywhere: Unavailable; NotFound.
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -38,6 +38,8 @@ KINDS: Final[Mapping[str, Table]] = {
 JSON: Final = frozenset({"params", "channels", "escalate_channels", "body"})
 ORDER: Final = {"alert": "opened_us"}
 SECRET: Final = frozenset({"secret"})
+NOT_ENDED: Final = "the attempt has not ended"
+"""Of an attempt that runs, or whose process has died: it may have been delivered or not."""
 
 
 async def listed(
@@ -231,14 +233,20 @@ async def due(engine: AsyncEngine, now_us: int, limit: int) -> list[dict[str, An
         return [dict(row._mapping) for row in await connection.execute(query)]  # noqa: SLF001
 
 
-async def attempted(engine: AsyncEngine, name: str, values: Mapping[str, Any]) -> None:
-    """Note how an attempt went."""
+async def begun(engine: AsyncEngine, names: Collection[str]) -> None:
+    """Note that deliveries are attempted: also one that nobody lives to see the end of counts."""
     async with writing(engine) as connection:
         await connection.execute(
             update(deliveries)
-            .where(deliveries.c.id == name)
-            .values(attempts=deliveries.c.attempts + 1, **values)
+            .where(deliveries.c.id.in_(names))
+            .values(attempts=deliveries.c.attempts + 1, last_status=0, last_error=NOT_ENDED)
         )
+
+
+async def attempted(engine: AsyncEngine, name: str, values: Mapping[str, Any]) -> None:
+    """Note how an attempt that was begun went."""
+    async with writing(engine) as connection:
+        await connection.execute(update(deliveries).where(deliveries.c.id == name).values(values))
 
 
 async def replay(engine: AsyncEngine, name: str, now_us: int) -> None:

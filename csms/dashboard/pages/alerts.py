@@ -1,6 +1,7 @@
 """Alerts: what is wrong, the rules, who is told, and how the telling went."""
 
 import json
+from collections.abc import Mapping
 
 from starlette.responses import RedirectResponse, Response
 
@@ -14,6 +15,7 @@ BAD_REQUEST = 400
 STATES = ("active", "open", "acknowledged", "resolved")
 SEVERITIES = ("info", "warning", "critical")
 LIMIT = 100
+RULES = "/api/v1/alert-rules"
 
 
 async def listed(view: View) -> Response:
@@ -57,11 +59,15 @@ async def _settings(view: View, wrong: str = "", secret: str = "", status: int =
         rules=found["alert-rules"]["items"],
         channels=found["alert-channels"]["items"],
         deliveries=found["deliveries"]["items"],
-        kinds={name: json.dumps(dict(kind.params)) for name, kind in KINDS.items()},
+        kinds=_kinds(),
         severities=SEVERITIES,
         wrong=wrong,
         secret=secret,
     )
+
+
+def _kinds() -> dict[str, str]:
+    return {name: json.dumps(dict(kind.params)) for name, kind in KINDS.items()}
 
 
 async def add_rule(view: View) -> Response:
@@ -84,6 +90,55 @@ async def add_rule(view: View) -> Response:
     except ValueError as error:
         return await _settings(view, str(error), status=BAD_REQUEST)
     return RedirectResponse(f"{BASE}/alerts/settings", SEE_OTHER)
+
+
+async def rule(view: View) -> Response:
+    """Show one rule, to be changed."""
+    return await _rule(view, view.request.path_params["rule"])
+
+
+async def _rule(view: View, name: str, status: int = 200, wrong: str = "") -> Response:
+    one, tag = await view.api.read(RULES + path_of(name))
+    channels = await view.api.get("/api/v1/alert-channels", limit=LIMIT)
+    return view.render(
+        "alert_rule.html",
+        status,
+        one=one,
+        tag=tag,
+        params=json.dumps(one["params"]),
+        channels=channels["items"],
+        kinds=_kinds(),
+        severities=SEVERITIES,
+        wrong=wrong,
+    )
+
+
+async def change_rule(view: View) -> Response:
+    """Change a rule, unless somebody else has since it was shown."""
+    name, form = view.request.path_params["rule"], await form_of(view.request)
+    try:
+        body = {
+            "name": form.get("name", ""),
+            "kind": form.get("kind", ""),
+            "params": json.loads(form.get("params") or "{}"),
+            "site": form.get("site", "").strip(),
+            "severity": form.get("severity", "warning"),
+            "enabled": form.get("enabled") == "on",
+            "hold_s": int(form.get("hold") or 0),
+            "channels": _ticked(form, "tell."),
+            "escalate_s": int(form.get("escalate") or 0),
+            "escalate_channels": _ticked(form, "again."),
+        }
+        await view.api.send("PUT", RULES + path_of(name), body, if_match=form.get("tag", ""))
+    except Refused as refused:
+        return await _rule(view, name, refused.status, view.why(refused))
+    except ValueError as error:
+        return await _rule(view, name, BAD_REQUEST, str(error))
+    return RedirectResponse(f"{BASE}/alerts/settings", SEE_OTHER)
+
+
+def _ticked(form: Mapping[str, str], begin: str) -> list[str]:
+    return [name.removeprefix(begin) for name in form if name.startswith(begin)]
 
 
 async def add_channel(view: View) -> Response:
@@ -119,6 +174,8 @@ PAGES = (
     Page("/alerts", listed),
     Page("/alerts/settings", settings),
     Page("/alerts/settings/rules", add_rule, ("POST",)),
+    Page("/alerts/settings/rules/{rule}", rule),
+    Page("/alerts/settings/rules/{rule}", change_rule, ("POST",)),
     Page("/alerts/settings/channels", add_channel, ("POST",)),
     Page("/alerts/settings/{what}/{name}", act, ("POST",)),
     Page("/alerts/{alert}/acknowledge", acknowledge, ("POST",)),

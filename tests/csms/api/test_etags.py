@@ -85,6 +85,17 @@ async def test_of_two_changes_of_one_thing_the_second_is_told_of_the_first(api: 
         assert await tag_of(api, path, **{"If-None-Match": seen}) == now
 
 
+async def test_an_outage_that_is_counted_again_is_counted_as_it_was_seen(api: Api) -> None:
+    await write(api, "POST", f"{V1}/chargers", {"id": "CP1"})
+    wanted = {"charger": "CP1", "from_us": 1, "to_us": 2, "reason": "utility"}
+    _, made = await write(api, "POST", f"{V1}/outage-exclusions", wanted)
+    path = f"{V1}/outage-exclusions/{made['id']}"
+    seen = await tag_of(api, path)
+    assert (await write(api, "DELETE", path, If_Match='"other"'))[0] == 412
+    assert (await write(api, "DELETE", path, If_Match=seen))[0] == 204
+    assert (await write(api, "DELETE", path, If_Match=seen))[0] == 412
+
+
 async def test_of_many_changes_at_the_same_time_one_is_done(api: Api) -> None:
     await write(api, "PUT", f"{V1}/sites/s", {"name": "before"})
     seen = await tag_of(api, f"{V1}/sites/s")

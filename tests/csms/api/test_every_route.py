@@ -183,6 +183,7 @@ PROBES: Mapping[tuple[str, str], Probe] = {
     ("GET", f"{V1}/uptime"): Probe(),
     ("GET", f"{V1}/outage-exclusions"): Probe(word="{exclusion}"),
     ("POST", f"{V1}/outage-exclusions"): Probe(EXCLUSION),
+    ("GET", f"{V1}/outage-exclusions/{{exclusion}}"): Probe(),
     ("DELETE", f"{V1}/outage-exclusions/{{exclusion}}"): Probe(),
     ("GET", f"{V1}/sites"): Probe(word="{site}"),
     ("GET", SITE): Probe(word="{site}"),

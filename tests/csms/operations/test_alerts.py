@@ -5,8 +5,12 @@ import contextlib
 import hashlib
 import hmac
 import json
+import sys
+from collections import Counter
 from collections.abc import AsyncIterator
+from email import message_from_bytes
 from ipaddress import ip_network
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -31,6 +35,7 @@ from supervisor.clock import Clock
 from tests.csms.api.node import Api, project, running_api
 
 LOCAL = ("127.0.0.0/8",)
+DELIVERING = Path(__file__).parent / "delivering.py"
 
 
 class Letters:
@@ -151,6 +156,76 @@ async def faulted_is_over(api: Api) -> None:
     entry = Entry("CP1", 1, now_us, (ConnectorStatusReported(1, "Available", now_us),))
 
     await Projector(api.engine, Clock().now_us).apply("other", [Row(1, 1, encode_entry(entry))])
+
+
+async def test_who_is_killed_while_he_delivers_delivers_again_and_the_log_tells_both(
+    api: Api,
+) -> None:
+    came: list[str] = []
+    both, held = asyncio.Event(), [asyncio.Event()]
+
+    async def arrived(identity: str) -> None:
+        came.append(identity)
+        if len(came) == 2:
+            both.set()
+        await held[0].wait()
+
+    async def hook(request: web.Request) -> web.Response:
+        await arrived(request.headers["Webhook-Id"])
+        return web.Response()
+
+    class Slow(Letters):
+        async def handle_DATA(  # noqa: N802 - aiosmtpd's
+            self, _server: Any, _session: Any, envelope: Any
+        ) -> str:
+            await arrived(message_from_bytes(envelope.content)["Message-ID"])
+            return "250 OK"
+
+    app = web.Application()
+    app.router.add_post("/hook", hook)
+    runner = web.AppRunner(app, shutdown_timeout=0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    server = await asyncio.get_running_loop().create_server(lambda: SMTP(Slow()), "127.0.0.1", 0)
+    try:
+        url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+        for kind, target in (("webhook", url), ("email", "ops@example.org")):
+            body = {"kind": kind, "target": target}
+            _, channel = await api.ask("POST", "/api/v1/alert-channels", body)
+            await api.ask("POST", f"/api/v1/alert-channels/{channel['id']}/test")
+        settings = OperationsSettings(
+            webhook_private=LOCAL,
+            smtp_host="127.0.0.1",
+            smtp_port=server.sockets[0].getsockname()[1],
+            smtp_tls="none",
+        ).model_dump_json()
+        command = (sys.executable, str(DELIVERING), api.config.database_url, settings)
+        first = await asyncio.create_subprocess_exec(*command)
+        async with asyncio.timeout(20):
+            await both.wait()
+        first.kill()
+        await first.wait()
+        log = (await api.get("/api/v1/deliveries"))["items"]
+        assert [(row["state"], row["attempts"], row["last_error"]) for row in log] == [
+            ("pending", 1, store.NOT_ENDED)
+        ] * 2
+        held[0].set()
+        second = await asyncio.create_subprocess_exec(*command)
+        async with asyncio.timeout(20):
+            while any(row["state"] == "pending" for row in log):
+                await asyncio.sleep(0.05)
+                log = (await api.get("/api/v1/deliveries"))["items"]
+        second.kill()
+        await second.wait()
+        assert [(row["state"], row["attempts"], row["last_error"]) for row in log] == [
+            ("delivered", 2, "")
+        ] * 2
+        # Each came twice, with an id by which its receiver knows that.
+        assert sorted(Counter(came).values()) == [2, 2]
+        assert {row["id"] for row in log} == {one.strip("<>").partition("@")[0] for one in came}
+    finally:
+        server.close()
+        await runner.cleanup()
 
 
 async def test_an_alert_is_acknowledged_once_and_shown_to_its_tenant_only(api: Api) -> None:
