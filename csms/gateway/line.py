@@ -350,6 +350,7 @@ class ChargerLine:
         schema = self.version.schemas.request(event.action)
         payload = event.whole()
         flags = schema.flags(payload)
+        self.saw(sightings.of_words(event.text))
         if flags:
             self._gateway.flagged(event.action, flags)
             self.saw(sightings.of_flags(flags))

@@ -5,7 +5,7 @@ a look at an empty tuple. Q41 (a charger that cannot read our times) shows in no
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from domain.events import (
@@ -111,7 +111,9 @@ def of_handshake(
     return tuple(found)
 
 
-_LONG_FRACTION = re.compile(rb"\.\d{5}").search
+FRACTION_DIGITS: Final = 4
+"""More in a value are noise of a binary fraction."""
+_WORDS: Final = (b"Hertz", b"Celcius")
 _SHORT_OFFSET = re.compile(r"[+-]\d{1,2}$").search
 _TRIGGERS: Final = frozenset({"TriggerMessage", "ExtendedTriggerMessage"})
 STARTS: Final = frozenset({"RemoteStartTransaction", "RequestStartTransaction"})
@@ -155,13 +157,14 @@ def _stop(report: StopReported, text: bytes) -> list[int]:
     return [*found, *_number(report.said_transaction)]
 
 
-def _meter(report: EnergyMeasured, text: bytes) -> list[int]:
-    found = [44] if report.transaction == -1 else []
-    if b"Hertz" in text or b"Celcius" in text:
-        found.append(27)
-    if _LONG_FRACTION(text) is not None:
-        found.append(30)
-    return found
+def _meter(report: EnergyMeasured, text: bytes) -> Sequence[int]:
+    # Most of what a fleet sends: only the first value is looked at.
+    del text
+    value = report.samples[0].value if report.samples else 0.0
+    is_long = round(value, FRACTION_DIGITS) != value
+    if report.transaction != -1 and not is_long:
+        return ()
+    return [44] * (report.transaction == -1) + [30] * is_long
 
 
 def _status(report: ConnectorStatusReported, text: bytes) -> list[int]:
@@ -170,12 +173,13 @@ def _status(report: ConnectorStatusReported, text: bytes) -> list[int]:
     return found if report.connector else [33, *found]
 
 
-def _progress(report: TransactionReported, text: bytes) -> list[int]:
+def _progress(report: TransactionReported, text: bytes) -> Sequence[int]:
     del text
-    return _time(report.quality, "")
+    number = QUALITIES.get(report.quality)
+    return () if number is None else (number,)
 
 
-REPORTS: Mapping[type, Callable[..., list[int]]] = {
+REPORTS: Mapping[type, Callable[..., Sequence[int]]] = {
     AuthorizationAsked: _authorization,
     StartReported: _start,
     StopReported: _stop,
@@ -186,10 +190,15 @@ REPORTS: Mapping[type, Callable[..., list[int]]] = {
 """A kind of report -> what it may show."""
 
 
-def of_report(report: Report, text: bytes) -> list[int]:
+def of_words(text: bytes) -> Sequence[int]:
+    """Return the oddities in the words of a payload that is not exactly as specified."""
+    return (27,) if any(word in text for word in _WORDS) else ()
+
+
+def of_report(report: Report, text: bytes) -> Sequence[int]:
     """Return the oddities in what a charger says; `text`: its payload as it came."""
     look = REPORTS.get(type(report))
-    return look(report, text) if look is not None else []
+    return look(report, text) if look is not None else ()
 
 
 def _time(quality: str, raw: str) -> list[int]:

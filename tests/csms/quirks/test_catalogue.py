@@ -114,7 +114,7 @@ STOPPED = {"meter_stop_wh": 1, "at_us": 1, "stopped_raw": "2026-05-01T12:00:00Z"
     ],
 )
 def test_what_a_charger_says_shows_its_oddities(report, numbers) -> None:
-    assert sightings.of_report(report, b'{"reason":"Local"}') == numbers
+    assert list(sightings.of_report(report, b'{"reason":"Local"}')) == numbers
 
 
 def test_flags_and_events_show_oddities() -> None:
