@@ -25,7 +25,8 @@ class Child:
         restart: `permanent`: started again whenever it ends; `temporary`: never.
         shutdown_s: from the moment it is told to drain; at the limit SIGKILL.
         hang_s: silence (no answer to a ping) that counts as hung; at the limit SIGKILL.
-        start_s: from the fork to the first answer, imports included; at the limit SIGKILL.
+        start_s: from the fork to the first answer, imports included; at the limit SIGKILL, and the
+            next start has twice as long.
         stage: the lowest is drained first, each stage after the one before is gone.
         settings: handed to the process as `ctx.settings`; must pickle.
 

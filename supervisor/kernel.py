@@ -56,6 +56,20 @@ class ProcessId:
         return pidfd
 
 
+def waited_us(pid: int) -> int | None:
+    """How long the threads of a process, together, could have run and had no processor.
+
+    None: the process is gone, or the kernel does not count that (CONFIG_SCHED_INFO).
+    """
+    waited_ns = 0
+    try:
+        for thread in (_PROC / str(pid) / "task").iterdir():
+            waited_ns += int((thread / "schedstat").read_text().split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+    return waited_ns // 1_000
+
+
 def session_of(pid: int) -> int:
     """The session id of a process; ProcessLookupError when there is none."""
     return int(_stat_fields(pid)[3])

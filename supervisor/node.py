@@ -23,7 +23,7 @@ from thespian.actors import ActorAddress, ActorTypeDispatcher, ThespianWatch
 from supervisor import logs, sweep
 from supervisor.child import Child, TreeStatus
 from supervisor.clock import Clock
-from supervisor.kernel import ProcessId, name_process
+from supervisor.kernel import ProcessId, name_process, waited_us
 from supervisor.process import (
     DrainProcess,
     LoopProcess,
@@ -169,7 +169,7 @@ class NodeSupervisor(ActorTypeDispatcher):  # type: ignore[misc]
         for name, (_, process) in list(self._processes.items()):
             if process.exitcode is not None:
                 self._gone(name)
-        self._do(self._supervision.tick(self._now()[0]))
+        self._do(self._supervision.tick(self._now()[0], waited_us))
         self._tick_later()
 
     def receiveMsg_WatchMessage(self, _ready: object, _sender: ActorAddress) -> None:

@@ -7,7 +7,11 @@ Laws:
   supervisor gives up. It drains what still lives and finishes with the outcome `GAVE_UP`.
 - At most one unanswered ping a child: sends to a hung process pile up in the sender.
 - A child that is silent for its `hang_s` (before its first answer: `start_s`) is killed. Silence
-  counts only while the supervisor itself was awake.
+  counts only while the supervisor itself was awake and the child did not wait for a processor: on
+  a machine with too much to do, kills and restarts would be still more to do. Of that waiting
+  `STARVED_TIMES` its limit is forgiven, then it is killed all the same.
+- A child that was killed for its slow start has twice as long for the next one, `LONGER_STARTS`
+  times in a row.
 - Draining: stage by stage, lowest first; a stage begins when the one before is gone; who is not
   gone after its `shutdown_s` is killed. Nothing is started while draining.
 
@@ -15,16 +19,18 @@ Laws:
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from supervisor.child import Child, ChildStatus, State, check_tree, start_order
 
 _SECOND_US = 1_000_000
+STARVED_TIMES = 4
+LONGER_STARTS = 3
 
 
 class SupervisorSettings(BaseModel):
@@ -41,6 +47,10 @@ class SupervisorSettings(BaseModel):
     ping_s: float = Field(
         default=0.5, gt=0, description="Between two pings of a child; at most one is unanswered."
     )
+
+
+Waited: TypeAlias = Callable[[int], int | None]
+"""Process id -> microseconds that it has waited for a processor; None: nobody knows."""
 
 
 class Outcome(StrEnum):
@@ -106,6 +116,9 @@ class _Life:
     unanswered: int = 0  # number of the ping that is out, 0 for none
     pings: int = 0
     killed: str = ""  # why we killed it, empty when we did not
+    slow_starts: int = 0  # in a row, until its first answer
+    waited_us: int | None = None  # for a processor, as last seen in this silence
+    forgiven_us: int = 0  # of this silence
     last_exit: int | None = None
     last_reason: str = ""
     since_us: int = 0  # wall clock
@@ -155,6 +168,7 @@ class Supervision:
         if life is None or life.pid != pid or not life.alive:
             return
         life.seen_us = now_us
+        life.waited_us, life.forgiven_us, life.slow_starts = None, 0, 0
         life.info = info
         if number == life.unanswered:
             life.unanswered = 0
@@ -174,6 +188,8 @@ class Supervision:
         if not life.alive:
             return []
         life.last_exit, life.last_reason = code, life.killed or _in_words(code)
+        if life.killed and life.state is State.STARTING:
+            life.slow_starts = min(life.slow_starts + 1, LONGER_STARTS)
         life.pid, life.unanswered = None, 0
         if self.draining:
             if (life.killed or code != 0) and self._outcome is Outcome.DRAINED:
@@ -196,13 +212,22 @@ class Supervision:
         self._outcome = Outcome.DRAINED
         return self._next_stage(now_us, wall_us)
 
-    def tick(self, now_us: int) -> list[Action]:
-        """Call every `ping_s`: pings, kills the hung and those past their deadline."""
+    def tick(self, now_us: int, waited_us: Waited = lambda _pid: None) -> list[Action]:
+        """Call every `ping_s`: pings, kills the hung and those past their deadline.
+
+        Args:
+            now_us: monotonic.
+            waited_us: how long the process of this id has waited for a processor since it began;
+                None when nobody knows. Asked of the silent only.
+        """
+        since_us = now_us - self._ticked_us
         self._forgive_own_sleep(now_us)
         actions: list[Action] = []
         for life in self._lives.values():
             if not life.alive or life.pid is None or life.killed:
                 continue
+            if life.unanswered and life.state is not State.DRAINING:
+                self._forgive_waiting(life, waited_us(life.pid), since_us)
             reason = self._overdue(life, now_us)
             if reason:
                 life.killed = reason
@@ -235,6 +260,7 @@ class Supervision:
         life.incarnation += 1
         life.pid, life.killed, life.unanswered, life.info = None, "", 0, {}
         life.seen_us = now_us
+        life.waited_us, life.forgiven_us = None, 0
         self._enter(life, State.STARTING, wall_us)
         return Spawn(life.child, life.incarnation)
 
@@ -262,10 +288,26 @@ class Supervision:
                 else ""
             )
         starting = life.state is State.STARTING
-        limit_s = life.child.start_s if starting else life.child.hang_s
+        limit_s = self._limit_s(life)
         if now_us - life.seen_us <= limit_s * _SECOND_US:
             return ""
         return f"not started after {limit_s:g} s" if starting else f"silent for {limit_s:g} s"
+
+    def _limit_s(self, life: _Life) -> float:
+        if life.state is State.STARTING:
+            return life.child.start_s * 2.0**life.slow_starts
+        return life.child.hang_s
+
+    def _forgive_waiting(self, life: _Life, waited_us: int | None, since_us: int) -> None:
+        """A child that had no processor must not be killed for it."""
+        if waited_us is None:
+            return
+        before_us = waited_us if life.waited_us is None else life.waited_us
+        life.waited_us = waited_us
+        left_us = int(STARVED_TIMES * self._limit_s(life) * _SECOND_US) - life.forgiven_us
+        forgiven_us = max(0, min(waited_us - before_us, since_us, left_us))
+        life.forgiven_us += forgiven_us
+        life.seen_us += forgiven_us
 
     def _forgive_own_sleep(self, now_us: int) -> None:
         """A supervisor that was stopped or starved must not take it for its children's silence."""

@@ -8,6 +8,12 @@ import pytest
 from tests.postgres import Cluster
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first: begun last, one would be all that is left to run."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture(autouse=True)
 def _niceness_is_left_alone() -> Iterator[None]:
     """A test that runs the entry of a process here would slow down all tests after it."""

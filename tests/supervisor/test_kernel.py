@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,3 +77,29 @@ time.sleep(60)
             return True
 
     until(gone)
+
+
+def test_who_shares_a_processor_waits_for_it_and_who_sleeps_does_not() -> None:
+    processor = min(os.sched_getaffinity(0))
+    spin = f"import os; os.sched_setaffinity(0, {{{processor}}})\nwhile True: pass"
+    asleep = "import time; time.sleep(60)"
+    spinning = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(2)]
+    everybody = [*spinning, subprocess.Popen([sys.executable, "-c", asleep])]
+    try:
+        time.sleep(1.0)
+        before = [kernel.waited_us(process.pid) or 0 for process in everybody]
+        time.sleep(1.0)
+        after = [kernel.waited_us(process.pid) or 0 for process in everybody]
+    finally:
+        for process in everybody:
+            process.kill()
+            process.wait()
+    first, second, third = (late - early for early, late in zip(before, after, strict=True))
+    assert first + second > 500_000
+    assert third < 100_000
+
+
+def test_nobody_knows_what_a_process_that_is_gone_has_waited() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    assert kernel.waited_us(process.pid) is None

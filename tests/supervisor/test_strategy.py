@@ -27,6 +27,7 @@ class Story:
         self.tree = Supervision(children, SupervisorSettings.model_validate(limits))
         self.now = 0.0
         self.next_pid = 100
+        self.waited: dict[int, int | None] = {}
         self.actions = self._fork(self.tree.start(0, WALL))
 
     def at(self, now: float) -> "Story":
@@ -34,7 +35,7 @@ class Story:
         self.seen: list[Action] = []
         while self.now < now:
             self.now += 0.5
-            self.seen += self._fork(self.tree.tick(int(self.now * SECOND)))
+            self.seen += self._fork(self.tree.tick(int(self.now * SECOND), self.waited.get))
         return self
 
     def answer(self, name: str) -> None:
@@ -147,6 +148,54 @@ class TestHang:
         story = Story(Child("a", "m:f", hang_s=3, start_s=10))
         assert story.at(10).seen == [Ping("a", 1)]
         assert story.at(11).seen == [Kill("a", 101, "not started after 10 s")]
+
+    def test_who_was_too_slow_to_start_has_longer_the_next_time_until_it_answers(self) -> None:
+        story = Story(Child("a", "m:f", start_s=10), restarts_max=20)
+        for limit in (10, 20, 40, 80, 80):
+            kills = [a for a in story.at(story.now + limit + 1).seen if isinstance(a, Kill)]
+            assert [kill.reason for kill in kills] == [f"not started after {limit} s"]
+            story.exit("a", -9)
+        story.at(story.now + 1).answer("a")
+        story.exit("a", 1)
+        kills = [a for a in story.at(story.now + 11).seen if isinstance(a, Kill)]
+        assert [kill.reason for kill in kills] == ["not started after 10 s"]
+
+    def test_who_ends_by_itself_while_it_starts_has_no_longer(self) -> None:
+        story = Story(Child("a", "m:f", start_s=10)).at(1)
+        story.exit("a", 1)
+        kills = [a for a in story.at(story.now + 11).seen if isinstance(a, Kill)]
+        assert [kill.reason for kill in kills] == ["not started after 10 s"]
+
+    def test_who_waits_for_a_processor_is_not_taken_for_hung(self) -> None:
+        story = Story(Child("a", "m:f", hang_s=3)).at(1)
+        story.answer("a")
+        pid = story.row("a").pid
+        for step in range(16):
+            story.waited[pid] = step * SECOND // 2
+            assert [a for a in story.at(story.now + 0.5).seen if isinstance(a, Kill)] == []
+        kills = [a for a in story.at(story.now + 4).seen if isinstance(a, Kill)]
+        assert [kill.reason for kill in kills] == ["silent for 3 s"]
+
+    def test_not_even_who_waits_for_a_processor_may_be_silent_for_ever(self) -> None:
+        story = Story(Child("a", "m:f", hang_s=3)).at(1)
+        story.answer("a")
+        began, pid, kills = story.now, story.row("a").pid, []
+        while not kills:
+            story.waited[pid] = int(story.now * SECOND)
+            kills = [a for a in story.at(story.now + 0.5).seen if isinstance(a, Kill)]
+        assert 15 <= story.now - began <= 17
+
+    def test_what_was_waited_before_the_silence_does_not_count(self) -> None:
+        story = Story(Child("a", "m:f", hang_s=3)).at(1)
+        story.answer("a")
+        story.waited[story.row("a").pid] = 60 * SECOND
+        assert Kill("a", 101, "silent for 3 s") in story.at(5.5).seen
+
+    def test_a_process_of_which_nobody_knows_what_it_waited_is_taken_for_hung(self) -> None:
+        story = Story(Child("a", "m:f", hang_s=3)).at(1)
+        story.answer("a")
+        story.waited[story.row("a").pid] = None
+        assert Kill("a", 101, "silent for 3 s") in story.at(5.5).seen
 
     def test_an_answer_of_the_process_before_does_not_count(self) -> None:
         story = Story(A).at(1)
