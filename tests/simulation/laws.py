@@ -11,6 +11,7 @@ from storage.analytical.blocks import Window
 from storage.analytical.builder import DAY_US, SECOND_US
 from storage.analytical.rows import build
 from storage.journal_reader import Row
+from tests.simulation.bounds import overfull
 from tests.simulation.chargers import CALL, ERROR, RESULT, Socket, WorldCharger, decode, texts_in
 from tests.simulation.node import GATEWAYS, Node
 from tests.simulation.store import identity
@@ -192,9 +193,13 @@ class Laws:
     # after every step
 
     def check(self, process: str) -> None:
-        """Look at what may only ever be one; only gateways can change that."""
+        """Look at what may only ever be one, or so many; only processes can change that."""
         if self.world.errors:
             raise BrokenLaw(self.world.errors[0])
+        here = self.node.processes.get(process)
+        if here is not None and here.part is not None:
+            for problem in overfull(here):
+                raise BrokenLaw(problem)
         if process not in GATEWAYS:
             return
         owners: dict[str, list[str]] = {}

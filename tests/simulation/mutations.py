@@ -7,6 +7,7 @@ from pathlib import Path
 from unittest import mock
 
 import actors.site.ceilings
+import protocol.session
 from actors.charger import machine, outbox
 from actors.site.state import Spot
 from csms.gateway.line import ChargerLine
@@ -70,12 +71,24 @@ def move_on_before_it_is_stored() -> AbstractContextManager[object]:
     return mock.patch.object(Projector, "apply", short)
 
 
+def remember_every_call() -> AbstractContextManager[object]:
+    """A session keeps what it has answered for ever."""
+
+    def keep(self, uid, digest):
+        self._recent = {} if self._recent is None else self._recent
+        entry = self._recent[uid] = protocol.session._Inbound(uid, digest)
+        return entry
+
+    return mock.patch.object(protocol.session.Session, "_remember", keep)
+
+
 MUTATIONS: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
     "answer before the commit": answer_before_the_commit,
     "forget the fence": forget_the_fence,
     "raise before the others have lowered": raise_before_the_others_have_lowered,
     "end commands twice": end_commands_twice,
     "move on before it is stored": move_on_before_it_is_stored,
+    "remember every call": remember_every_call,
 }
 
 
