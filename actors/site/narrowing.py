@@ -4,16 +4,28 @@ A row is left out when it carries all that its EVSEs could take together, and wh
 the same EVSEs and less room. What is left decides just the same, and is a fraction of the work.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from actors.site.counts import Counts, Ints, Path
+from actors.site.counts import Counts, Ints, Mask, Path
 from actors.site.tree import POWER, ROWS_PER_CIRCUIT, Tree
 
-KEPT_MAX: Final = 16
-"""Sets of rows whose narrowed paths a tree remembers: a site has a few, night and day."""
+KEPT_MAX: Final = 32
+"""Sets of rows that a tree remembers: a site has a few, night and day."""
+
+
+class Alike(NamedTuple):
+    """Rows that can be full, by who uses them.
+
+    Attributes:
+        alone: those that no other row is like.
+        several: sets of rows with the same users, which count them alike.
+    """
+
+    alone: frozenset[int]
+    several: tuple[tuple[int, ...], ...]
 
 
 class Narrow:
@@ -57,28 +69,41 @@ def narrowed(
         margin: how much more than its share somebody may have to find free, mA.
     """
     use = tree.counts.carried(keys, np.array(highs, dtype=float))
-    full = ((use > 0) & (use + 3 * margin > np.array(room, dtype=float))).nonzero()[0]
-    keeps = _tightest(tree, full, room, keys)
-    kept: Narrow | None = tree.narrow.get(keeps)
-    if kept is None:
-        if len(tree.narrow) >= KEPT_MAX:
-            tree.narrow.clear()
-        kept = tree.narrow[keeps] = Narrow(tree, keeps)
-    return kept
+    full = (use > 0) & (use + 3 * margin > np.array(room, dtype=float))
+    present = np.bincount(keys, minlength=tree.counts.size.size) > 0
+    memory = tree.memory
+    alike: Alike = _remembered(
+        memory, (full.tobytes(), present.tobytes()), lambda: _alike(tree, full, present)
+    )
+    # The first one of those that are equally tight.
+    tightest = [min(rows, key=room.__getitem__) for rows in alike.several]
+    keeps = alike.alone.union(tightest)
+    narrow: Narrow = _remembered(memory, keeps, lambda: Narrow(tree, keeps))
+    return narrow
 
 
-def _tightest(tree: Tree, full: Ints, room: Sequence[int], keys: Ints) -> frozenset[int]:
-    """Return one row of those that have the same users and count them alike."""
-    present = 0
-    for key in np.unique(keys).tolist():
-        present |= 1 << key
-    # The nearest circuit first, as of those that are equally tight it is the one to be told.
-    order = np.lexsort((full, -(full // ROWS_PER_CIRCUIT)))
-    best: dict[tuple[bool, int], int] = {}
-    users = tree.users
-    for row in full[order].tolist():
-        alike = (row % ROWS_PER_CIRCUIT == POWER, users[row] & present)
-        other = best.get(alike)
-        if other is None or room[row] < room[other]:
-            best[alike] = row
-    return frozenset(best.values())
+def _remembered(memory: dict[Any, Any], key: object, make: Callable[[], object]) -> Any:  # noqa: ANN401 - of what `make` makes
+    found = memory.get(key)
+    if found is None:
+        if len(memory) >= KEPT_MAX:
+            memory.clear()
+        found = memory[key] = make()
+    return found
+
+
+def _alike(tree: Tree, full: Mask, present: Mask) -> Alike:
+    """Return which rows have the same users among the paths that are there, and count them alike.
+
+    The nearest circuit comes first, as of those that are equally tight it is the one to be told.
+    """
+    there = 0
+    for key in present.nonzero()[0].tolist():
+        there |= 1 << key
+    rows = full.nonzero()[0]
+    order = np.lexsort((rows, -(rows // ROWS_PER_CIRCUIT)))
+    groups: dict[tuple[bool, int], list[int]] = {}
+    for row in rows.take(order).tolist():
+        kind = (row % ROWS_PER_CIRCUIT == POWER, tree.users[row] & there)
+        groups.setdefault(kind, []).append(row)
+    alone = frozenset(those[0] for those in groups.values() if len(those) == 1)
+    return Alike(alone, tuple(tuple(those) for those in groups.values() if len(those) > 1))

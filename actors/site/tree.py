@@ -88,7 +88,7 @@ class Tree:
         every_path: by its key.
         users: row -> a bit for the key of each path that counts in it.
         counts: all that counts anywhere, for sums of all rows at once.
-        narrow: what `narrowed` has found, by the rows that can bind. It only saves work.
+        memory: what `narrowed` has found before. It only saves work.
     """
 
     site: Site
@@ -99,7 +99,7 @@ class Tree:
     every_path: tuple[Path, ...]
     users: tuple[int, ...]
     counts: Counts
-    narrow: dict[frozenset[int], Any] = field(default_factory=dict, compare=False)
+    memory: dict[Any, Any] = field(default_factory=dict, compare=False)
 
     def path(self, place: str, phases: int) -> Path:
         """Return the rows of a place with a car of so many phases; 0: all that are wired."""

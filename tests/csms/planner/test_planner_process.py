@@ -12,23 +12,10 @@ import pytest
 
 from actors.site.messages import WishSet
 from benchmarks.node import Node, running_node
-from domain.site import Circuit, EvsePlace, Site
 from supervisor.links import LinkClient
-from tests.csms.test_sites_in_processes import Charger, csms, until
+from tests.csms.test_sites_in_processes import Charger, add_site, csms, until
 
 HOUR_S = 3_600
-
-
-def site_with_a_charger(node: Node, folder: Path) -> None:
-    model = Site("depot", (Circuit("main", limit_a=32.0),), (EvsePlace("A/1", "A", 1, "main"),))
-    file = folder / "depot.json"
-    file.write_bytes(msgspec.json.encode(model))
-    data = ("--data", str(node.data))
-    csms("site", "apply", str(file), *data)
-    csms(
-        "charger", "add", "A", *data, "--site", "depot",
-        "--security-profile", "0", "--network", "127.0.0.0/8",
-    )  # fmt: skip
 
 
 def prices(node: Node, folder: Path, first_hour: float, then: float) -> None:
@@ -54,7 +41,7 @@ def test_a_car_waits_for_cheap_energy_as_long_as_the_planner_lives(
     monkeypatch.setenv("CSMS_PLANNER__FRESH_S", "5")
     monkeypatch.setenv("CSMS_SITE_CONTROL__RAISE_INTERVAL_S", "1")
     with running_node(gateways=1) as node:
-        site_with_a_charger(node, tmp_path)
+        asyncio.run(add_site(node, "depot", ["A"]))
         prices(node, tmp_path, 0.50, 0.10)
         asyncio.run(asyncio.wait_for(_story(node), 45))
 
