@@ -42,3 +42,16 @@ async def test_reservations_that_hold_are_one_line_and_their_tokens_are_text() -
         shown = re.sub(r"<time[^>]*>[^<]*</time>", "then", line)
         parts = set(shown.removeprefix("Reserved: ").split("; "))
         assert parts == {"Connector 2, &lt;b&gt;GUEST, until then", "cCCS2, T2, until then"}
+
+
+async def test_the_oddities_that_a_connected_charger_has_shown_are_on_its_page() -> None:
+    async with running_api() as api:
+        await api.ask("POST", "/api/v1/chargers", {"id": "CP1"})
+        assert 'id="quirks"' not in await page_of(api, "/ui/chargers/CP1")
+        api.peers.connect("CP1")
+        assert 'id="quirks"' not in await page_of(api, "/ui/chargers/CP1")
+        api.peers.connected["CP1"] |= {"model": "<i>grizzl", "quirks": {"Q1": 1, "Q16": 3}}
+        page = await page_of(api, "/ui/chargers/CP1")
+        (shown,) = re.findall(r'<dd id="quirks">(.*?)</dd>', page)
+        words = re.sub("<[^>]*>|\N{MULTIPLICATION SIGN}", "", shown).split()
+        assert words == ["&lt;i&gt;grizzl", "Q1", "1", "Q16", "3"]
