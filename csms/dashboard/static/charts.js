@@ -43,6 +43,7 @@ const draw = async (element) => {
   const plot = new window.uPlot({
     width: element.clientWidth,
     height: Number(element.dataset.height || 220),
+    padding: [null, 30, null, null], // Half of the last label stands right of the last value.
     scales: {
       y: {
         range: (_, low, high) => {

@@ -23,7 +23,7 @@ from supervisor.clock import Clock
 from supervisor.telemetry import METRICS
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
-START_S = 40
+START_S = 70
 NOTHING_TO_COUNT = {"csms_flags_total", "csms_quirks_total"}
 """Metrics that have no series as long as chargers speak as specified."""
 NO_SITES = {
