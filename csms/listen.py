@@ -56,7 +56,7 @@ class ListenSettings(BaseModel):
     )
     port: int = Field(default=8887, ge=0, le=65535, description="TCP port; 0 takes a free one.")
     start_s: float = Field(
-        default=30.0,
+        default=10.0,
         ge=0,
         description="A start tells its addresses once gateways and REST interface accept what "
         "comes; after so long also when one does not, and which.",

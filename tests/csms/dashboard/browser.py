@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[3]
 CHROMIUM = "/usr/bin/chromium"
 AXE = Path(__file__).parent / "node" / "node_modules" / "axe-core" / "axe.min.js"
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+COLOURS = ["color-contrast", "link-in-text-block"]
+"""The rules of TAGS that look at colours: all else is the same in other colours."""
 START_S_MAX = 80.0
 
 
@@ -108,7 +110,14 @@ class Sight:
     def violations(self) -> list[str]:
         """What axe-core finds wrong."""
         self.page.evaluate(AXE.read_text(encoding="utf-8"))
-        options = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations"]}
+        return self._violations({"type": "tag", "values": TAGS})
+
+    def colour_violations(self) -> list[str]:
+        """What it finds wrong with colours alone, on a page that it has looked at already."""
+        return self._violations({"type": "rule", "values": COLOURS})
+
+    def _violations(self, rules: dict[str, Any]) -> list[str]:
+        options = {"runOnly": rules, "resultTypes": ["violations"]}
         found = self.page.evaluate("(options) => window.axe.run(document, options)", options)
         return [
             f"{row['id']}: {node['target']} {node.get('failureSummary', '')}"
