@@ -113,6 +113,44 @@ def test_every_story_names_chargers_and_acts_that_locust_can_load() -> None:
     assert set(done.stdout.split()) == {p.stem for p in Path("loadtests/stories").glob("[a-z]*.py")}
 
 
+SLOW_FILE = """
+import time
+end_s = time.monotonic() + 2.5
+while time.monotonic() < end_s:
+    pass
+from loadtests.locustfile import *
+"""
+
+
+async def test_the_run_lasts_as_long_as_was_said_also_when_it_was_slow_to_load(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "slow.py").write_text(SLOW_FILE)
+    summary = tmp_path / "summary.json"
+    await locust(
+        *("-f", str(tmp_path / "slow.py"), "-H", "ws://127.0.0.1:9/ocpp", "-u", "1", "-t", "2s"),
+        *("--summary", str(summary)),
+    )
+    assert json.loads(summary.read_text())["seconds"] >= 1.9
+
+
+DIAL = """
+import socket
+from loadtests.websocket import _dial
+server = socket.create_server(("127.0.0.1", 0))
+for source in ("127.0.0.2", "127.0.0.3", ""):
+    made = _dial("127.0.0.1", server.getsockname()[1], source, 5.0)
+    print(server.accept()[1][0])
+"""
+
+
+def test_chargers_dial_from_the_addresses_that_were_given() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", DIAL], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.stdout.split() == ["127.0.0.2", "127.0.0.3", "127.0.0.1"], done.stderr
+
+
 async def test_a_server_that_is_not_there_fails_the_run() -> None:
     done = await locust(
         *("-f", "loadtests/locustfile.py", "-H", "ws://127.0.0.1:9/ocpp", "-u", "2", "-t", "3s"),
