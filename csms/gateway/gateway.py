@@ -26,6 +26,7 @@ from csms.gateway.admission import (
     subprotocols,
 )
 from csms.gateway.anteroom import Anteroom
+from csms.gateway.askers import Askers
 from csms.gateway.attempts import Attempts, Quota
 from csms.gateway.connection import Connection
 from csms.gateway.directory import Directory
@@ -134,7 +135,7 @@ class Gateway:
         self._by_address: dict[str, int] = {}
         self.connections: dict[Connection, ChargerLine | None] = {}
         """Open sockets, and the lines of those that were let in."""
-        self.writing: set[ChargerLine] = set()
+        self.writing: set[Askers] = set()
         self.anteroom = Anteroom(
             parts.loop,
             parts.settings.handshakes_at_once,
@@ -496,8 +497,8 @@ class Gateway:
     def journal_failed(self) -> None:
         """Tell those who wait for a commit that it will not come."""
         writing, self.writing = self.writing, set()
-        for line in writing:
-            line.unwritten()
+        for askers in writing:
+            askers.unwritten()
         self.sites.journal_failed()
 
     def congested(self) -> bool:
@@ -573,11 +574,9 @@ class Gateway:
         if not wait:
             self.base.tell(line.address, asked)
             return CommandResult(command.id, "queued")
-        if line.waiting is None:
-            line.waiting = {}
-        future = line.waiting.get(command.id)
-        if future is None:
-            future = line.waiting[command.id] = self.loop.create_future()
+        is_asked = line.askers is not None and command.id in line.askers
+        future = line.wait_for(command.id)
+        if not is_asked:
             self.base.tell(line.address, asked)
         # Shielded: two may wait for the same command, and one of them may give up.
         return await asyncio.shield(future)

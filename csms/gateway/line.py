@@ -2,14 +2,14 @@
 
 The life of a call: `receive` gives the text to the session; the version's row reads the payload
 into a report; the actor's machine decides; `reply` writes entry and exchange to the journal; the
-answer leaves when the commit is done. A result of our own call goes to the waiting command at once
-and to the actor as one message.
+answer leaves when the commit is done. Calls of ours are in `own_calls`, who waits for the ends of
+commands in `askers`.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, TypeAlias
 
 import msgspec
 from thespian.actors import ActorExitRequest
@@ -18,27 +18,24 @@ from actors.charger.effects import Close, Finish, Keep, Occupy, Release, Reply, 
 from actors.charger.messages import (
     BootAnswered,
     Call,
-    CommandAnswered,
     Connected,
     Disconnected,
     Expected,
     Said,
     Tick,
 )
-from actors.charger.settings import ChargerSettings
 from actors.charger.shell import ChargerActor
-from csms.gateway.activation import Activation
+from csms.gateway.askers import Askers
 from csms.gateway.connection import Connection
-from csms.gateway.directory import Directory
+from csms.gateway.house import House
 from csms.gateway.member import Member
-from csms.gateway.models import Models
 from csms.gateway.offset import ClockOffset
-from csms.gateway.questions import Questions, asked_elsewhere
-from csms.gateway.sites import Sites
+from csms.gateway.own_calls import OwnCalls
+from csms.gateway.questions import asked_elsewhere
 from csms.quirks import sightings
 from csms.quirks.catalogue import Model
-from domain.answers import ACKNOWLEDGED, NOTHING_TO_SAY, Answer
-from domain.commands import CommandResult, Outcome
+from domain.answers import ACKNOWLEDGED, NOTHING_TO_SAY
+from domain.commands import CommandResult
 from domain.errors import JournalFailed, Unavailable
 from domain.events import (
     ChargerBooted,
@@ -46,7 +43,6 @@ from domain.events import (
     ChargerDisconnected,
     ChargerEnrolled,
     CommandFinished,
-    CommandSent,
     ConnectorStatusReported,
     Entry,
     Event,
@@ -71,11 +67,9 @@ from protocol.events import (
     SendReceived,
     UnmatchedAnswer,
 )
-from protocol.limits import SessionLimits
 from protocol.redact import hide_key_codes, hide_members, redact, redact_unreadable
 from protocol.session import Role, Session
-from protocol.version import Inbound, Outbound, Reading, ReadingLimits, Version
-from supervisor.asyncio_base import AsyncioBase
+from protocol.version import Inbound, Reading, Version
 
 _to_json = msgspec.json.Encoder().encode
 SILENT = -1
@@ -85,71 +79,6 @@ _CLOCK_QUALITIES = frozenset({TimeQuality.OK, TimeQuality.SKEWED})
 """Of times that tell how a charger's clock stands."""
 
 
-class Journal(Protocol):
-    """Where entries are kept; storage.journal has one."""
-
-    def append(self, blob: bytes, done: Callable[[], None] | None = None) -> None:
-        """Keep `blob`; call `done` when it is durable."""
-
-
-class House(Protocol):
-    """What the lines of one gateway share."""
-
-    name: str
-    loop: asyncio.AbstractEventLoop
-    now_us: Callable[[], int]
-    base: AsyncioBase
-    directory: Directory
-    charger_settings: ChargerSettings
-    session_limits: SessionLimits
-    reading_limits: ReadingLimits
-    activation: "Activation[ChargerLine]"
-    sites: Sites
-    questions: Questions
-    models: Models
-    writing: "set[ChargerLine]"
-    """Those that tell somebody something after the next commit."""
-
-    def saw(self, number: int) -> None:
-        """Count a known oddity of chargers."""
-
-    @property
-    def journal(self) -> Journal:
-        """The journal of now."""
-
-    def keep(self, charger: str, generation: int, events: tuple[Event, ...]) -> None:
-        """Write events that nobody waits for."""
-
-    def keep_then(
-        self, charger: str, events: tuple[Event, ...], done: Callable[[], None], generation: int = 0
-    ) -> bool:
-        """Write events; `done` is called after the commit. False: nothing is written."""
-
-    def acknowledged(self, action: str, latency_us: int) -> None:
-        """Count an answer."""
-
-    def commanded(self, action: str, outcome: str) -> None:
-        """Count the end of a command."""
-
-    def flagged(self, action: str, flags: tuple[str, ...]) -> None:
-        """Count violations."""
-
-    def unmatched(self) -> None:
-        """Count an answer to no open call."""
-
-    def actor_failed(self, charger: str, error: BaseException) -> None:
-        """Note a crash."""
-
-    def is_poison(self, charger: str, action: str, text: bytes) -> bool:
-        """Return whether this very message crashed the actor too often."""
-
-    def note_poison(self, charger: str, action: str, text: bytes) -> None:
-        """Count a crash on a message."""
-
-    def last_resort(self, report: Report, record: ChargerRecord) -> Answer:
-        """Return an answer to a report that no actor survives."""
-
-
 class ChargerLine:
     """One charger on one connection, as its actor sees it (actors.charger.shell.Line)."""
 
@@ -157,11 +86,10 @@ class ChargerLine:
         "_boots",
         "_gateway",
         "_offset",
-        "_sent",
-        "_timer",
         "_wake",
-        "_writing",
         "address",
+        "askers",
+        "calls",
         "charger",
         "connected_us",
         "connection",
@@ -175,7 +103,6 @@ class ChargerLine:
         "session",
         "sightings",
         "version",
-        "waiting",
     )
 
     def __init__(
@@ -213,11 +140,10 @@ class ChargerLine:
         """How chargers of its kind are treated; None: like all others."""
         self.sightings: dict[int, int] | None = None
         """Number of a known oddity -> how often this connection has shown it."""
-        self.waiting: dict[str, asyncio.Future[CommandResult]] | None = None
-        self._writing: dict[str, CommandResult | None] | None = None
-        """Commands that somebody waits for, and whose end is on its way to the disk."""
-        self._sent: tuple[str, str, int] | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        self.askers: Askers | None = None
+        """Who waits for the end of a command; None: nobody ever did."""
+        self.calls: OwnCalls | None = None
+        """Our calls; None: there was none."""
         self._wake: asyncio.TimerHandle | None = None
         self.address = gateway.base.create(
             ChargerActor,
@@ -253,7 +179,7 @@ class ChargerLine:
             record.security_profile,
             gateway.name,
         )
-        self._keep((ChargerEnrolled(network), connected) if network else (connected,))
+        self.note((ChargerEnrolled(network), connected) if network else (connected,))
         if record.site:
             self.member = gateway.sites.join(record.id, record.site)
         gateway.activation.ask(self)
@@ -261,11 +187,12 @@ class ChargerLine:
     def close(self) -> None:
         """End, after the connection has gone."""
         gateway, connection = self._gateway, self.connection
-        for timer in (self._timer, self._wake):
-            if timer is not None:
-                timer.cancel()
+        if self._wake is not None:
+            self._wake.cancel()
+        if self.calls is not None:
+            self.calls.stop()
         self.session.close(gateway.now_us())
-        self._handle_events(gateway.now_us())
+        self.handle_events(gateway.now_us())
         if self.member is not None:
             gateway.sites.leave(self.member)
         self._keep_always(
@@ -307,7 +234,7 @@ class ChargerLine:
         """Take one message of the charger; return how many of its calls are not answered yet."""
         session = self.session
         session.receive(text, now_us)
-        self._handle_events(now_us)
+        self.handle_events(now_us)
         unanswered = session.unanswered
         if unanswered > 1:
             self.saw((sightings.PIPELINED,))
@@ -321,7 +248,8 @@ class ChargerLine:
             self.sightings[number] = self.sightings.get(number, 0) + 1
             self._gateway.saw(number)
 
-    def _handle_events(self, now_us: int) -> None:
+    def handle_events(self, now_us: int) -> None:
+        """Do what the session has come to, and send what it has to say."""
         for event in self.session.take_events():
             EVENTS[type(event)](self, event, now_us)
         frames = self.session.take_frames()
@@ -341,7 +269,7 @@ class ChargerLine:
             if unmendable:
                 self._refuse(event, now_us, ErrorCode.FORMATION, unmendable)
                 return
-        reading = self._reading(now_us)
+        reading = self.reading(now_us)
         if event.exact is not None and row.exact is not None:
             exact = row.exact.read(event.exact, reading)
             if exact is not None:
@@ -367,15 +295,16 @@ class ChargerLine:
         if row is None:
             self._gateway.flagged(event.action, ("unknown_send",))
             text = redact(event.payload, event.text)
-            self._keep((self._odd(event.uid, event.action, text, "sent", now_us, "unknown_send"),))
+            self.note((self._odd(event.uid, event.action, text, "sent", now_us, "unknown_send"),))
             return
         flags = self.version.schemas.request(event.action).flags(event.payload)
         if flags:
             self._gateway.flagged(event.action, flags)
-        reading = self._reading(now_us)
+        reading = self.reading(now_us)
         self._read(row, event, event.payload, reading, flags, answered=False)
 
-    def _reading(self, now_us: int) -> Reading:
+    def reading(self, now_us: int) -> Reading:
+        """Return with what a message of the charger is read now."""
         return Reading(now_us, self.record.time_zone, self.offset_us, self._gateway.reading_limits)
 
     def _read(
@@ -423,7 +352,11 @@ class ChargerLine:
             self._learn_offset(report, call.received_us)  # type: ignore[arg-type]
             if self.session.unanswered > 1:
                 self.saw((sightings.STATUSES_AT_ONCE,))
-        elif self._sent is not None and self._sent[0] in sightings.STARTS and kind in STARTING:
+        elif (
+            kind in STARTING
+            and self.calls is not None
+            and self.calls.open_action in sightings.STARTS
+        ):
             self.saw((sightings.STARTS_CROSS,))
         if self._gateway.is_poison(self.charger, call.action, call.text):
             self._bury(report, call)
@@ -459,7 +392,7 @@ class ChargerLine:
         said = event.text
         if row is not None and row.personal:
             whole, said = hide_members(whole, said, row.personal)
-        self._keep(
+        self.note(
             (
                 MessageExchanged(
                     incoming=True,
@@ -492,23 +425,23 @@ class ChargerLine:
         if event.reason == Fault.TOO_MANY_CALLS:
             # Not taken and not answered, so the charger keeps it; it is told to slow down.
             self.connection.close(1008, "too many unanswered calls")
-        self._keep((self._odd(event.uid, "", event.text, "malformed", now_us, event.reason),))
+        self.note((self._odd(event.uid, "", event.text, "malformed", now_us, event.reason),))
 
     def _answer_refused(self, event: AnswerRefused, now_us: int) -> None:
         """Keep that the charger could not use our answer: ours to mend, nothing to say."""
         self._gateway.flagged("", ("answer_refused",))
         said = f"{self.version.dialect.spell(event.code)}: {event.description}"
-        self._keep((self._odd(event.uid, "", said.encode(), "refused", now_us, "answer_refused"),))
+        self.note((self._odd(event.uid, "", said.encode(), "refused", now_us, "answer_refused"),))
 
     def _unmatched(self, event: UnmatchedAnswer, now_us: int) -> None:
         self._gateway.unmatched()
         self.saw((sightings.UNMATCHED,))
-        self._keep((self._odd(event.uid, "", event.text, "unmatched", now_us),))
+        self.note((self._odd(event.uid, "", event.text, "unmatched", now_us),))
 
     def _late(self, event: LateAnswer, now_us: int) -> None:
         self._gateway.unmatched()
         self.saw((sightings.UNMATCHED,))
-        self._keep((self._odd(event.uid, event.action, event.text, "late", now_us),))
+        self.note((self._odd(event.uid, event.action, event.text, "late", now_us),))
 
     def _odd(
         self, uid: str, action: str, text: bytes, outcome: str, now_us: int, flag: str = ""
@@ -523,120 +456,6 @@ class ChargerLine:
             started_us=now_us,
             flags=(flag,) if flag else (),
         )
-
-    # answers to our own calls
-
-    def _result(self, event: ResultReceived, now_us: int) -> None:
-        row = self.version.outbound[event.action]
-        schema = self.version.schemas.response(event.action)
-        violations = schema.flags(event.payload)
-        flags = event.flags + violations
-        if flags:
-            self._gateway.flagged(event.action, flags)
-        error = schema.error(event.payload) if violations else None
-        if error is not None:
-            # Said where the version has a word for it (2.1); the answer counts all the same.
-            self.session.refuse(event.uid, *error)
-        accepted = row.accepted(event.payload)
-        self.saw(sightings.of_answer(event.action, event.payload, accepted=accepted))
-        response = redact(event.payload, event.text)
-        self._ended(
-            now_us,
-            CommandAnswered(
-                event.uid, Outcome.ACCEPTED if accepted else Outcome.REJECTED, event.payload
-            ),
-            response=response.decode(),
-            flags=flags,
-            learned=self._learned(row, response, now_us),
-        )
-
-    def _learned(self, row: Outbound, response: bytes, now_us: int) -> tuple[Event, ...]:
-        """Return what an answer lets us know: from what is left of it without its secrets."""
-        if row.learn is None or self._sent is None:
-            return ()
-        request, payload = (msgspec.json.decode(text) for text in (self._sent[1], response))
-        fact = row.learn(request, payload, self._reading(now_us))
-        return () if fact is None else (fact,)
-
-    def _silence(self, now_us: int) -> tuple[Event, ...]:
-        """Return what it lets us know that no answer came."""
-        row = self.version.outbound.get(self._sent[0]) if self._sent is not None else None
-        if row is None or not row.learn_silence:
-            return ()
-        return self._learned(row, b"{}", now_us)
-
-    def _refusal(self, code: str, now_us: int) -> tuple[Event, ...]:
-        """Return what it lets us know that a CALLERROR came."""
-        row = self.version.outbound.get(self._sent[0]) if self._sent is not None else None
-        if row is None or not row.learn_refusal:
-            return ()
-        return self._learned(row, _to_json({"status": code}), now_us)
-
-    def _error(self, event: ErrorReceived, now_us: int) -> None:
-        code = self.version.dialect.spell(event.code)
-        self.saw(sightings.of_answer(event.action, {}, accepted=False))
-        if event.flags and event.flags[0].startswith("unreadable:"):
-            self.saw((sightings.BROKEN_ANSWER,))
-            learned = self._silence(now_us)  # nobody knows what it said
-        else:
-            learned = self._refusal(code, now_us)
-        self._ended(
-            now_us,
-            CommandAnswered(event.uid, Outcome.ERROR, None, code, event.description),
-            flags=event.flags,
-            learned=learned,
-        )
-
-    def _timed_out(self, event: CallTimedOut, now_us: int) -> None:
-        self._ended(
-            now_us,
-            CommandAnswered(
-                event.uid, Outcome.TIMED_OUT, error_text="not answered before its deadline"
-            ),
-            learned=self._silence(now_us),
-        )
-
-    def _lost(self, event: CallLost, now_us: int) -> None:
-        self._ended(
-            now_us,
-            CommandAnswered(
-                event.uid, Outcome.LOST, error_text="the connection went before the answer"
-            ),
-            learned=self._silence(now_us),
-        )
-
-    def _ended(
-        self,
-        now_us: int,
-        answered: CommandAnswered,
-        response: str = "",
-        flags: tuple[str, ...] = (),
-        learned: tuple[Event, ...] = (),
-    ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        action, request, sent_us = self._sent or ("", "", now_us)
-        self._sent = None
-        self._keep(
-            (
-                MessageExchanged(
-                    incoming=False,
-                    uid=answered.command,
-                    action=action,
-                    request=request,
-                    response=response,
-                    outcome=EXCHANGE_OUTCOMES[answered.outcome],
-                    error_code=answered.error_code,
-                    error_text=answered.error_text,
-                    started_us=sent_us,
-                    latency_us=now_us - sent_us,
-                    flags=flags,
-                ),
-                *learned,
-            )
-        )
-        self._gateway.base.tell(self.address, answered)
 
     # effects of the machine
 
@@ -732,42 +551,10 @@ class ChargerLine:
         if not events:
             return
         command = next((e.command for e in events if type(e) is CommandFinished), "")
-        if self.waiting and command in self.waiting and self._keep_then_tell(command, events):
+        askers = self.askers
+        if askers is not None and command in askers and askers.keep(command, events):
             return
         self._keep_always(events)
-
-    def _keep_then_tell(self, command: str, events: tuple[Event, ...]) -> bool:
-        """Write down how a command ended; whoever waits is told when it is on disk."""
-        gateway = self._gateway
-        written = partial(self._written, command)
-        if not gateway.keep_then(self.charger, events, written, self.generation):
-            return False
-        if self._writing is None:
-            self._writing = {}
-        self._writing[command] = None
-        gateway.writing.add(self)
-        return True
-
-    def _written(self, command: str) -> None:
-        result = self._writing.pop(command, None) if self._writing is not None else None
-        if not self._writing:
-            self._gateway.writing.discard(self)
-        if result is not None:
-            self._tell_asker(result)
-
-    def unwritten(self) -> None:
-        """The journal has failed: nobody will ever know how these commands ended."""
-        for command, result in (self._writing or {}).items():
-            text = "how it ended could not be written down"
-            if result is not None:
-                text = f"it ended {result.outcome}, but {text}"
-            self._tell_asker(CommandResult(command, Outcome.LOST, error_text=text))
-        self._writing = None
-
-    def _tell_asker(self, result: CommandResult) -> None:
-        future = self.waiting.pop(result.id, None) if self.waiting else None
-        if future is not None and not future.done():
-            future.set_result(result)
 
     @staticmethod
     def _without_secrets(event: CommandFinished) -> CommandFinished:
@@ -778,42 +565,22 @@ class ChargerLine:
         )
 
     def send(self, effect: Send) -> None:
-        """Send a call and arm its timeout."""
-        command = effect.command
-        now_us = self._gateway.now_us()
-        payload = _to_json(command.payload)
-        try:
-            self.session.call(command.id, command.action, payload, now_us, effect.timeout_us)
-        except LocalProtocolError as error:
-            self._gateway.base.tell(
-                self.address,
-                CommandAnswered(command.id, Outcome.REFUSED, error_text=str(error)),
-            )
-            return
-        self._sent = (command.action, redact(command.payload, payload).decode(), now_us)
-        if self.noted is not None and command.id in self.noted:
-            self.noted.discard(command.id)
-            self._keep((CommandSent(command.id, now_us),))
-        self.connection.send(self.session.take_frames())
-        self._timer = self._gateway.loop.call_later(effect.timeout_us / 1e6, self._tick)
+        """Send a call."""
+        if self.calls is None:
+            self.calls = OwnCalls(self._gateway, self)
+        self.calls.send(effect)
 
-    def _tick(self) -> None:
-        self._timer = None
-        now_us = self._gateway.now_us()
-        self.session.tick(now_us)
-        self._handle_events(now_us)
-        due_us = self.session.due_us()
-        if due_us is not None:
-            delay_s = max(0.001, (due_us - now_us) / 1e6)
-            self._timer = self._gateway.loop.call_later(delay_s, self._tick)
+    def wait_for(self, command: str) -> asyncio.Future[CommandResult]:
+        """Return the future of a command's end; it belongs to all who wait for it."""
+        if self.askers is None:
+            self.askers = Askers(self._gateway, self.charger, self.generation)
+        return self.askers.wait(command)
 
     def finish(self, effect: Finish) -> None:
         """Tell whoever asked for the command, when its end is on disk."""
         self._gateway.commanded(effect.command.action, effect.result.outcome)
-        if self._writing and effect.command.id in self._writing:
-            self._writing[effect.command.id] = effect.result
-        else:
-            self._tell_asker(effect.result)
+        if self.askers is not None:
+            self.askers.finish(effect.result)
 
     def occupy(self, effect: Occupy) -> None:
         """Count a transaction of a token, unless it was never kept."""
@@ -850,18 +617,16 @@ class ChargerLine:
     def ended(self) -> None:
         """The actor is gone: whoever still waits for a command learns it now."""
         self.fenced = True
-        text = "the charger's actor ended before the command did"
-        for command in [
-            c for c in self.waiting or () if not self._writing or c not in self._writing
-        ]:
-            self._tell_asker(CommandResult(command, Outcome.LOST, error_text=text))
+        if self.askers is not None:
+            self.askers.give_up()
 
     def fence(self, code: int, reason: str) -> None:
         """Another connection owns the charger from now on."""
         self.fenced = True
         self.connection.close(code, reason)
 
-    def _keep(self, events: tuple[Event, ...]) -> None:
+    def note(self, events: tuple[Event, ...]) -> None:
+        """Keep events that nobody waits for, unless another connection owns the charger."""
         if not self.fenced:
             self._keep_always(events)
 
@@ -873,22 +638,25 @@ def _redacted(text: str) -> str:
     return redact(msgspec.json.decode(text), text.encode()).decode()
 
 
-EXCHANGE_OUTCOMES: Mapping[str, str] = {
-    Outcome.ACCEPTED: "result",
-    Outcome.REJECTED: "result",
-    Outcome.ERROR: "error",
-    Outcome.TIMED_OUT: "timeout",
-    Outcome.LOST: "lost",
-}
+Handler: TypeAlias = Callable[[ChargerLine, Any, int], None]
 
-EVENTS: Mapping[type, Callable[[ChargerLine, Any, int], None]] = {
+
+def _of_own_call(handle: Callable[[OwnCalls, Any, int], None]) -> Handler:
+    def handled(line: ChargerLine, event: object, now_us: int) -> None:
+        if line.calls is not None:
+            handle(line.calls, event, now_us)
+
+    return handled
+
+
+EVENTS: Mapping[type, Handler] = {
     CallReceived: ChargerLine._called,  # noqa: SLF001 - the table of this very class
     SendReceived: ChargerLine._told,  # noqa: SLF001
     AnswerRefused: ChargerLine._answer_refused,  # noqa: SLF001
-    ResultReceived: ChargerLine._result,  # noqa: SLF001
-    ErrorReceived: ChargerLine._error,  # noqa: SLF001
-    CallTimedOut: ChargerLine._timed_out,  # noqa: SLF001
-    CallLost: ChargerLine._lost,  # noqa: SLF001
+    ResultReceived: _of_own_call(OwnCalls.result),
+    ErrorReceived: _of_own_call(OwnCalls.error),
+    CallTimedOut: _of_own_call(OwnCalls.timed_out),
+    CallLost: _of_own_call(OwnCalls.lost),
     LateAnswer: ChargerLine._late,  # noqa: SLF001
     UnmatchedAnswer: ChargerLine._unmatched,  # noqa: SLF001
     DuplicateCall: ChargerLine._duplicate,  # noqa: SLF001
