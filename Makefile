@@ -7,7 +7,7 @@ READY := .venv/ready
 PACKAGES := domain protocol supervisor storage actors csms
 TEST_ARGS ?=
 ARGS ?=
-WORKERS ?= 3
+WORKERS ?= 2
 SEEDS ?= 200
 SIMULATE_ARGS ?=
 

@@ -7,15 +7,6 @@ import pytest
 
 from tests.postgres import Cluster
 
-MARKS_OF_THE_SLOW = ("slow", "interop", "timeout")
-"""A time-out of its own is what a slow test needs."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files with slow tests come first: begun last, one would be all that is left to run."""
-    slow = {item.path for item in items if any(map(item.get_closest_marker, MARKS_OF_THE_SLOW))}
-    items.sort(key=lambda item: item.path not in slow)
-
 
 @pytest.fixture(autouse=True)
 def _niceness_is_left_alone() -> Iterator[None]:
