@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -87,24 +87,26 @@ class Node:
 
     def is_up(self, dead: Iterable[int] = ()) -> bool:
         """Whether every process runs, and none of them is one of `dead`."""
-        status = self.status()
+        return self._running(set(dead)) is not None
+
+    def _running(self, gone: Collection[int]) -> TreeStatus | None:
+        status, supervisor = self.status(), self.pid("supervisor")
         if status is None or self.tree().get("main", {}).get("pid") != self.main.pid:
-            return False
-        gone = set(dead)
-        return status.supervisor_pid not in gone and all(
-            row.state is State.RUNNING and row.pid not in gone for row in status.children
-        )
+            return None
+        # What the supervisor of a dead tree wrote last lies there until the next main sweeps it.
+        if supervisor in gone or status.supervisor_pid != supervisor:
+            return None
+        states = ((row.state, row.pid) for row in status.children)
+        return status if all(s is State.RUNNING and pid not in gone for s, pid in states) else None
 
     async def up(self, dead: Iterable[int] = (), seconds: float = PATIENCE_S) -> TreeStatus:
         """Wait for it."""
         gone = tuple(dead)
         end = time.monotonic() + seconds
-        while not self.is_up(gone):
+        while (status := self._running(gone)) is None:
             assert self.main.poll() is None, f"main ended: {self.main.returncode} {self.output()}"
             assert time.monotonic() < end, f"not up: {self.status()}"
             await asyncio.sleep(0.02)
-        status = self.status()
-        assert status is not None
         return status
 
     def wait_up(self) -> None:
