@@ -200,7 +200,7 @@ async def serve(folder: Path, kind: str, socket: str, profile: int, count: int) 
         make: Callable[[], asyncio.Protocol] = partial(Connection, served, listener)
         if listener.encrypted:
             plain = make
-            make = lambda: TlsTransport(plain(), contexts.of(listener))  # type: ignore[arg-type] # noqa: E731
+            make = lambda: TlsTransport(plain(), contexts.of(listener), served.anteroom.wait)  # type: ignore[arg-type] # noqa: E731
         listening = await loop.create_server(make, "127.0.0.1", 0, backlog=4_096)
         settle()
         print(listening.sockets[0].getsockname()[1], flush=True)

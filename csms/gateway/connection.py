@@ -140,7 +140,6 @@ class Connection(asyncio.Protocol):
         "_budget_us",
         "_fragments",
         "_gateway",
-        "_knocks",
         "_needed",
         "_partial",
         "_resume_at",
@@ -154,6 +153,7 @@ class Connection(asyncio.Protocol):
         "close_reason",
         "frames_in",
         "frames_out",
+        "knocks",
         "last_seen_us",
         "line",
         "listener",
@@ -183,7 +183,7 @@ class Connection(asyncio.Protocol):
         self._splits = False
         """True: `data_received` cuts frames itself; the parser of websockets is between frames."""
         self._partial = bytearray()
-        self._knocks = False
+        self.knocks = False
         """Whether a part of the handshake waits for its turn."""
         self._needed = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -274,12 +274,12 @@ class Connection(asyncio.Protocol):
         self._partial += data
         if len(self._partial) > EARLY_BYTES_MAX:
             self._enter()  # the parser has its own limits
-        elif not self._knocks:
-            self._knocks = True
+        elif not self.knocks:
+            self.knocks = True
             self._gateway.anteroom.wait(self._enter)
 
     def _enter(self) -> None:
-        self._knocks = False
+        self.knocks = False
         if self._transport is None or not self._partial:
             return
         data = bytes(self._partial)
@@ -482,7 +482,7 @@ class Connection(asyncio.Protocol):
 
     def _too_slow(self) -> None:
         self._timer = None
-        if self._knocks:  # it has sent something, and waits for us: its time begins anew
+        if self.knocks:  # it has sent something, and waits for us: its time begins anew
             gateway = self._gateway
             self._timer = gateway.loop.call_later(gateway.settings.handshake_s, self._too_slow)
             return

@@ -25,6 +25,9 @@ READ_BYTES = 65_536
 class Inner(Protocol):
     """The protocol inside: asyncio's, and told what the TLS handshake came to."""
 
+    knocks: bool
+    """Whether a part of the handshake waits for its turn: that takes nothing of its time."""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A socket was accepted; the TLS handshake is still to come."""
 
@@ -50,10 +53,6 @@ class Inner(Protocol):
         """The socket is gone."""
 
 
-def _at_once(advance: Callable[[], None]) -> None:
-    advance()
-
-
 class TlsTransport(asyncio.Protocol, asyncio.Transport):
     """The protocol of a socket, and the transport of the connection inside of it."""
 
@@ -65,10 +64,9 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
         "_raw",
         "_tls",
         "_wait",
-        "_waits",
     )
 
-    def __init__(self, inner: Inner, context: ssl.SSLContext, wait: Wait = _at_once) -> None:
+    def __init__(self, inner: Inner, context: ssl.SSLContext, wait: Wait) -> None:
         self._inner: Inner | None = inner
         self._raw: asyncio.Transport | None = None
         self._incoming = ssl.MemoryBIO()
@@ -76,7 +74,6 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_side=True)
         self._is_secure = False
         self._wait = wait
-        self._waits = False
 
     # the socket's protocol
 
@@ -91,14 +88,20 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
         self._incoming.write(data)
         if self._is_secure:
             self._advance()
-        elif not self._waits:
-            self._waits = True
-            self._wait(self._advance)
+        elif self._inner is not None and not self._inner.knocks:
+            self._inner.knocks = True
+            self.pause_reading()  # what comes meanwhile must not pile up here
+            self._wait(self._enter)
+
+    def _enter(self) -> None:
+        if self._inner is None or self._raw is None:
+            return
+        self._inner.knocks = False
+        if not self._raw.is_closing():
+            self._raw.resume_reading()
+        self._advance()
 
     def _advance(self) -> None:
-        self._waits = False
-        if self._raw is None:
-            return
         try:
             if not self._is_secure:
                 self._tls.do_handshake()

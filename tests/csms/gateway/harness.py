@@ -249,7 +249,7 @@ async def gateway_running(
 
 
 def _over_tls(gateway: Gateway, listener: Listener, contexts: Contexts) -> TlsTransport:
-    return TlsTransport(Connection(gateway, listener), contexts.of(listener))
+    return TlsTransport(Connection(gateway, listener), contexts.of(listener), gateway.anteroom.wait)
 
 
 def keyed(name: str, **more: object) -> ChargerRecord:

@@ -240,6 +240,31 @@ async def test_a_tls_handshake_that_never_ends_meets_the_deadline_and_the_limits
             raw.close()
 
 
+async def test_a_tls_handshake_that_waits_for_us_does_not_run_out_of_time(
+    tmp_path, pki, monkeypatch
+) -> None:
+    settings = GatewaySettings(handshake_s=0.15)
+    async with gateway_running(tmp_path, contexts=pki.contexts(), settings=settings) as node:
+        turn = node.gateway.anteroom._turn
+        waiting = []
+        monkeypatch.setattr(node.gateway.anteroom, "_turn", lambda: waiting.append(turn))
+        dialled = asyncio.create_task(
+            asyncio.open_connection("127.0.0.1", node.ports[TLS], ssl=pki.client())
+        )
+        await node.until(lambda: waiting)
+        await asyncio.sleep(0.5)
+        assert len(node.gateway.connections) == 1
+        assert node.meters.counts["refused:handshake_timeout"] == 0
+
+        monkeypatch.undo()
+        waiting[0]()
+
+        _, writer = await asyncio.wait_for(dialled, 5)
+        writer.close()
+        with contextlib.suppress(ConnectionError, OSError):
+            await writer.wait_closed()
+
+
 async def test_a_tls_handshake_without_a_request_meets_the_same_deadline(tmp_path, pki) -> None:
     settings = GatewaySettings(handshake_s=0.5)
     async with gateway_running(tmp_path, contexts=pki.contexts(), settings=settings) as node:
