@@ -9,6 +9,7 @@ from csms.gateway.activation import Activation
 from csms.gateway.askers import Askers
 from csms.gateway.directory import Directory
 from csms.gateway.models import Models
+from csms.gateway.poison import Poison
 from csms.gateway.questions import Questions
 from csms.gateway.sites import Sites
 from domain.answers import Answer
@@ -42,6 +43,7 @@ class House(Protocol):
     sites: Sites
     questions: Questions
     models: Models
+    poison: Poison
     writing: set[Askers]
     """Those that tell somebody something after the next commit."""
 
@@ -74,12 +76,6 @@ class House(Protocol):
 
     def actor_failed(self, charger: str, error: BaseException) -> None:
         """Note a crash."""
-
-    def is_poison(self, charger: str, action: str, text: bytes) -> bool:
-        """Return whether this very message crashed the actor too often."""
-
-    def note_poison(self, charger: str, action: str, text: bytes) -> None:
-        """Count a crash on a message."""
 
     def last_resort(self, report: Report, record: ChargerRecord) -> Answer:
         """Return an answer to a report that no actor survives."""

@@ -358,7 +358,7 @@ class ChargerLine:
             and self.calls.open_action in sightings.STARTS
         ):
             self.saw((sightings.STARTS_CROSS,))
-        if self._gateway.is_poison(self.charger, call.action, call.text):
+        if self._gateway.poison.has(self.charger, call.action, call.text):
             self._bury(report, call)
         elif asked_elsewhere(report):
             self._gateway.questions.put(report, call, self._tell_completed)
@@ -610,7 +610,7 @@ class ChargerLine:
         """The actor crashed: remember on what, and let the charger start afresh."""
         if isinstance(message, Said):
             call = message.call
-            self._gateway.note_poison(self.charger, call.action, call.text)
+            self._gateway.poison.note(self.charger, call.action, call.text)
         self._gateway.actor_failed(self.charger, error)
         self.connection.close(1011, "internal error")
 

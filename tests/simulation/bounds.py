@@ -95,7 +95,7 @@ JOURNAL: tuple[Bound, ...] = (
 
 GATEWAY: tuple[Bound, ...] = (
     Bound("connections", lambda g: len(g.lines), lambda g: g.settings.connections_max),
-    Bound("handshakes", lambda g: len(g._handshakes), lambda g: g.settings.handshakes_max),
+    Bound("handshakes", lambda g: len(g.gate.unfinished), lambda g: g.settings.handshakes_max),
 )
 
 MAILBOX: tuple[Bound, ...] = (Bound("messages that wait", _waiting, lambda address: address.limit),)

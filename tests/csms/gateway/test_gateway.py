@@ -151,7 +151,7 @@ async def test_a_human_password_is_checked_off_the_loop_and_remembered(tmp_path)
         for _ in range(2):
             async with node.charger("CP2", "correct horse battery") as socket:
                 assert (await boot(socket))[0] == 3
-        assert len(node.gateway._verified) == 1
+        assert len(node.gateway.gate.passwords._proved) == 1
 
 
 async def test_without_a_common_subprotocol_the_handshake_completes_and_then_closes(

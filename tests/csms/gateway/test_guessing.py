@@ -72,7 +72,10 @@ async def come_and_go(node: Harness, stop: asyncio.Event) -> list[float]:
 
 def hashing_s(node: Harness) -> float:
     """CPU seconds of the threads that hash passwords."""
-    clocks = [time.pthread_getcpuclockid(each.ident) for each in node.gateway._threads._threads]
+    clocks = [
+        time.pthread_getcpuclockid(each.ident)
+        for each in node.gateway.gate.passwords._threads._threads
+    ]
     return sum(map(time.clock_gettime, clocks))
 
 

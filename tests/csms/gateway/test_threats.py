@@ -354,8 +354,8 @@ async def test_held_refusals_count_as_unfinished_handshakes(tmp_path) -> None:
         assert sum(b" 401 " in answer for answer in answers) == 3
         assert sum(answer == b"" for answer in answers) == 3
         await node.until(lambda: not node.gateway.connections)
-        assert not node.gateway._handshakes
-        assert not node.gateway._by_address
+        assert not node.gateway.gate.unfinished
+        assert not node.gateway.gate.by_address
 
 
 async def test_who_leaves_during_a_slow_check_leaves_no_line_behind(tmp_path, caplog) -> None:
@@ -370,9 +370,9 @@ async def test_who_leaves_during_a_slow_check_leaves_no_line_behind(tmp_path, ca
             + basic("CP1", PASSWORD).encode()
             + b"\r\n\r\n"
         )
-        await node.until(lambda: node.gateway._tasks)
+        await node.until(lambda: node.gateway.gate.tasks)
         writer.transport.abort()
-        await node.until(lambda: not node.gateway._tasks)
+        await node.until(lambda: not node.gateway.gate.tasks)
         await node.until(lambda: not node.gateway.connections)
         assert not node.gateway.lines
         assert node.gateway.base.stats.actors == 0
@@ -465,11 +465,11 @@ async def test_half_open_handshakes_of_one_address_do_not_block_another(tmp_path
                 stack.callback(lambda kept=writer: kept.transport.abort())
                 writer.write(b"GET /ocpp/CP1 HTTP/1.1\r\nHost:")
             await node.until(lambda: node.meters.counts["refused:full"] == 130)
-            assert len(node.gateway._handshakes) == 20
+            assert len(node.gateway.gate.unfinished) == 20
             async with node.charger("CP9", local_addr=("127.0.0.3", 0)) as socket:
                 assert (await boot(socket))[0] == 3
-        await node.until(lambda: not node.gateway._handshakes)
-        assert not node.gateway._by_address
+        await node.until(lambda: not node.gateway.gate.unfinished)
+        assert not node.gateway.gate.by_address
 
 
 async def test_a_handshake_whose_header_never_ends_is_cut_off(tmp_path) -> None:
@@ -693,9 +693,9 @@ async def test_a_gateway_forgets_what_has_gone(tmp_path) -> None:
         await node.until(lambda: not gateway.connections)
         await node.until(lambda: gateway.base.stats.actors == 0)
         assert not gateway.lines
-        assert not gateway._handshakes
-        assert not gateway._by_address
-        assert not gateway._tasks
+        assert not gateway.gate.unfinished
+        assert not gateway.gate.by_address
+        assert not gateway.gate.tasks
 
 
 # T26 timestamps
