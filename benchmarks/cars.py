@@ -17,8 +17,8 @@ from typing import Any
 import uvloop
 
 from benchmarks.generator import Generator
-from csms.simulator.charger import Identity
 from csms.simulator.driver import Fleet, Member
+from csms.simulator.identity import Identity
 from csms.simulator.settings import SimulatorSettings
 from supervisor.clock import Clock
 

@@ -13,8 +13,8 @@ import msgspec
 from csms.config import Config
 from csms.first_run import LINK
 from csms.prepare import prepare_data
-from csms.simulator.charger import Identity
 from csms.simulator.driver import Member
+from csms.simulator.identity import Identity
 from csms.simulator.process import SimulatorProcess
 from domain.ids import DEFAULT_TENANT
 from domain.records import ChargerRecord, TokenRecord

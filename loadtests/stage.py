@@ -19,7 +19,7 @@ from locust import argument_parser, events
 from locust.runners import STATE_MISSING, MasterRunner, WorkerRunner
 
 from csms.simulator.books import Books, from_json
-from csms.simulator.charger import Identity
+from csms.simulator.identity import Identity
 from csms.simulator.machine import Leave
 from csms.simulator.models import MODELS
 from csms.simulator.settings import SimulatorSettings

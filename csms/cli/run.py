@@ -20,9 +20,9 @@ from csms.cli.invocation import own_command
 from csms.cli.options import ConfigOption, DataOption, address
 from csms.cli.show import table
 from csms.config import Config, load_config
-from csms.simulator.charger import Identity
 from csms.simulator.driver import Fleet, Member
 from csms.simulator.faults import FAULTS, FaultSettings
+from csms.simulator.identity import Identity
 from csms.simulator.models import MODELS, Model
 from csms.simulator.trust import trust
 from supervisor.clock import Clock

@@ -1,42 +1,27 @@
 """A simulated OCPP 1.6 charger: behaviour without I/O.
 
 Feed it connections, texts and the time; take frames and the wish to hang up. Time and chance are
-handed in, so the same seed tells the same story.
-
-Life of a message: something happens (`_agenda`, a command) -> `Outbox` -> `_pump` sends one CALL at
-a time through `protocol.session` -> the answer comes to the message's `answered`.
+handed in, so the same seed tells the same story. How it talks is in `csms.simulator.talker`.
 """
 
-import heapq
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from typing import Any, ClassVar, Protocol
 
-from csms.simulator.books import Bill, Books
+from csms.simulator.books import Bill
 from csms.simulator.commands import COMMANDS, Command
 from csms.simulator.connector import Connector, Reservation, Transaction
-from csms.simulator.instants import US_PER_S, iso
-from csms.simulator.keys import KeyTable, default_keys
+from csms.simulator.identity import Identity
+from csms.simulator.instants import US_PER_S
 from csms.simulator.limits import Limits
-from csms.simulator.metering import Reading, meter_value
-from csms.simulator.models import Model
-from csms.simulator.outbox import Message, OnAnswer, Outbox, Payload
+from csms.simulator.metering import EXPORTED, Reading, meter_value
+from csms.simulator.outbox import Message, Payload
 from csms.simulator.settings import SimulatorSettings
-from csms.simulator.sightings import Kind, Saw
+from csms.simulator.sightings import Kind
+from csms.simulator.talker import Hangup, Talker
 from csms.simulator.vehicle import Vehicle
-from protocol.dialect import OCPP_16, Dialect
-from protocol.errors import ErrorCode
-from protocol.events import (
-    CallLost,
-    CallReceived,
-    CallTimedOut,
-    ErrorReceived,
-    ResultReceived,
-    SessionEvent,
-)
-from protocol.session import Role, Session, SessionLimits
 
 BOOT_RETRY_S = 10
 """Wait before another BootNotification when the server named no interval."""
@@ -49,67 +34,10 @@ VEHICLES = ((3_680.0, 1), (7_360.0, 1), (11_040.0, 3), (22_080.0, 3))
 """Greatest power in watts, and on how many phases."""
 
 
-@dataclass(frozen=True)
-class Identity:
-    """Who a simulated charger says it is."""
-
-    id: str
-    vendor: str = "Csms"
-    model: str = "Simulated"
-    serial: str = ""
-    firmware: str = "1.0.0"
-    quirks: tuple[str, ...] = ()
-    """Names from `csms.simulator.models`."""
-    boots_always: bool = False
-    answer_s: tuple[float, float] = (0.0, 0.0)
-    """Least and most seconds that it thinks about a command."""
-    subprotocol: str = OCPP_16.subprotocol
-    """Which version of OCPP it speaks."""
-    equipped: bool = False
-    """Of 2.x: whether it has a display, monitors, tariffs and the like."""
-
-    @classmethod
-    def of(cls, charger: str, model: Model, serial: str = "") -> "Identity":
-        """Return the identity of a charger of a model."""
-        return cls(
-            charger,
-            model.vendor,
-            model.name,
-            serial,
-            model.firmware,
-            model.quirks,
-            model.boots_always,
-            model.answer_s,
-            model.subprotocol,
-            model.equipped,
-        )
-
-
 class Acknowledged(Protocol):
     """Called when the server has acknowledged the begin of a transaction."""
 
     def __call__(self, now_us: int, *, accepted: bool) -> None: ...  # noqa: D102
-
-
-@dataclass(frozen=True)
-class Hangup:
-    """The charger closes its connection and comes back after `wait_s`."""
-
-    wait_s: float
-
-
-@dataclass
-class Counts:
-    """What happened so far."""
-
-    calls: int = 0
-    answers: int = 0
-    errors: int = 0
-    timeouts: int = 0
-    commands: int = 0
-    started: int = 0
-    stopped: int = 0
-    connects: int = 0
 
 
 @dataclass
@@ -120,7 +48,7 @@ class LocalList:
     tokens: dict[str, str] = field(default_factory=dict)
 
 
-class SimulatedCharger:
+class SimulatedCharger(Talker):
     """One charger of OCPP 1.6; `csms.simulator.versions` makes those of any version.
 
     What differs between versions is in the methods that end with "tell" or say so in their names;
@@ -134,7 +62,6 @@ class SimulatedCharger:
         now_us: the time.
     """
 
-    dialect: ClassVar[Dialect] = OCPP_16
     commands: ClassVar[Mapping[str, Command]] = COMMANDS
 
     def __init__(
@@ -146,277 +73,45 @@ class SimulatedCharger:
         chance: Random,
         now_us: int,
     ) -> None:
-        self.identity = identity
-        self.settings = settings
-        self.chance = chance
+        super().__init__(identity, settings, chance, now_us)
         self.tokens = tokens
-        self.keys = KeyTable(default_keys(settings))
         self.limits = Limits(fallback_a=settings.fallback_a)
         self.local_list = LocalList()
         self.certificates: list[Payload] = []
         self.firmware = identity.firmware
         self.firmware_status = "Idle"
         self.diagnostics_status = "Idle"
-        self.counts = Counts()
-        self.books = Books()
-        self.clock_error_us = 0
-        """What its clock adds to the time."""
-        self.spoiled = False
-        """A fault of ours holds the open call back: its time says nothing about the server."""
-        self.swap_next = False
-        """The next MeterValues goes after the message behind it."""
         self.connectors = {
             number: Connector(number, energy_wh=chance.uniform(1e5, 5e6), metered_us=now_us)
             for number in range(1, settings.connectors + 1)
         }
-        self.outbox = Outbox(settings.offline_messages_max)
-        self.registered = False
-        self.hangup: Hangup | None = None
         self._boot_needed = True
-        self._session: Session | None = None
-        self._model = Model(identity.vendor, identity.model, quirks=identity.quirks)
-        self._seen: list[Saw] = []
-        self._open: Message | None = None
-        self._agenda: list[tuple[int, int, Callable[[int], None]]] = []
-        self._planned = 0
-        self.now_us = now_us
         self._heartbeats = 0
         for connector in self.connectors.values():
             self._expect_driver(connector)
-
-    # The connection
-
-    @property
-    def connected(self) -> bool:
-        """Whether there is a connection."""
-        return self._session is not None
-
-    def connect(self, now_us: int) -> None:
-        """Begin: the WebSocket is open."""
-        self.now_us = now_us
-        self._session = Session(role=Role.CHARGER, dialect=self.dialect, limits=SessionLimits())
-        self.hangup = None
-        self.counts.connects += 1
-        if self.identity.boots_always:
-            self._boot_needed = True
-        if self._boot_needed:
-            self._boot(now_us)
-        else:
-            self.registered = True
-            self._report_all()
-        self._heartbeat_later()
-        self._pump()
-
-    def disconnect(self, now_us: int) -> None:
-        """Go on without a connection: transactions run, their messages are kept."""
-        if self._session is None:
-            return
-        self.now_us = now_us
-        self._session.close(now_us)
-        self._react(self._session.take_events())
-        self._session = None
-        self._open = None
-        self.registered = False
-        self._heartbeats += 1
-        self.outbox.disconnected()
-
-    def receive(self, text: str | bytes, now_us: int) -> None:
-        """Take one frame of the server."""
-        if self._session is None:
-            return
-        self.now_us = now_us
-        self._session.receive(text, now_us)
-        self._react(self._session.take_events())
-        self._pump()
-
-    def due_us(self) -> int | None:
-        """Return when `tick` must be called next."""
-        dues = [self._agenda[0][0]] if self._agenda else []
-        if self._session is not None:
-            session_us = self._session.due_us()
-            if session_us is not None:
-                dues.append(session_us)
-            outbox_us = self.outbox.due_us()
-            if self.registered and self._open is None and outbox_us is not None:
-                dues.append(outbox_us)
-        return min(dues, default=None)
-
-    def tick(self, now_us: int) -> None:
-        """Let everything happen that is due."""
-        while self._agenda and self._agenda[0][0] <= now_us:
-            due_us, _, happen = heapq.heappop(self._agenda)
-            self.now_us = max(self.now_us, due_us)
-            happen(self.now_us)
-        self.now_us = now_us
-        if self._session is not None:
-            self._session.tick(now_us)
-            self._react(self._session.take_events())
-            self._pump()
-
-    @property
-    def open_action(self) -> str:
-        """The action that waits for its answer, or empty."""
-        return "" if self._open is None else self._open.action
-
-    def stamp(self, at_us: int) -> str:
-        """Return an instant as the clock of this charger shows it."""
-        return iso(at_us + self.clock_error_us)
-
-    def take_frames(self) -> list[bytes]:
-        """Return the texts that must be sent."""
-        return self._session.take_frames() if self._session is not None else []
-
-    def take_sightings(self) -> list[Saw]:
-        """Return what ended since the last time."""
-        seen, self._seen = self._seen, []
-        return seen
-
-    def saw(self, kind: Kind, name: str, us: int, failure: str = "", size: int = 0) -> None:
-        """Note that something ended."""
-        self._seen.append(Saw(kind, name, us, failure, size))
-
-    def after(self, seconds: float, happen: Callable[[int], None]) -> None:
-        """Let `happen(now_us)` be called by `tick` in `seconds`."""
-        self._planned += 1
-        due_us = self.now_us + int(seconds * US_PER_S)
-        heapq.heappush(self._agenda, (due_us, self._planned, happen))
-
-    # Messages
-
-    def send(self, action: str, payload: Payload, answered: OnAnswer | None = None) -> None:
-        """Queue an ordinary message; it is forgotten when there is no connection."""
-        if self.connected:
-            self.outbox.put(Message(action, lambda: payload, answered))
-
-    def keep(
-        self,
-        action: str,
-        payload: Callable[[], Payload],
-        answered: OnAnswer | None = None,
-        *,
-        expendable: bool = False,
-    ) -> None:
-        """Queue a message of a transaction: kept until the server has answered it."""
-        self.outbox.put(Message(action, payload, answered, kept=True, expendable=expendable))
-
-    def announce(self, action: str, payload: Payload) -> bool:
-        """Send what is not answered (2.1 SEND); return whether there is a connection for it."""
-        if self._session is None or not self.registered:
-            return False
-        self._session.send(self._uid(), action, payload)
-        return True
-
-    def _uid(self) -> str:
-        return f"{self.chance.getrandbits(96):024x}"
-
-    def _pump(self) -> None:
-        session = self._session
-        if session is None or self._open is not None or not self.registered or self.hangup:
-            return
-        if self.swap_next and self.outbox.swap():
-            self.swap_next = False
-        message = self.outbox.next(self.now_us)
-        if message is not None:
-            self._transmit(session, message)
-
-    def _transmit(self, session: Session, message: Message) -> None:
-        self._open = message
-        self.counts.calls += 1
-        self.books.message(message.action).sent += 1
-        timeout_us = int(self.settings.call_timeout_s * US_PER_S)
-        payload = self._model.say(message.action, message.payload())
-        session.call(self._uid(), message.action, payload, self.now_us, timeout_us)
-
-    def _react(self, events: list[SessionEvent]) -> None:
-        for event in events:
-            match event:
-                case CallReceived():
-                    self._obey(event)
-                case ResultReceived():
-                    message, self._open = self._open, None
-                    self.counts.answers += 1
-                    self.books.message(event.action).acknowledged += 1
-                    self._heard(event.action, self.now_us - event.sent_us, size=len(event.text))
-                    if message is not None:
-                        self.outbox.done(message)
-                        if message.answered is not None:
-                            message.answered(dict(event.payload), self.now_us)
-                case ErrorReceived():
-                    self.counts.errors += 1
-                    self.books.message(event.action).errors += 1
-                    self._heard(event.action, self.now_us - event.sent_us, str(event.code))
-                    self._give_back()
-                case CallTimedOut():
-                    self.counts.timeouts += 1
-                    self.books.message(event.action).timeouts += 1
-                    timeout_us = int(self.settings.call_timeout_s * US_PER_S)
-                    self._heard(event.action, timeout_us, "timeout")
-                    self._give_back()
-                case CallLost():
-                    self._open, self.spoiled = None, False
-                    self.books.message(event.action).lost += 1
-                case _:
-                    pass
-
-    def _heard(self, action: str, us: int, failure: str = "", size: int = 0) -> None:
-        if not self.spoiled:
-            self.saw(Kind.OCPP, action, us, failure, size)
-        self.spoiled = False
-
-    def _give_back(self) -> None:
-        message, self._open = self._open, None
-        if message is not None:
-            self._failed(message)
-
-    def _failed(self, message: Message) -> None:
-        """Try again later, or give up (OCPP 1.6 section 3.7.1)."""
-        message.attempts += 1
-        if message.action == "BootNotification":
-            self.after(BOOT_RETRY_S, self._boot)
-        elif message.attempts >= self.keys.seconds("TransactionMessageAttempts"):
-            self.outbox.done(message)
-        else:
-            wait_s = self.keys.seconds("TransactionMessageRetryInterval") * message.attempts
-            self.outbox.waits_until_us = self.now_us + wait_s * US_PER_S
 
     def command(self, action: str) -> Callable[[Mapping[str, Any]], Payload] | None:
         """Return what obeys an action; None: it is not known here."""
         found = self.commands.get(action)
         return None if found is None else partial(found, self)
 
-    def _obey(self, call: CallReceived) -> None:
-        session, came_us = self._session, self.now_us
-        assert session is not None
-        self.counts.commands += 1
-        tally = self.books.command(call.action)
-        tally.sent += 1
-        answer: Payload | None = None
-        code, text = ErrorCode.NOT_IMPLEMENTED, f"{call.action} is not known here"
-        command = self.command(call.action)
-        if command is not None:
-            try:
-                answer = command(call.payload)
-            except (KeyError, TypeError, ValueError, AttributeError) as error:
-                # Real firmware answers this to a payload that it cannot use; this must not die.
-                code, text = ErrorCode.FORMATION, f"{type(error).__name__}: {error}"
+    # The connection
 
-        def say(_now_us: int) -> None:
-            if self._session is not session:
-                tally.lost += 1
-                return
-            if answer is None:
-                tally.errors += 1
-                session.fail(call.uid, code, text)
-            else:
-                tally.acknowledged += 1
-                session.answer(call.uid, answer)
-            failure = str(code) if answer is None else ""
-            self.saw(Kind.CSMS, call.action, self.now_us - came_us, failure)
-
-        if self.identity.answer_s[1] > 0:
-            self.after(self.chance.uniform(*self.identity.answer_s), say)
+    def _connected(self) -> None:
+        if self.identity.boots_always:
+            self._boot_needed = True
+        if self._boot_needed:
+            self._boot(self.now_us)
         else:
-            say(self.now_us)
+            self.registered = True
+            self._report_all()
+        self._heartbeat_later()
+
+    def _disconnected(self) -> None:
+        self._heartbeats += 1
+
+    def _not_booted(self) -> None:
+        self.after(BOOT_RETRY_S, self._boot)
 
     # Boot, heartbeat, status
 
@@ -702,7 +397,9 @@ class SimulatedCharger:
         """Count the energy up to now."""
         if connector.vehicle is not None and connector.transaction is not None:
             seconds = (self.now_us - connector.metered_us) / US_PER_S
-            connector.energy_wh += connector.vehicle.charge(connector.power_w, seconds)
+            energy_wh = connector.vehicle.charge(connector.power_w, seconds)
+            connector.energy_wh += max(0.0, energy_wh)
+            connector.exported_wh += max(0.0, -energy_wh)
         connector.metered_us = self.now_us
 
     def busy(self) -> int:
@@ -721,7 +418,19 @@ class SimulatedCharger:
         transaction, vehicle = connector.transaction, connector.vehicle
         if transaction is None or vehicle is None:
             return
-        connector.offered_w = self.limits.offered_w(
+        connector.offered_w = self.offered_w(connector, transaction, vehicle)
+        since_s = (self.now_us - transaction.started_us) / US_PER_S
+        power_w = vehicle.power_w(connector.offered_w, since_s)
+        connector.power_w = power_w * self.chance.uniform(0.98, 1.0)
+        if connector.offered_w == 0:
+            self.turn(connector, "SuspendedEVSE")
+        else:
+            refused = vehicle.refuses(connector.offered_w)
+            self.turn(connector, "SuspendedEV" if refused else "Charging")
+
+    def offered_w(self, connector: Connector, transaction: Transaction, vehicle: Vehicle) -> float:
+        """Return what a vehicle may take now, or has to give back (less than nothing)."""
+        return self.limits.offered_w(
             connector.number,
             self.settings.power_w_max,
             transaction.started_us,
@@ -729,13 +438,6 @@ class SimulatedCharger:
             self.busy(),
             vehicle.phases,
         )
-        since_s = (self.now_us - transaction.started_us) / US_PER_S
-        power_w = vehicle.power_w(connector.offered_w, since_s)
-        connector.power_w = power_w * self.chance.uniform(0.98, 1.0)
-        if connector.offered_w <= 0:
-            self.turn(connector, "SuspendedEVSE")
-        else:
-            self.turn(connector, "SuspendedEV" if vehicle.full else "Charging")
 
     def _measure_later(self, connector: Connector, transaction: Transaction) -> None:
         interval_s = self.keys.seconds("MeterValueSampleInterval")
@@ -765,8 +467,11 @@ class SimulatedCharger:
             connector.offered_w,
             vehicle.soc if vehicle is not None else 0.0,
             vehicle.phases if vehicle is not None else 3,
+            connector.exported_wh,
         )
         measurands = self.keys.measurands("MeterValuesSampledData")
+        if connector.exported_wh:
+            measurands = tuple(dict.fromkeys((*measurands, *EXPORTED)))
         at = self.stamp(self.now_us)
         return meter_value(reading, measurands, context, at, self.chance)
 

@@ -34,10 +34,12 @@ class Reservation(NamedTuple):
 
 @dataclass
 class Connector:
-    """One connector. `energy_wh` is its meter and never goes back."""
+    """One connector. `energy_wh` and `exported_wh` are its meter and never go back."""
 
     number: int
     energy_wh: float = 0.0
+    exported_wh: float = 0.0
+    """What cars have given back (2.1)."""
     status: str = "Available"
     operative: bool = True
     inoperative_after: bool = False

@@ -21,7 +21,8 @@ from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
 from csms.simulator.books import Books, sums
-from csms.simulator.charger import Counts, Identity, SimulatedCharger
+from csms.simulator.charger import SimulatedCharger
+from csms.simulator.identity import Identity
 from csms.simulator.instants import US_PER_S
 from csms.simulator.latencies import Latencies
 from csms.simulator.machine import (
@@ -46,6 +47,7 @@ from csms.simulator.machine import (
 )
 from csms.simulator.settings import SimulatorSettings
 from csms.simulator.sightings import Saw
+from csms.simulator.talker import Counts
 from csms.simulator.versions import make_charger
 from supervisor.clock import Clock
 

@@ -12,8 +12,8 @@ from contextlib import AsyncExitStack
 
 import pytest_asyncio
 
-from csms.simulator.charger import Identity
 from csms.simulator.driver import Member, VirtualCharger
+from csms.simulator.identity import Identity
 from csms.simulator.models import MODELS
 from csms.simulator.settings import SimulatorSettings
 

@@ -4,6 +4,7 @@ Of each purpose the valid profile with the highest stack level counts; a TxProfi
 TxDefaultProfile; ChargePointMaxProfile caps whatever is left, shared by the busy connectors.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ from csms.simulator.metering import PHASES, VOLTAGE_V
 
 PROFILES_MAX = 20
 DAY_S, WEEK_S = 86_400, 604_800
+CHARGING_ONLY = "ChargingOnly"
+"""What a period is when it names no operation mode (2.1)."""
 RECURRENCE_S = {"Daily": DAY_S, "Weekly": WEEK_S}
 
 
@@ -33,13 +36,8 @@ class Installed(NamedTuple):
         return int(self.profile.get("stackLevel", 0))
 
 
-def limit_w(
-    profile: Mapping[str, Any], started_us: int, now_us: int, phases: int = len(PHASES)
-) -> float | None:
-    """Return the limit of a profile now in watts; None when it says nothing about now.
-
-    A limit in amperes is one of each phase: it leaves less to a car that uses fewer (7.13).
-    """
+def period_at(profile: Mapping[str, Any], started_us: int, now_us: int) -> Mapping[str, Any] | None:
+    """Return the period of a profile that holds now; None when it says nothing about now."""
     if now_us < from_iso(str(profile.get("validFrom", "")), now_us):
         return None
     if now_us >= from_iso(str(profile.get("validTo", "")), now_us + 1):
@@ -57,14 +55,28 @@ def limit_w(
     duration_s = schedule.get("duration")
     if duration_s is not None and at_s >= duration_s:
         return None
-    current = None
+    current: Mapping[str, Any] | None = None
     for period in schedule["chargingSchedulePeriod"]:
         if period["startPeriod"] <= at_s:
             current = period
-    # Since 2.1 a period may have a setpoint, and no limit.
-    if current is None or current.get("limit") is None:
+    return current
+
+
+def limit_w(
+    profile: Mapping[str, Any], started_us: int, now_us: int, phases: int = len(PHASES)
+) -> float | None:
+    """Return the limit of a profile now in watts; None when it says nothing about now.
+
+    A limit in amperes is one of each phase: it leaves less to a car that uses fewer (7.13).
+    """
+    current = period_at(profile, started_us, now_us)
+    if current is None:
         return None
+    if current.get("limit") is None:
+        # Since 2.1 a period may say by other means how much: then it has none.
+        return math.inf if current.get("operationMode", CHARGING_ONLY) != CHARGING_ONLY else None
     limit = float(current["limit"])
+    schedule = profile["chargingSchedule"]
     if schedule.get("chargingRateUnit") == "W":
         return limit
     return limit * VOLTAGE_V * min(phases, int(current.get("numberPhases") or len(PHASES)))
@@ -130,9 +142,8 @@ class Limits:
         `sharing`: how many connectors are busy. `rated_w` is of all phases.
         """
         offered_w = rated_w * phases / len(PHASES)
-        first = ("PriorityCharging",) if connector in self.priority else ()
         own = None
-        for purpose in (*first, "TxProfile", "TxDefaultProfile"):
+        for purpose in self._purposes(connector):
             if own is None:
                 own = self._strongest(purpose, connector, started_us, now_us, phases)
         if own is not None:
@@ -144,14 +155,35 @@ class Limits:
             offered_w = min(offered_w, whole / max(1, sharing))
         return max(0.0, offered_w)
 
+    def period(
+        self, connector: int, started_us: int, now_us: int
+    ) -> tuple[Mapping[str, Any], str] | None:
+        """Return the period that a connector charges by, and its unit; None: no profile says."""
+        for purpose in self._purposes(connector):
+            for row in self._sorted(purpose, connector):
+                if limit_w(row.profile, started_us, now_us) is not None:
+                    period = period_at(row.profile, started_us, now_us)
+                    assert period is not None
+                    unit = row.profile["chargingSchedule"].get("chargingRateUnit")
+                    return period, str(unit)
+        return None
+
+    def _purposes(self, connector: int) -> tuple[str, ...]:
+        """Return which profiles of a transaction count, the strongest first."""
+        first = ("PriorityCharging",) if connector in self.priority else ()
+        return (*first, "TxProfile", "TxDefaultProfile")
+
     def _strongest(
         self, purpose: str, connector: int, started_us: int, now_us: int, phases: int
     ) -> float | None:
-        for row in sorted(self._of(purpose, connector), key=lambda row: -row.level):
+        for row in self._sorted(purpose, connector):
             limit = limit_w(row.profile, started_us, now_us, phases)
             if limit is not None:
                 return limit
         return None
+
+    def _sorted(self, purpose: str, connector: int) -> list[Installed]:
+        return sorted(self._of(purpose, connector), key=lambda row: -row.level)
 
     def _of(self, purpose: str, connector: int) -> Iterator[Installed]:
         for row in self.installed:

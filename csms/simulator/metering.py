@@ -17,6 +17,8 @@ class Reading(NamedTuple):
     soc: float
     phases: int = 3
     """On how many phases the vehicle charges."""
+    exported_wh: float = 0.0
+    """What was given back; while it is, `power_w` is less than nothing."""
 
 
 Row = tuple[str, str, str]
@@ -27,16 +29,24 @@ def _energy(reading: Reading, _chance: Random) -> list[Row]:
     return [(f"{reading.energy_wh:.0f}", "Wh", "")]
 
 
+def _exported(reading: Reading, _chance: Random) -> list[Row]:
+    return [(f"{reading.exported_wh:.0f}", "Wh", "")]
+
+
 def _power(reading: Reading, _chance: Random) -> list[Row]:
-    return [(f"{reading.power_w:.1f}", "W", "")]
+    return [(f"{max(0.0, reading.power_w):.1f}", "W", "")]
+
+
+def _given(reading: Reading, _chance: Random) -> list[Row]:
+    return [(f"{max(0.0, -reading.power_w):.1f}", "W", "")]
 
 
 def _offered(reading: Reading, _chance: Random) -> list[Row]:
-    return [(f"{reading.offered_w / VOLTAGE_V / reading.phases:.1f}", "A", "")]
+    return [(f"{max(0.0, reading.offered_w) / VOLTAGE_V / reading.phases:.1f}", "A", "")]
 
 
 def _current(reading: Reading, chance: Random) -> list[Row]:
-    ampere = reading.power_w / VOLTAGE_V / reading.phases
+    ampere = max(0.0, reading.power_w) / VOLTAGE_V / reading.phases
     return [
         (f"{ampere * chance.uniform(0.99, 1.01) if at < reading.phases else 0:.2f}", "A", phase)
         for at, phase in enumerate(PHASES)
@@ -52,18 +62,22 @@ def _soc(reading: Reading, _chance: Random) -> list[Row]:
 
 
 def _temperature(reading: Reading, chance: Random) -> list[Row]:
-    return [(f"{25 + reading.power_w / 1_500 + chance.uniform(-1, 1):.1f}", "Celsius", "")]
+    return [(f"{25 + abs(reading.power_w) / 1_500 + chance.uniform(-1, 1):.1f}", "Celsius", "")]
 
 
 MEASURANDS: dict[str, Callable[[Reading, Random], list[Row]]] = {
     "Energy.Active.Import.Register": _energy,
+    "Energy.Active.Export.Register": _exported,
     "Power.Active.Import": _power,
+    "Power.Active.Export": _given,
     "Current.Offered": _offered,
     "Current.Import": _current,
     "Voltage": _voltage,
     "SoC": _soc,
     "Temperature": _temperature,
 }
+EXPORTED = ("Energy.Active.Export.Register", "Power.Active.Export")
+"""What a meter says as well once something was given back."""
 LOCATIONS = {"SoC": "EV", "Temperature": "Body"}
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from random import Random
 
-from csms.simulator.charger import Identity, SimulatedCharger
+from csms.simulator.charger import SimulatedCharger
+from csms.simulator.identity import Identity
 from csms.simulator.settings import SimulatorSettings
 from csms.simulator.v2.charger import SimulatedCharger21, SimulatedCharger201
 

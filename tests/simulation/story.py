@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import msgspec
 
 from csms.gateway.orders import order
-from csms.simulator.charger import Identity
 from csms.simulator.faults import FAULTS, FaultSettings
+from csms.simulator.identity import Identity
 from csms.simulator.machine import VirtualMachine
 from csms.simulator.models import MODELS
 from csms.simulator.settings import SimulatorSettings
@@ -35,6 +35,7 @@ from storage.relational.site_models import SiteModels
 from tests.simulation.chargers import WorldCharger
 from tests.simulation.determinism import determinism
 from tests.simulation.faults import schedule
+from tests.simulation.hasty import Hasty
 from tests.simulation.laws import Laws
 from tests.simulation.node import GATEWAYS, Node
 from tests.simulation.world import T0_US, US_PER_S, BrokenLaw, World
@@ -42,6 +43,8 @@ from tests.simulation.world import T0_US, US_PER_S, BrokenLaw, World
 CHARGERS = 4
 CONNECTORS = 2
 SITE_CHARGERS = 3
+HASTY = 0.3
+"""In so many worlds one charger sends without waiting for answers."""
 FUSE_A = 40.0
 TOKENS = ("CARD1", "CARD2", "CARD3")
 PASSWORD = "00112233445566778899aabbccddeeff00112233"
@@ -144,6 +147,12 @@ class Story:
         self.laws.site, self.laws.fuse_a = self.chargers[:SITE_CHARGERS], FUSE_A
         for charger in self.laws.site:
             charger.on_raised = self.laws.raised
+        dice = Random(f"{self.seed}/hasty")
+        self.hasty = (
+            Hasty(world, dice.choice(self.chargers), dice, lambda: self.is_calm)
+            if dice.random() < HASTY
+            else None
+        )
         self.busy_s = self.BUSY_S
         self.is_calm = False
         self.faults: dict[str, int] = {}
@@ -181,6 +190,8 @@ class Story:
             self.node.start_all()
             for charger in self.chargers:
                 charger.begin(world.dice.uniform(0.5, 5.0))
+            if self.hasty is not None:
+                self.hasty.begin()
             schedule(self)
             self._command_later()
             world.run_until(T0_US + self.busy_s * US_PER_S)

@@ -15,7 +15,9 @@ from csms.simulator.connector import Connector, Reservation, Transaction
 from csms.simulator.outbox import OnAnswer, Payload
 from csms.simulator.v2.commands import COMMANDS
 from csms.simulator.v2.equipment import Equipment, EquippedCommand
+from csms.simulator.v2.feeding import asked_w
 from csms.simulator.v2.tables import EQUIPPED_21, EQUIPPED_201
+from csms.simulator.vehicle import Vehicle
 from protocol.dialect import OCPP_21, OCPP_201, Dialect
 
 MeterValue: TypeAlias = Mapping[str, Any]
@@ -231,3 +233,8 @@ class SimulatedCharger21(SimulatedCharger201):
 
     dialect: ClassVar[Dialect] = OCPP_21
     equipped: ClassVar[Mapping[str, EquippedCommand]] = EQUIPPED_21
+
+    def offered_w(self, connector: Connector, transaction: Transaction, vehicle: Vehicle) -> float:
+        """Return what a vehicle may take now, or has to give back (less than nothing)."""
+        most_w = super().offered_w(connector, transaction, vehicle)
+        return asked_w(self, connector, most_w) if self.identity.equipped else most_w

@@ -65,7 +65,24 @@ def set_der_control(charger: EquippedFace, request: Request) -> Payload:
         start_us = from_iso(str(values.get("startTime", "")), charger.now_us)
         wait_s = max(LATER_S, (start_us - charger.now_us) / US_PER_S)
         charger.after(wait_s, partial(_start, charger, control, superseded))
+    charger.limits_changed()
     return {"status": "Accepted", **({"supersededIds": superseded} if superseded else {})}
+
+
+def working(charger: EquippedFace, kind: str) -> Mapping[str, Any] | None:
+    """Return the values of the control of a type that is at work, a scheduled one before a default.
+
+    None: there is none.
+    """
+    found = None
+    for control in charger.equipment.controls.values():
+        if control.request["controlType"] != kind or control.superseded:
+            continue
+        if control.started:
+            return _values(control)
+        if control.request["isDefault"]:
+            found = _values(control)
+    return found
 
 
 def _is_here(charger: EquippedFace, control: Control) -> bool:
@@ -81,6 +98,7 @@ def _tell(charger: EquippedFace, control: Control, superseded: list[str], *, sta
     }
     if superseded:
         said["supersededIds"] = superseded
+    charger.limits_changed()
     charger.send("NotifyDERStartStop", said)
 
 
@@ -110,6 +128,7 @@ def _remove(charger: EquippedFace, control: Control) -> None:
             start_us = from_iso(str(_values(others[0]).get("startTime", "")), charger.now_us)
             if start_us <= charger.now_us:
                 _start(charger, others[0], [], charger.now_us)
+    charger.limits_changed()
 
 
 def _wanted(charger: EquippedFace, request: Request) -> list[Control]:

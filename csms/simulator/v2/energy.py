@@ -59,6 +59,7 @@ def afrr_signal(charger: EquippedFace, request: Request) -> Payload:
     if not any(period.get("operationMode") == REGULATED for period in _periods(charger)):
         return answer("Rejected")
     charger.equipment.regulation = int(request["signal"])
+    charger.limits_changed()
     return answer("Accepted")
 
 
@@ -70,6 +71,7 @@ def notify_allowed_energy_transfer(charger: EquippedFace, request: Request) -> P
     if running(charger, name) is None:
         return answer("Rejected")
     transfers[name] = list(request["allowedEnergyTransfer"])
+    charger.limits_changed()
     return answer("Accepted")
 
 

@@ -6,7 +6,7 @@ of it. The modules beside this one obey the commands, one concept a file.
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from csms.simulator.commands import ChargerFace, Request
 from csms.simulator.connector import Connector
@@ -92,7 +92,7 @@ class Equipment:
 class EquippedFace(ChargerFace, Protocol):
     """What the commands of equipment need of a charger."""
 
-    dialect: Dialect
+    dialect: ClassVar[Dialect]
 
     @property
     def equipment(self) -> Equipment:

@@ -16,8 +16,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from csms.simulator.charger import Identity
 from csms.simulator.driver import Fleet, Member
+from csms.simulator.identity import Identity
 from csms.simulator.settings import SimulatorSettings
 from supervisor.clock import Clock
 from supervisor.telemetry import METRICS

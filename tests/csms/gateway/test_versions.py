@@ -8,8 +8,8 @@ from collections import defaultdict
 
 import pytest
 
-from csms.simulator.charger import Identity
 from csms.simulator.driver import Fleet, Member
+from csms.simulator.identity import Identity
 from csms.simulator.models import MODELS
 from csms.simulator.settings import SimulatorSettings
 from domain.commands import Command, Outcome

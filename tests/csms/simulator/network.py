@@ -3,8 +3,8 @@
 from collections import deque
 from random import Random
 
-from csms.simulator.charger import Identity
 from csms.simulator.faults import FaultSettings
+from csms.simulator.identity import Identity
 from csms.simulator.instants import US_PER_S
 from csms.simulator.machine import (
     Begin,

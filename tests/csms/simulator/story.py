@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from random import Random
 
-from csms.simulator.charger import Identity, SimulatedCharger
+from csms.simulator.charger import SimulatedCharger
+from csms.simulator.identity import Identity
 from csms.simulator.instants import US_PER_S
 from csms.simulator.settings import SimulatorSettings
 from protocol.events import CallReceived, ErrorReceived, ResultReceived

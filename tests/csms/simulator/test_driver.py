@@ -8,8 +8,8 @@ from http import HTTPStatus
 from websockets.asyncio.server import Request, Response, Server, ServerConnection, serve
 from websockets.typing import Subprotocol
 
-from csms.simulator.charger import Identity
 from csms.simulator.driver import Fleet, Member, charger_url
+from csms.simulator.identity import Identity
 from csms.simulator.settings import SimulatorSettings
 from protocol.events import CallReceived
 from protocol.session import Role, Session, SessionLimits
