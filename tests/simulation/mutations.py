@@ -10,6 +10,7 @@ import actors.site.ceilings
 import protocol.session
 from actors.charger import machine, outbox
 from actors.site.state import Spot
+from csms.gateway.connection import Connection
 from csms.gateway.line import ChargerLine
 from storage.relational.projector import Projector
 from tests.simulation.disk import SteppedJournal
@@ -82,6 +83,11 @@ def remember_every_call() -> AbstractContextManager[object]:
     return mock.patch.object(protocol.session.Session, "_remember", keep)
 
 
+def read_on_whatever_waits() -> AbstractContextManager[object]:
+    """A connection is read however many of its calls wait for their answers."""
+    return mock.patch.object(Connection, "_consider_pause", return_value=None)
+
+
 MUTATIONS: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
     "answer before the commit": answer_before_the_commit,
     "forget the fence": forget_the_fence,
@@ -89,6 +95,7 @@ MUTATIONS: Mapping[str, Callable[[], AbstractContextManager[object]]] = {
     "end commands twice": end_commands_twice,
     "move on before it is stored": move_on_before_it_is_stored,
     "remember every call": remember_every_call,
+    "read on whatever waits": read_on_whatever_waits,
 }
 
 
