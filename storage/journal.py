@@ -46,7 +46,7 @@ CREATE TABLE IF NOT EXISTS entries (lsn INTEGER PRIMARY KEY, committed_us INTEGE
                                     blob BLOB NOT NULL);
 """
 
-_CHUNKS: Final = (512, 64, 8, 1)
+_CHUNKS: Final = tuple(1 << power for power in range(9, -1, -1))
 """Rows per INSERT statement. `executemany` gives the GIL away once a row, and a busy loop thread
 returns it only after its switch interval; a statement of many rows gives it away once."""
 

@@ -9,8 +9,9 @@ import gc
 
 YOUNG_MAX = 10_000
 """New containers until the young ones are looked at: those of some 300 new connections."""
-MIDDLE_MAX, OLD_MAX = 10, 10
-"""Looks at the young until the middle ones are looked at, and of those until the old ones are."""
+MIDDLE_MAX, OLD_MAX = 10, 100
+"""Looks at the young until the middle ones are looked at, and of those until the old ones are. A
+look at the old ones of 10,000 chargers takes 0.15 s of CPU, in which nobody is answered."""
 
 
 def settle() -> None:

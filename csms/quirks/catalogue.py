@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Iterable, Iterator
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from domain.errors import ConfigError
 NONE = "none"
 """As the name of a model in a charger's record: it is treated like all others."""
 QUIRKS_MAX = 54
+KINDS_KEPT_MAX = 1_024
+"""What was found for vendors and models: a fleet has few, and says so at every boot."""
 REPLY_DELAY_MS_MAX = 10_000
 REPAIRS = frozenset({"leading_comma", "missing_value", "control_character", "not_finite"})
 
@@ -47,6 +50,7 @@ class Catalogue:
     def __init__(self, models: Iterable[Model]) -> None:
         self._models = tuple(models)
         self._by_name = {each.name: each for each in reversed(self._models)}
+        self._find = lru_cache(KINDS_KEPT_MAX)(self._search)
 
     def __len__(self) -> int:
         return len(self._models)
@@ -60,6 +64,9 @@ class Catalogue:
 
     def find(self, vendor: str, model: str) -> Model | None:
         """Return the first model that fits what a charger says."""
+        return self._find(vendor, model)
+
+    def _search(self, vendor: str, model: str) -> Model | None:
         vendor, model = vendor.casefold(), model.casefold()
         for each in self._models:
             if fnmatchcase(vendor, each.vendor) and fnmatchcase(model, each.model):
