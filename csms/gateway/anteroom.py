@@ -7,6 +7,8 @@ boot and to be answered, so a house that is full already must not be filled fast
 """
 
 import asyncio
+import math
+import time
 from collections import deque
 from collections.abc import Callable
 
@@ -16,6 +18,8 @@ class Anteroom:
 
     Args:
         at_once: so many go on in one turn of the loop.
+        turn_s: after so long in a turn the rest waits for the next one, too: a TLS handshake costs
+            as much as ten plain ones.
         waiting_max: with more than these, nobody else should be accepted.
         is_behind: whether those who are inside wait; then one goes on in a turn. Never none: a
             gateway with much to do all the time could not be joined at all.
@@ -27,11 +31,13 @@ class Anteroom:
         at_once: int,
         waiting_max: int,
         is_behind: Callable[[], bool],
+        turn_s: float = math.inf,
     ) -> None:
         self._loop = loop
         self._at_once = at_once
         self._waiting_max = waiting_max
         self._is_behind = is_behind
+        self._turn_s = turn_s
         self._waiting: deque[Callable[[], None]] = deque()
 
     def __len__(self) -> int:
@@ -50,9 +56,12 @@ class Anteroom:
 
     def _turn(self) -> None:
         count = 1 if self._is_behind() else self._at_once
+        end_s = time.perf_counter() + self._turn_s
         try:
             for _ in range(min(count, len(self._waiting))):
                 self._waiting.popleft()()
+                if time.perf_counter() >= end_s:
+                    break
         finally:  # one that raises is its own fault, not that of those behind it
             if self._waiting:
                 self._loop.call_soon(self._turn)

@@ -34,6 +34,7 @@ except ImportError:  # a wheel without the C extension: slower, and right
     from websockets.utils import apply_mask
 
 from csms.gateway.anteroom import Anteroom
+from csms.gateway.doors import address_of
 from csms.gateway.listeners import PLAIN, Listener
 from csms.gateway.settings import GatewaySettings
 
@@ -58,8 +59,10 @@ MASKED = 0x80
 LENGTH_16, LENGTH_64 = 126, 127
 COMPRESS_FROM = 1_024
 """Bytes from which compression pays; shorter ones may go as they are (RFC 7692 section 6)."""
-EARLY_BYTES_MAX = 65_536
+EARLY_BYTES_MAX = 16_384
 """Of a handshake; with more, its turn comes at once."""
+METHOD, HEAD_END = b"GET ", b"\r\n\r\n"
+"""How a handshake begins and ends (RFC 6455 section 4.1)."""
 CLOSE_S = 2.0
 """How long the other side may take to finish the closing handshake before the socket is aborted."""
 
@@ -98,6 +101,9 @@ class Host(Protocol):
 
     def congested(self) -> bool:
         """Return whether sockets must not be read."""
+
+    def leaving(self, connection: "Connection") -> None:
+        """The other side of an open connection has gone; `leave` must be called."""
 
     def closed(self, connection: "Connection") -> None:
         """A socket is gone."""
@@ -210,8 +216,7 @@ class Connection(asyncio.Protocol):
         """Count the handshake, or close at once when there are too many."""
         transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods only
         self._transport = transport
-        peer = transport.get_extra_info("peername")
-        self.remote = str(peer[0]) if peer else "127.0.0.1"
+        self.remote = address_of(transport.get_extra_info("peername"))
         settings = self._gateway.settings
         transport.set_write_buffer_limits(high=settings.write_bytes_max)
         self._budget_us = self.accepted_us = self.last_seen_us = self._gateway.now_us()
@@ -270,11 +275,15 @@ class Connection(asyncio.Protocol):
             self._feed(data[at:])
 
     def _knock(self, data: bytes) -> None:
-        """Keep a part of the handshake until its turn comes."""
-        self._partial += data
-        if len(self._partial) > EARLY_BYTES_MAX:
+        """Keep the handshake until its turn comes: when it is whole, or is none."""
+        head = self._partial
+        head += data
+        if len(head) > EARLY_BYTES_MAX:
             self._enter()  # the parser has its own limits
-        elif not self.knocks:
+        elif not self.knocks and (
+            head.find(HEAD_END, max(0, len(head) - len(data) - len(HEAD_END) + 1)) >= 0
+            or not head.startswith(METHOD[: len(head)])
+        ):
             self.knocks = True
             self._gateway.anteroom.wait(self._enter)
 
@@ -309,8 +318,19 @@ class Connection(asyncio.Protocol):
             self._expect_close()
 
     def eof_received(self) -> bool:
-        """The other side will send no more; the transport closes itself."""
-        return False
+        """The other side will send no more: our side is closed when its turn comes.
+
+        Before the connection is open the transport closes itself.
+        """
+        if self.line is None:
+            return False
+        self._gateway.leaving(self)
+        return True
+
+    def leave(self) -> None:
+        """Close our side, after what is still to be sent."""
+        if self._transport is not None:
+            self._transport.close()
 
     def pause_writing(self) -> None:
         """The other side reads too slowly: what waits for it is bounded."""

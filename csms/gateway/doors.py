@@ -21,6 +21,13 @@ log = logging.getLogger(__name__)
 
 EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
+LOCAL = "127.0.0.1"
+
+
+def address_of(peer: object) -> str:
+    """Return the address of a socket's other end, without port; a local one has none."""
+    return str(peer[0]) if isinstance(peer, tuple) else LOCAL
+
 
 class Door(NamedTuple):
     """A listening socket, and what makes the protocol of a connection that comes in by it."""
@@ -37,6 +44,8 @@ class Doors:
         turned_away_max: so many may be turned away before the doors are shut.
         shut_s: for so long.
         is_full: whether nobody should be let in now.
+        has_room: whether one from this address may come in. One that may not is closed before
+            anything is made for it: that costs a tenth.
     """
 
     def __init__(
@@ -46,12 +55,14 @@ class Doors:
         turned_away_max: int,
         shut_s: float,
         is_full: Callable[[], bool] = lambda: False,
+        has_room: Callable[[str], bool] = lambda _address: True,
     ) -> None:
         self._doors = doors
         self._accepts_at_once = accepts_at_once
         self._turned_away_max = turned_away_max
         self._shut_s = shut_s
         self._is_full = is_full
+        self._has_room = has_room
         self._turned_away = 0
         self._loop = asyncio.get_running_loop()
         self._opening: asyncio.TimerHandle | None = None
@@ -89,7 +100,7 @@ class Doors:
             if self._opening is not None or self._is_full():
                 return
             try:
-                sock, _ = door.socket.accept()
+                sock, peer = door.socket.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
                 return  # another process was faster, or it has hung up
             except OSError as error:
@@ -101,6 +112,9 @@ class Doors:
                 self._shut()
                 return
             self._exhausted = False
+            if not self._has_room(address_of(peer)):
+                sock.close()
+                continue
             sock.setblocking(False)  # noqa: FBT003 - the name of the method says it
             task = self._loop.create_task(self._let_in(door, sock))
             self._entering.add(task)

@@ -26,7 +26,7 @@ from csms.gateway.meters import Meters
 from csms.gateway.passwords import Passwords
 from csms.gateway.refusals import REFUSALS, Refusal
 from csms.gateway.settings import GatewaySettings
-from csms.gateway.takeover import Takeover
+from csms.gateway.takeover import Newcomer, Takeover
 from csms.pki.client_certificate import Trust, fault
 from csms.quirks import sightings
 from domain import security_upgrade
@@ -97,19 +97,24 @@ class Gatekeeper:
         self._refusals = Quota(settings.refusals_per_min, 1)
         self._last_generation = 0
 
+    def has_room(self, address: str) -> bool:
+        """Return whether one more handshake may begin; count it as refused if not."""
+        settings = self._indoors.settings
+        if (
+            len(self.unfinished) < settings.handshakes_max
+            and self.by_address.get(address, 0) < settings.handshakes_per_address_max
+        ):
+            return True
+        self._indoors.meters.refused("full")
+        self._indoors.turned_away()
+        return False
+
     def opening(self, connection: Connection) -> bool:
         """Count a new socket; False when it must be closed at once."""
-        settings = self._indoors.settings
-        here = self.by_address.get(connection.remote, 0)
-        if (
-            len(self.unfinished) >= settings.handshakes_max
-            or here >= settings.handshakes_per_address_max
-        ):
-            self._indoors.meters.refused("full")
-            self._indoors.turned_away()
+        if not self.has_room(connection.remote):
             return False
         self.unfinished[connection] = 0.0
-        self.by_address[connection.remote] = here + 1
+        self.by_address[connection.remote] = self.by_address.get(connection.remote, 0) + 1
         return True
 
     def over(self, connection: Connection) -> None:
@@ -320,10 +325,12 @@ class Gatekeeper:
         record = admitted.record
         try:
             reason = await self._indoors.takeover.claim(
-                record.id,
-                generation,
-                connection.remote,
-                is_proved=record.security_profile > 0,
+                Newcomer(
+                    record.id,
+                    generation,
+                    connection.remote,
+                    is_proved=record.security_profile > 0,
+                )
             )
         except Exception:
             connection.close(1011, "internal error")

@@ -89,7 +89,8 @@ class GatewayProcess:
             {
                 "changed": self._changed,
                 "passed": self._passed,
-                "claim": self._claim,
+                "claim": lambda _link, body: self._gateway.takeover.challenge(body),
+                "claims": lambda _link, body: self._gateway.takeover.judge_all(body),
                 "command": self._command,
                 "presence": self._presence,
                 "refusing": self._refusing,
@@ -248,6 +249,7 @@ class GatewayProcess:
             limits.turned_away_max,
             limits.doors_shut_ms / 1e3,
             lambda: self._gateway.anteroom.is_full,
+            self._gateway.gate.has_room,
         )
         self._gateway.turned_away = doors.turned_away
         doors.open()
@@ -438,17 +440,6 @@ class GatewayProcess:
         answer = await self._ledger.ask("activate", {"chargers": chargers}, deadline_s)
         assert isinstance(answer, bytes)
         return answer
-
-    async def _claim(self, link: Link, body: object) -> dict[str, str]:
-        del link
-        assert isinstance(body, dict)
-        verdict = await self._gateway.takeover.challenge(
-            str(body["charger"]),
-            int(body["generation"]),
-            str(body["remote"]),
-            is_proved=bool(body["proved"]),
-        )
-        return {"verdict": verdict}
 
     async def _command(self, link: Link, body: object) -> dict[str, object]:
         del link

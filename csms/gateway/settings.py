@@ -50,6 +50,12 @@ class GatewaySettings(BaseModel):
         description="Handshakes done in one turn of the loop; chargers that are connected wait for "
         "so many at most.",
     )
+    handshakes_ms: float = Field(
+        2.0,
+        gt=0,
+        description="After so long in one turn of the loop the next handshakes wait for the next "
+        "turn, even if they are fewer.",
+    )
     handshakes_waiting_max: int = Field(
         2_048,
         ge=1,

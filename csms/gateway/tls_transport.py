@@ -144,7 +144,7 @@ class TlsTransport(asyncio.Protocol, asyncio.Transport):
     def eof_received(self) -> bool:
         """The peer is gone without saying so."""
         if self._inner is not None and self._is_secure:
-            self._inner.eof_received()
+            return bool(self._inner.eof_received())
         return False
 
     def pause_writing(self) -> None:

@@ -141,9 +141,16 @@ class SimulatedTransport(asyncio.Transport):
     _lost = False
 
     def ended(self, error: Exception | None) -> None:
-        if not self._closing:
+        if error is None:
+            self._loop.call_soon(self._eof)
+        elif not self._closing:
             self._closing = True
             self._loop.call_soon(self._lose, error)
+
+    def _eof(self) -> None:
+        if not self._closing and not self._protocol.eof_received():
+            self._closing = True
+            self._lose(None)
 
     def _lose(self, error: Exception | None) -> None:
         if not self._lost:

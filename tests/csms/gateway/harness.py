@@ -228,6 +228,7 @@ async def gateway_running(
         limits.accepts_at_once,
         limits.turned_away_max,
         limits.doors_shut_ms / 1e3,
+        has_room=gateway.gate.has_room,
     )
     gateway.turned_away = doors.turned_away
     doors.open()

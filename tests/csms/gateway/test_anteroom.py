@@ -137,3 +137,46 @@ async def test_a_handshake_without_end_is_refused_by_the_parser(tmp_path, size) 
         writer.transport.abort()
         await node.until(lambda: node.events(ConnectionRefused))
         assert (await node.refusal(0)).reason == "bad_request"
+
+
+async def test_a_turn_ends_after_its_time(monkeypatch) -> None:
+    now_s = [0.0]
+    monkeypatch.setattr("csms.gateway.anteroom.time.perf_counter", lambda: now_s[0])
+    entered: list[int] = []
+    loop = asyncio.get_running_loop()
+    anteroom = Anteroom(loop, 8, 100, lambda: False, turn_s=0.002)
+
+    def enter(number: int) -> None:
+        entered.append(number)
+        now_s[0] += 0.0015
+
+    for number in range(5):
+        anteroom.wait(lambda number=number: enter(number))
+    await asyncio.sleep(0)
+    assert entered == [0, 1]
+    await asyncio.sleep(0)
+    assert entered == [0, 1, 2, 3]
+
+
+async def test_half_a_handshake_waits_for_nobody(tmp_path) -> None:
+    async with gateway_running(tmp_path) as node:
+        reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+        half = HANDSHAKE[:-2]
+        writer.write(half[:3])
+        await asyncio.sleep(0.02)
+        writer.write(half[3:])
+        await node.until(lambda: len(node.gateway.connections) == 1)
+        await asyncio.sleep(0.02)
+        assert not any(each.knocks for each in node.gateway.connections)
+        writer.write(HANDSHAKE[-2:])
+        assert (await asyncio.wait_for(reader.readline(), 5)).startswith(b"HTTP/1.1 101")
+        writer.transport.abort()
+
+
+async def test_what_is_no_handshake_is_refused_before_its_end(tmp_path) -> None:
+    async with gateway_running(tmp_path) as node:
+        reader, writer = await asyncio.open_connection("127.0.0.1", node.port)
+        writer.write(b"\x16\x03\x01 no request at all\r\n")
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert (await node.refusal()).reason == "bad_request"
+        writer.transport.abort()

@@ -119,3 +119,23 @@ async def test_closed_for_good_they_do_not_open_again() -> None:
     await asyncio.sleep(0.05)
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(house.socket_name, 1)
+
+
+async def test_one_without_room_is_closed_before_anything_is_made_for_it() -> None:
+    house = House(3, shut_s=600)
+    house.full = False
+    asked: list[str] = []
+
+    def has_room(address: str) -> bool:
+        asked.append(address)
+        return len(asked) > 1
+
+    house.doors._has_room = has_room
+    async with house:
+        refused = await house.dial()
+        loop = asyncio.get_running_loop()
+        assert await asyncio.wait_for(loop.sock_recv(refused, 1), 5) == b""
+        assert house.came == 0
+        await house.dial()
+        await house.until(1)
+    assert asked == ["127.0.0.1", "127.0.0.1"]
