@@ -138,9 +138,13 @@ class Charger:
         self._books.sent[action] += 1
         await socket.send(json.dumps([CALL, uid, action, payload]))
         try:
-            frame = await asyncio.wait_for(asyncio.shield(answer), self._answer_s)
+            # Not wait_for(): it loses a cancellation that comes together with the answer.
+            async with asyncio.timeout(self._answer_s):
+                frame = await asyncio.shield(answer)
         except asyncio.CancelledError:
-            if answer.cancelled():  # the reader saw the end of the connection
+            task = asyncio.current_task()
+            if answer.cancelled() and task is not None and not task.cancelling():
+                # The reader saw the end of the connection.
                 raise EOFError(_close_code(socket)) from None
             raise
         finally:
