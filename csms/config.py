@@ -44,7 +44,7 @@ from domain.errors import ConfigError
 from protocol.reading import ReadingLimits
 from storage.analytical.settings import WarehouseSettings
 from storage.journal import JournalSettings
-from storage.relational.engine import RelationalSettings
+from storage.relational.settings import RelationalSettings
 from supervisor.links import LinkSettings
 from supervisor.strategy import SupervisorSettings
 

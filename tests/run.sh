@@ -13,7 +13,7 @@ AGAIN_MAX=5
 cache=.pytest_cache/run
 code=0
 "$python" -m pytest -o cache_dir="$cache" --cache-clear \
-    -n "$workers" --dist loadfile --max-worker-restart 0 "$@" || code=$?
+    -n "$workers" --dist loadfile --no-loadscope-reorder --max-worker-restart 0 "$@" || code=$?
 [ "$code" = 1 ] || exit "$code" # 1: tests failed; anything else is not about tests
 failed=$("$python" -c '
 import json, sys

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from storage.relational.projector import ProjectorSettings
+from storage.relational.settings import ProjectorSettings
 
 
 class LedgerSettings(BaseModel):

@@ -26,10 +26,12 @@ from storage.relational.api_keys import ApiKey
 from storage.relational.registry import PAGE_MAX, Registry, Site
 from supervisor.clock import Clock
 
-charger = typer.Typer(help="Chargers: add, list, remove, change the password.")
-token = typer.Typer(help="Tokens of drivers: add, list, remove.")
-site = typer.Typer(help="Sites: add and list.")
-key = typer.Typer(help="API keys: create, list, revoke.")
+charger = typer.Typer(
+    help="Chargers: add, list, remove, change the password.", no_args_is_help=True
+)
+token = typer.Typer(help="Tokens of drivers: add, list, remove.", no_args_is_help=True)
+site = typer.Typer(help="Sites: add and list.", no_args_is_help=True)
+key = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
 
 ID = Annotated[str, typer.Argument(metavar="ID", help="Identity, as in the charger's URL.")]
 US_PER_DAY = 86_400_000_000

@@ -11,8 +11,8 @@ from csms.prepare import make_folders
 from csms.toml_text import to_toml
 from storage.relational.migrations import upgrade
 
-config_app = typer.Typer(help="The configuration.")
-db = typer.Typer(help="The relational store.")
+config_app = typer.Typer(help="The configuration.", no_args_is_help=True)
+db = typer.Typer(help="The relational store.", no_args_is_help=True)
 
 
 @config_app.command("show")

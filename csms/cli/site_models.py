@@ -11,6 +11,7 @@ from actors.site.plan.signals import read_csv
 from actors.site.schedules import schedule_problems, with_source
 from actors.site.tree import SiteModelWrong, compile_tree
 from csms.cli.options import ConfigOption, DataOption
+from csms.cli.records import site
 from csms.cli.show import facts
 from csms.cli.store import with_registry
 from csms.cli.trail import Did
@@ -21,6 +22,7 @@ from storage.relational.registry import Registry
 from storage.relational.registry import Site as SiteRow
 
 
+@site.command("apply")
 def apply_model(
     file: Annotated[Path, typer.Argument(help="A site's model, TOML or JSON; see docs/sites.md.")],
     data: DataOption = None,
@@ -47,6 +49,7 @@ def apply_model(
     )
 
 
+@site.command("capacity")
 def set_capacity(
     site: Annotated[str, typer.Argument(metavar="ID")],
     source: Annotated[str, typer.Argument(help="Who says so: contract, operator, grid, ...")],
@@ -82,6 +85,7 @@ def set_capacity(
     facts([("site", site), ("source", source), ("entries", str(len(entries)))])
 
 
+@site.command("signals")
 def set_signals(
     site: Annotated[str, typer.Argument(metavar="ID")],
     file: Annotated[
@@ -109,6 +113,7 @@ def set_signals(
     facts([("site", site), ("signals", str(len(signals)))])
 
 
+@site.command("show")
 def show_model(
     site: Annotated[str, typer.Argument(metavar="ID")],
     data: DataOption = None,

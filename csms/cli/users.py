@@ -19,7 +19,10 @@ from storage.relational.registry import PAGE_MAX, Registry
 from storage.relational.sign_ins import Purpose
 from storage.relational.users import NewUser, User
 
-user = typer.Typer(help="Users: add, list, change the password, disable, remove, make a link.")
+user = typer.Typer(
+    help="Users: add, list, change the password, disable, remove, make a link.",
+    no_args_is_help=True,
+)
 
 LOGIN = Annotated[str, typer.Argument(metavar="NAME", help="With which they sign in.")]
 PasswordOption = Annotated[

@@ -1,6 +1,7 @@
 """The relational store: SQLite by default, PostgreSQL in production, the same code for both.
 
 Contents:
+    settings       where the store is, and the limits of what is kept
     engine         opens a store by URL; short transactions; errors that mean "away"
     tables         every table and column
     migrations     how a store becomes the one in `tables`

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import ColumnElement, Table, event, func
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
@@ -24,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.sql.dml import Insert
 
 from domain.errors import ConfigError, Unavailable
+from storage.relational.settings import RelationalSettings
 
 _DRIVERS: Final = {
     "sqlite": "sqlite+aiosqlite",
@@ -35,39 +35,6 @@ _DRIVERS: Final = {
 
 IN_MAX: Final = 500
 """Values in one IN (...): far below the limits of both engines (32,766 and 32,767 parameters)."""
-
-
-class RelationalSettings(BaseModel):
-    """Where the relational store is, and how long it is waited for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    url: str = Field(
-        default="",
-        description="postgresql://user:password@host/database, or sqlite:///path. Empty: "
-        "`csms.db` in the data directory.",
-    )
-    connect_s: float = Field(
-        default=5.0,
-        gt=0,
-        description="A connection that takes longer counts as: the database is away.",
-    )
-    statement_s: float = Field(
-        default=30.0, gt=0, description="A PostgreSQL statement that takes longer is given up."
-    )
-    busy_s: float = Field(
-        default=5.0,
-        gt=0,
-        description="How long a writer waits for another one (SQLite) before it gives up.",
-    )
-    connections_max: int = Field(
-        default=5,
-        gt=0,
-        description="Connections of one process; further work waits for a free one.",
-    )
-    checkout_s: float = Field(
-        default=5.0, gt=0, description="Wait for a free connection; then it counts as: away."
-    )
 
 
 def store_url(text: str) -> URL:

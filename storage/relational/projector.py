@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -47,52 +46,8 @@ from storage.relational.projection import (
     transactions,
 )
 from storage.relational.projection.batch import Batch, Folds, chain, nothing
+from storage.relational.settings import ProjectorSettings
 from storage.relational.tables import journal_positions, quarantine
-
-
-class ProjectorSettings(BaseModel):
-    """Limits of the projection."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    batch_entries_max: int = Field(
-        default=1_000, gt=0, description="Entries in one transaction; more make several."
-    )
-    rows_kept_max: int = Field(
-        default=100_000,
-        gt=0,
-        description="Rows of each of: refusals, security events, data transfers, certificate "
-        "requests, notices, quarantine. Above it the oldest are deleted.",
-    )
-    trim_rows_step: int = Field(
-        default=1_000,
-        gt=0,
-        description="New rows of such a table between two trims; it may be above its limit by "
-        "so many.",
-    )
-    text_characters_max: int = Field(
-        default=65_536,
-        gt=0,
-        description="Characters of a payload, answer or DataTransfer; the rest is cut off. The "
-        "message log in ClickHouse has it whole.",
-    )
-    variables_max: int = Field(
-        default=20_000,
-        gt=0,
-        description="Variables of the device model kept for one charger. Above it the oldest are "
-        "forgotten.",
-    )
-    monitors_max: int = Field(
-        default=5_000,
-        gt=0,
-        description="Monitors kept for one charger. Above it the oldest are forgotten.",
-    )
-    match_days: int = Field(
-        default=30,
-        gt=0,
-        description="How old a running transaction may be for a stop without a usable number to "
-        "be matched to it; such stops of older ones become orphans.",
-    )
 
 
 class Applied(NamedTuple):

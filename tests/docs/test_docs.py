@@ -79,10 +79,12 @@ def resolve(line: str) -> tuple[list[str], click.Command, list[str]]:
     command: click.Command = typer.main.get_command(app)
     words = shlex.split(line)
     while isinstance(command, typer.core.TyperGroup) and words and not words[0].startswith("-"):
-        if words[0] not in command.commands:
+        context = click.Context(command)
+        found = command.get_command(context, words[0])
+        if found is None:
             raise LookupError(f"csms {line}: there is no {words[0]!r}")
         names.append(words.pop(0))
-        command = command.commands[names[-1]]
+        command = found
     return names, command, words
 
 

@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.events import Entry, Event, encode_entry
 from storage.journal_reader import Row
-from storage.relational.projector import Applied, Projector, ProjectorSettings
+from storage.relational.projector import Applied, Projector
+from storage.relational.settings import ProjectorSettings
 
 T0 = 1_767_225_600_000_000
 """2026-01-01T00:00:00Z."""
