@@ -18,6 +18,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from csms.api.auth import Principal
 from csms.api.held import body_of, held
+from csms.api.key_writer import KeyWriter
+from csms.api.pace import Pace
 from csms.api.problems import Problem, from_error
 from csms.api.rules import Book
 from csms.api.services import Services
@@ -56,6 +58,8 @@ class IdempotencyMiddleware:
         self._app = app
         self._services = services
         self._book = Book()
+        settings = services.settings
+        self._keys = KeyWriter(services.engine, Pace(services.clock, settings.key_gather_ms))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -83,7 +87,7 @@ class IdempotencyMiddleware:
         now_us = self._services.clock.now_us()
         kept_us = round(self._services.settings.idempotency_s * US_PER_S)
         asked = store.Begin(principal.id, key, principal.tenant, digest, now_us, now_us + kept_us)
-        before = await store.begin(self._services.engine, asked)
+        before = await self._keys.begin(asked)
         name = str(uuid.uuid5(SPACE, f"{principal.id}\0{key}"))
         if before is None:
             await self._first(asked, name, body, scope, send)
@@ -104,17 +108,14 @@ class IdempotencyMiddleware:
         state = scope.setdefault("state", {})
         state["command_id"] = name
         told = await held(self._app, scope, body)
-        engine = self._services.engine
+        answer = None
         try:
             if told.status < MULTIPLE_CHOICES or state.get("sends"):
                 headers = json.dumps(
                     {k: v for k, v in told.headers.items() if k.lower() in REPLAYED}
                 )
-                await store.answered(
-                    engine, asked.caller, asked.name, told.status, headers, told.body
-                )
-            else:
-                await store.forget(engine, asked.caller, asked.name)
+                answer = store.Kept(asked.digest, told.status, headers, told.body)
+            await self._keys.end(store.End(asked.caller, asked.name, answer))
         except CsmsError:
             # It was done and must be told; who asks again finds the command by its id.
             LOG.warning("the answer to an Idempotency-Key could not be kept", exc_info=True)

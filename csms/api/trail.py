@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import math
 import secrets
 from collections import deque
 from collections.abc import Mapping, MutableMapping
@@ -14,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from csms.api.auth import Principal
+from csms.api.pace import Pace
 from csms.api.rules import Book
 from csms.api.settings import ApiSettings
 from domain.errors import CsmsError
@@ -24,13 +24,7 @@ from supervisor.clock import Clock
 AUDIT = logging.getLogger("csms.audit")
 ROWS_MAX: Final = 500
 """In one transaction; whatever comes meanwhile is in the next one."""
-GATHERED_MIN: Final = 4
-"""To wait for fewer rows than that brings nothing: a transaction costs as much as 60 rows."""
-RATE_S: Final = 0.5
-"""How quickly the rate of rows is forgotten."""
 PATH_LENGTH_MAX: Final = 200
-MS_PER_S: Final = 1_000
-US_PER_S: Final = 1_000_000
 REFUSED_FROM: Final = 400
 FAILED_FROM: Final = 500
 
@@ -61,9 +55,7 @@ class AuditTrail:
         self._groups: deque[_Group] = deque()
         """Rows are added to the last one; the first one is written."""
         self._count = 0
-        self._rate = 0.0
-        """Rows a second, of late."""
-        self._rate_us = 0
+        self._pace = Pace(clock, settings.audit_gather_ms)
         self._writer: asyncio.Task[None] | None = None
 
     def row(
@@ -115,7 +107,7 @@ class AuditTrail:
             AUDIT.error("the audit log cannot take a row: see the line before")
             return None
         self._count += 1
-        self._note_rate()
+        self._pace.note()
         if self._writer is None or self._writer.done():
             self._begin()
             self._writer = asyncio.create_task(self._write())
@@ -125,12 +117,6 @@ class AuditTrail:
         group.rows.append(row)
         return group.told
 
-    def _note_rate(self) -> None:
-        now_us = self._clock.monotonic_us()
-        passed_s = (now_us - self._rate_us) / US_PER_S
-        self._rate = self._rate * math.exp(-passed_s / RATE_S) + 1 / RATE_S
-        self._rate_us = now_us
-
     def _begin(self) -> _Group:
         loop = asyncio.get_running_loop()
         group = _Group(loop.create_future())
@@ -139,11 +125,11 @@ class AuditTrail:
         return group
 
     async def _write(self) -> None:
-        gather_s = self._settings.audit_gather_ms / MS_PER_S
         while self._groups:
             if len(self._groups) == 1:
-                if self._rate * gather_s >= GATHERED_MIN:
-                    await asyncio.sleep(gather_s)
+                wait_s = self._pace.wait_s()
+                if wait_s:
+                    await asyncio.sleep(wait_s)
                 # From here on rows are those of the next transaction.
                 self._begin()
             group = self._groups[0]

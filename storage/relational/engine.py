@@ -2,9 +2,10 @@
 
 import contextlib
 import sqlite3
+import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from sqlalchemy import ColumnElement, Table, event, func
 from sqlalchemy.dialects import postgresql, sqlite
@@ -32,6 +33,13 @@ _DRIVERS: Final = {
     "postgresql": "postgresql+asyncpg",
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
+
+BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
+BEGIN_READING: Final = "BEGIN"
+LOCK_LOOK_S: Final = 0.001
+"""Between two looks whether the write lock is free; SQLite's own looks are up to 0.1 s apart."""
+LOCK_LOOKS_MAX: Final = 50
+"""So quickly after one another; then ten times slower."""
 
 IN_MAX: Final = 500
 """Values in one IN (...): far below the limits of both engines (32,766 and 32,767 parameters)."""
@@ -88,6 +96,31 @@ def open_engine(url: str, settings: RelationalSettings | None = None) -> AsyncEn
     )
 
 
+class _Cursor(sqlite3.Cursor):
+    """Waits for the write lock by short looks: it is asked for in the driver's own thread."""
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:  # noqa: ANN401 the driver's
+        """Execute one statement."""
+        if sql != BEGIN_WRITING:
+            return super().execute(sql, parameters)
+        busy_ms = super().execute("PRAGMA busy_timeout").fetchone()[0]
+        end_s = time.monotonic() + busy_ms / 1000
+        super().execute("PRAGMA busy_timeout=0")
+        try:
+            looks = 0
+            while True:
+                try:
+                    return super().execute(sql)
+                except sqlite3.OperationalError as error:
+                    is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                    if not is_busy or time.monotonic() >= end_s:
+                        raise
+                looks += 1
+                time.sleep(LOCK_LOOK_S if looks <= LOCK_LOOKS_MAX else LOCK_LOOK_S * 10)
+        finally:
+            super().execute(f"PRAGMA busy_timeout={busy_ms}")
+
+
 class _Connection(sqlite3.Connection):
     """Ends its transaction when it is closed.
 
@@ -95,6 +128,10 @@ class _Connection(sqlite3.Connection):
     that statement still open. SQLite then keeps both, and the write lock, until the statement is
     collected: nobody else could write for that long.
     """
+
+    def cursor(self, factory: Any = None) -> Any:  # type: ignore[override] # noqa: ANN401
+        """Return a cursor of ours; the driver asks for no other."""
+        return super().cursor(factory or _Cursor)
 
     def close(self) -> None:
         """Roll back, then close."""
@@ -116,7 +153,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 t
 def _begin_sqlite(connection: Connection) -> None:
     """Take the write lock at once: a reader that turns writer fails without waiting."""
     writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    connection.exec_driver_sql(BEGIN_WRITING if writes else BEGIN_READING)
 
 
 @contextmanager

@@ -1,12 +1,15 @@
 """What requests with an Idempotency-Key were answered, so that a second one does nothing."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-from sqlalchemy import delete, select, update
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import bindparam, delete, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from storage.relational.engine import insert, writing
+from storage.relational.engine import chunks, insert, writing
 from storage.relational.tables import idempotency_keys as table
+
+OF_KEY: Final = (table.c.caller == bindparam("by"), table.c.name == bindparam("key"))
 
 
 class Kept(NamedTuple):
@@ -30,13 +33,76 @@ class Begin(NamedTuple):
     expires_us: int
 
 
-async def begin(engine: AsyncEngine, request: Begin) -> Kept | None:
-    """Write a request down; return the one that came before with the same key, if one did.
+class End(NamedTuple):
+    """How a request with a key ended; `answer` None: it did nothing, the key can be used again."""
+
+    caller: str
+    name: str
+    answer: "Kept | None"
+
+
+async def write(
+    engine: AsyncEngine, begins: Sequence[Begin], ends: Sequence[End]
+) -> list[Kept | None]:
+    """Write requests and answers down, in one transaction.
+
+    Returns:
+        For each of `begins`: the request that came before with the same key, if one did; of
+        those that come at the same time the first one is before the others.
 
     Raises:
-        Unavailable: the store is away.
+        Unavailable: the store is away; nothing is written.
     """
-    row = {
+    async with writing(engine) as connection:
+        await _end(connection, ends)
+        return await _begin(connection, begins)
+
+
+async def _end(connection: AsyncConnection, ends: Sequence[End]) -> None:
+    told = [
+        {"by": end.caller, "key": end.name, **end.answer._asdict()}
+        for end in ends
+        if end.answer is not None
+    ]
+    forgotten = [{"by": end.caller, "key": end.name} for end in ends if end.answer is None]
+    if told:
+        columns = ("digest", "status", "headers", "body")
+        values = {name: bindparam(name) for name in columns}
+        await connection.execute(update(table).where(*OF_KEY).values(values), told)
+    if forgotten:
+        await connection.execute(delete(table).where(*OF_KEY), forgotten)
+
+
+async def _begin(connection: AsyncConnection, begins: Sequence[Begin]) -> list[Kept | None]:
+    if not begins:
+        return []
+    now_us = max(request.now_us for request in begins)
+    await connection.execute(delete(table).where(table.c.expires_us <= now_us))
+    firsts: dict[tuple[str, str], int] = {}
+    for place, request in enumerate(begins):
+        firsts.setdefault((request.caller, request.name), place)
+    rows = [_row(begins[place]) for place in firsts.values()]
+    statement = insert(connection, table).on_conflict_do_nothing()
+    written = await connection.execute(statement.returning(table.c.caller, table.c.name), rows)
+    new = {(row.caller, row.name) for row in written}
+    known: dict[tuple[str, str], Kept] = {}
+    for keys in chunks(set(firsts) - new):
+        query = select(table).where(tuple_(table.c.caller, table.c.name).in_(keys))
+        for row in await connection.execute(query):
+            known[row.caller, row.name] = Kept(row.digest, row.status, row.headers, row.body or b"")
+    found: list[Kept | None] = []
+    for place, request in enumerate(begins):
+        key = request.caller, request.name
+        if key in new:
+            first = firsts[key]
+            found.append(None if first == place else Kept(begins[first].digest, 0, "", b""))
+        else:
+            found.append(known[key])
+    return found
+
+
+def _row(request: Begin) -> dict[str, object]:
+    return {
         "caller": request.caller,
         "name": request.name,
         "tenant": request.tenant,
@@ -44,39 +110,3 @@ async def begin(engine: AsyncEngine, request: Begin) -> Kept | None:
         "created_us": request.now_us,
         "expires_us": request.expires_us,
     }
-    async with writing(engine) as connection:
-        await connection.execute(delete(table).where(table.c.expires_us <= request.now_us))
-        statement = insert(connection, table).values(row).on_conflict_do_nothing()
-        if (await connection.execute(statement)).rowcount == 1:
-            return None
-        query = select(table).where(table.c.caller == request.caller, table.c.name == request.name)
-        found = (await connection.execute(query)).one()
-        return Kept(found.digest, found.status, found.headers, found.body or b"")
-
-
-async def answered(
-    engine: AsyncEngine, caller: str, name: str, status: int, headers: str, body: bytes
-) -> None:
-    """Keep the answer to a request.
-
-    Raises:
-        Unavailable: the store is away.
-    """
-    async with writing(engine) as connection:
-        await connection.execute(
-            update(table)
-            .where(table.c.caller == caller, table.c.name == name)
-            .values(status=status, headers=headers, body=body)
-        )
-
-
-async def forget(engine: AsyncEngine, caller: str, name: str) -> None:
-    """Let a key be used again: its request did nothing.
-
-    Raises:
-        Unavailable: the store is away.
-    """
-    async with writing(engine) as connection:
-        await connection.execute(
-            delete(table).where(table.c.caller == caller, table.c.name == name)
-        )
