@@ -20,6 +20,7 @@ import msgspec
 from actors.ledger.activation import Activation
 from actors.ledger.feed import Feed
 from actors.ledger.follower import Away, CatchUp, JournalFollower, Look, Position
+from actors.ledger.listeners import Listeners
 from actors.ledger.live import LiveWindow
 from actors.ledger.settings import LedgerSettings
 from actors.ledger.snapshot import Mirror, write_snapshot
@@ -82,6 +83,7 @@ class LedgerProcess:
         self._mirror = Mirror()
         window = LiveWindow(self._mirror.place, self._settings.live_changes_max)
         self._watchers = Watchers(window, self._settings.live_ms / 1_000)
+        self._listeners = Listeners(self._settings.sync_s)
         self._projector = Projector(
             self._engine,
             ctx.clock.now_us,
@@ -124,6 +126,7 @@ class LedgerProcess:
                 "lag": self._lag,
                 "limits": self._limits,
                 "live": self._watch_live,
+                "listen": self._listen,
                 "contract": self._contract,
                 "metrics": self._metrics,
             },
@@ -382,7 +385,9 @@ class LedgerProcess:
         del link, body
         await self._check_ready()
         pushing = asyncio.ensure_future(self._feed.push())
-        done, _ = await asyncio.wait([pushing], timeout=self._settings.sync_s)
+        (done, _), _ = await asyncio.gather(
+            asyncio.wait([pushing], timeout=self._settings.sync_s), self._listeners.forget()
+        )
         if done:
             return {"revision": pushing.result()}
         pushing.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -394,7 +399,14 @@ class LedgerProcess:
         self._watchers.watch(link, frozenset(str(kind) for kind in kinds))
         return {}
 
+    def _listen(self, link: Link, body: Body) -> Body:
+        """{} -> {}: from now on `forget` is asked whenever the store was changed."""
+        del body
+        self._listeners.listen(link)
+        return {}
+
     def _lost(self, link: Link) -> None:
+        self._listeners.lost(link)
         self._feed.lost(link)
         self._watchers.lost(link)
 

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from csms.api.problems import Problem, from_error
-from csms.api.rules import RULES, TRANSFERS, Book, Reach
+from csms.api.rules import RULES, TRANSFERS, Book, Reach, Rule
 from csms.api.settings import ApiSettings
 from domain.access import Permission, Role, may
 from domain.errors import CsmsError
@@ -29,6 +29,7 @@ PUBLIC = frozenset((rule.method, rule.path) for rule in RULES if rule.reach == R
 """Liveness, readiness, the description of the interface (no data is in it), and signing in."""
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="csms"'}
+US_PER_S = 1_000_000
 IPV6_HOME_BITS = 64
 """One home or server has at least this much of IPv6: it counts as one address."""
 
@@ -97,6 +98,27 @@ class Authenticator:
         self._clock = clock
         self._attempts = Attempts(settings)
         self._known: OrderedDict[bytes, tuple[Principal, int]] = OrderedDict()
+        self._forgotten = 0
+        """How often: what was looked up before is not remembered after."""
+
+    def forget(self) -> None:
+        """Look every key up anew: one may be revoked."""
+        self._known.clear()
+        self._forgotten += 1
+
+    def known(self, authorization: str) -> Principal | None:
+        """Return who asks if his key was looked up a moment ago."""
+        scheme, _, secret = authorization.partition(" ")
+        if scheme.lower() != "bearer":
+            return None
+        digest = hashlib.sha256(secret.strip().encode()).digest()
+        return self._fresh(digest, self._clock.monotonic_us())
+
+    def _fresh(self, digest: bytes, now_us: int) -> Principal | None:
+        known = self._known.get(digest)
+        if known is None or now_us - known[1] >= self._settings.key_cache_s * US_PER_S:
+            return None
+        return known[0]
 
     async def principal(self, authorization: str, address: str) -> Principal:
         """Return who asks.
@@ -113,21 +135,24 @@ class Authenticator:
         digest = hashlib.sha256(secret.encode()).digest()
         now_us = self._clock.monotonic_us()
         # Before the limit: whoever shares an address with an attacker goes on working.
-        known = self._known.get(digest)
-        if known is not None and now_us - known[1] < self._settings.key_cache_s * 1e6:
-            return known[0]
+        known = self._fresh(digest, now_us)
+        if known is not None:
+            return known
         home = home_of(address)
         if not self._attempts.allowed(home, now_us):
             wait_s = round(self._settings.failed_attempts_window_s)
             raise Problem(
                 429, "too_many_attempts", "too many wrong keys", {"Retry-After": str(wait_s)}
             )
+        forgotten = self._forgotten
         key = await self._verify(secret)
         if key is None:
             self._attempts.failed(home, now_us)
             self._known.pop(digest, None)
             raise Problem(401, "wrong_key", "the API key is not valid", CHALLENGE)
         principal = Principal(key.id, key.name, Role(key.role), key.tenant, frozenset(key.sites))
+        if forgotten != self._forgotten:
+            return principal
         self._known[digest] = (principal, now_us)
         self._known.move_to_end(digest)
         if len(self._known) > self._settings.key_cache_max:
@@ -168,7 +193,7 @@ class AuthenticationMiddleware:
             state = scope.setdefault("state", {})
             state["principal"], state["csrf"] = principal, csrf
             try:
-                self._check(scope, principal)
+                check_rule(self._rules.of(scope)[0], principal)
             except Problem as problem:
                 await problem.response()(scope, receive, send)
                 return
@@ -184,17 +209,17 @@ class AuthenticationMiddleware:
         client = scope.get("client") or ("", 0)
         return await self._authenticator.principal(header, client[0]), ""
 
-    def _check(self, scope: Scope, principal: Principal) -> None:
-        """Raise Problem 403 when the rule of the route does not let them."""
-        rule, _ = self._rules.of(scope)
-        if rule is None:
-            return  # No such route: 404 or 405.
-        if rule.permission is not None:
-            require(principal, rule.permission)
-        if rule.reach == Reach.TENANT and principal.sites:
-            raise Problem(403, "sites", "this is about a whole tenant, not some sites")
-        if rule.reach == Reach.INSTALLATION and (principal.sites or is_confined(principal)):
-            raise Problem(403, "tenant", "this is about the whole installation, not one tenant")
+
+def check_rule(rule: Rule | None, principal: Principal) -> None:
+    """Raise Problem 403 when the rule of a route does not let somebody; None: no such route."""
+    if rule is None:
+        return  # 404 or 405.
+    if rule.permission is not None:
+        require(principal, rule.permission)
+    if rule.reach == Reach.TENANT and principal.sites:
+        raise Problem(403, "sites", "this is about a whole tenant, not some sites")
+    if rule.reach == Reach.INSTALLATION and (principal.sites or is_confined(principal)):
+        raise Problem(403, "tenant", "this is about the whole installation, not one tenant")
 
 
 def _is_open(method: str, path: str) -> bool:

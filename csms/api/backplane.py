@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,6 +29,10 @@ PROMPT_S = 0.3
 _changes = msgspec.msgpack.Decoder(LiveChanges)
 _result = msgspec.msgpack.Decoder(CommandResult)
 _packed = msgspec.msgpack.Encoder().encode
+
+
+def _nothing() -> None:
+    """Forget nothing: nothing is remembered."""
 
 
 class Sql(msgspec.Struct, frozen=True):
@@ -67,6 +72,8 @@ class Backplane:
         self._settings = settings
         self.hub: Hub | None = None
         """Who hears of changes."""
+        self.forget: Callable[[], None] = _nothing
+        """Called when what is remembered of the store may be out of date."""
         self._kinds: frozenset[str] = frozenset()
         self._watching: set[asyncio.Task[None]] = set()
         self._links = {
@@ -75,7 +82,10 @@ class Backplane:
             if name not in TELLERS
         } | {
             name: LinkClient(
-                run_dir / f"{name}.sock", {"live": self._live}, links, on_link=self._linked
+                run_dir / f"{name}.sock",
+                {"live": self._live, "forget": self._forget},
+                links,
+                on_link=partial(self._linked, name),
             )
             for name in ("ledger", *others)
             if name in TELLERS
@@ -103,7 +113,10 @@ class Backplane:
                 self._watching.add(task)
                 task.add_done_callback(self._watching.discard)
 
-    async def _linked(self, link: Link) -> None:
+    async def _linked(self, name: str, link: Link) -> None:
+        if name == "ledger":
+            self.forget()  # Something may have changed while there was no link.
+            await link.ask("listen", {}, self._settings.ask_deadline_s)
         if self.hub is not None and self._kinds:
             await self._ask_changes(link)
             self.hub.gap()
@@ -114,6 +127,11 @@ class Backplane:
             await link.ask("live", body, self._settings.ask_deadline_s)
         except LinkError as error:
             LOG.warning("%s tells no changes: %s", link.name, error)
+
+    def _forget(self, link: Link, body: object) -> dict[str, object]:
+        del link, body
+        self.forget()
+        return {}
 
     def _live(self, link: Link, body: object) -> None:
         del link

@@ -109,11 +109,13 @@ async def get_key(request: Request, key: str) -> KeyView:
 
 @router.delete("/{key}", status_code=204, responses=problems(404), summary="Revoke a key")
 async def revoke_key(request: Request, key: str) -> Response:
-    """Make a key invalid. It may still work for `api.key_cache_s`."""
-    keys = services_of(request).registry.api_keys
+    """Make a key invalid, at once."""
+    services = services_of(request)
+    keys = services.registry.api_keys
     found = await keys.get(key)
     check_tenant(principal_of(request), found.tenant, "API key", key)
     await keys.revoke(key)
+    services.forget()
     return Response(status_code=204)
 
 

@@ -126,6 +126,7 @@ async def serve(ctx: ProcessContext) -> None:
                 api_url=api_url(*ctx.sockets["api"].getsockname()[:2]),
                 pki=config.paths.pki,
             )
+            backplane.forget = services.forget
             server = _Server(
                 ctx,
                 uvicorn.Config(

@@ -71,6 +71,11 @@ class Services:
         base = self.charger_urls.get(profile, self.charger_urls[1])
         return base + quote(charger, safe="")
 
+    def forget(self) -> None:
+        """Look keys and sessions up anew: one may have ended, or its owner may do less."""
+        self.authenticator.forget()
+        self.sessions.forget()
+
     def builtin_root(self) -> str:
         """Return the root of the built-in authority, PEM.
 

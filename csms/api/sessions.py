@@ -65,6 +65,8 @@ class Sessions:
         self._settings = settings
         self._clock = clock
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._forgotten = 0
+        """How often: what was looked up before is not remembered after."""
 
     async def begin(self, owner: User | ApiKey, remote: str, user_agent: str) -> Begun:
         """Begin a session with a new id.
@@ -90,7 +92,7 @@ class Sessions:
             Unavailable: the store is away.
         """
         digest = keep_secret(secret)
-        now_us = self._clock.monotonic_us()
+        now_us, forgotten = self._clock.monotonic_us(), self._forgotten
         known = self._known.get(digest)
         if known is None or now_us - known.looked_us >= self._settings.session_cache_s * US_PER_S:
             found = await self._registry.sign_ins.find(digest, self._settings.session_idle_s)
@@ -101,6 +103,8 @@ class Sessions:
         if known.sign_in.expires_us <= self._clock.now_us():
             return None
         known = await self._noted(known)
+        if forgotten != self._forgotten:
+            return principal_of_session(known.sign_in)
         self._known[digest] = known
         self._known.move_to_end(digest)
         if len(self._known) > self._settings.session_cache_max:
@@ -126,6 +130,7 @@ class Sessions:
     def forget(self) -> None:
         """Look all sessions up anew: something of users or sessions has changed."""
         self._known.clear()
+        self._forgotten += 1
 
     async def admit(self, method: str, headers: Headers) -> tuple[Principal, str] | None:
         """Return who asks by a cookie, and the token of the session; None: nobody does.

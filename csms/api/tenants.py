@@ -23,8 +23,7 @@ class TenantFields(Input):
     name: str = Field(default="", max_length=TEXT_LENGTH_MAX)
     disabled: bool = Field(
         default=False,
-        description="Its keys and users are refused, keys within `api.key_cache_s`. Its chargers "
-        "go on as before.",
+        description="Its keys and users are refused at once. Its chargers go on as before.",
     )
 
 
@@ -65,9 +64,9 @@ async def get_tenant(request: Request, tenant: str) -> TenantView:
 @router.put("/{tenant}", responses=problems(413, 422), summary="Add, change or disable")
 async def put_tenant(request: Request, tenant: str, body: TenantFields) -> TenantView:
     """Add a tenant or change one. Its own admins then make its keys and users."""
-    stored = await services_of(request).registry.tenants.put(
-        tenant, body.name, disabled=body.disabled
-    )
+    services = services_of(request)
+    stored = await services.registry.tenants.put(tenant, body.name, disabled=body.disabled)
+    services.forget()
     return _view(stored)
 
 

@@ -90,6 +90,36 @@ class TestActivation:
                     await link.ask("activate", body)
 
 
+class TestListeners:
+    async def test_who_listens_has_forgotten_before_a_change_is_said_to_be_known(
+        self, home: Home
+    ) -> None:
+        forgotten: list[str] = []
+
+        def forget(_link: object, _body: object) -> dict[str, object]:
+            forgotten.append("keys")
+            return {}
+
+        path = home.config.paths.socket("ledger")
+        async with home.ledger() as link, LinkClient(path, {"forget": forget}) as api:
+            assert await api.ask("listen") == {}
+            await link.ask("sync")
+            assert forgotten == ["keys"]
+        assert forgotten == ["keys"]
+
+    async def test_who_does_not_answer_holds_a_change_up_for_a_while_only(self, home: Home) -> None:
+        home = Home(home.config.data, sync_s=0.05)
+
+        async def hang(_link: object, _body: object) -> dict[str, object]:
+            await asyncio.Event().wait()
+            return {}
+
+        path = home.config.paths.socket("ledger")
+        async with home.ledger() as link, LinkClient(path, {"forget": hang}) as api:
+            await api.ask("listen")
+            assert "revision" in str(await link.ask("sync"))
+
+
 class TestJournals:
     async def test_a_gateway_hears_what_is_passed_and_prunes(self, home: Home) -> None:
         async with home.ledger(), FakeGateway(home) as gateway:

@@ -49,6 +49,7 @@ class Peers:
     excluded: list[list[Any]] = field(default_factory=list)
     site_words: list[dict[str, Any]] = field(default_factory=list)
     watched: list[str] = field(default_factory=list)
+    listening: Link | None = None
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     async def site(self, _link: Link, body: Any) -> None:
@@ -60,6 +61,10 @@ class Peers:
         async with self.heard:
             self.watched = body["kinds"]
             self.heard.notify_all()
+        return {}
+
+    def listen(self, link: Link, _body: Any) -> dict[str, Any]:
+        self.listening = link
         return {}
 
     def connect(self, charger: str) -> None:
@@ -122,7 +127,7 @@ class Peers:
         return {
             "gw0": gateway,
             "gw1": gateway,
-            "ledger": {"sync": self.sync, "live": self.live},
+            "ledger": {"sync": self.sync, "live": self.live, "listen": self.listen},
             "warehouse": {"sql": self.sql, "exclusions": self.exclusions},
             "operations": {"look": lambda _link, _body: None},
         }[name]

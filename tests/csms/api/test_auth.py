@@ -1,6 +1,11 @@
+import asyncio
+
 import pytest
 
-from csms.api.auth import PUBLIC, home_of
+from csms.api.auth import PUBLIC, Authenticator, home_of
+from csms.api.settings import ApiSettings
+from storage.relational.api_keys import ApiKey
+from supervisor.clock import Clock
 from tests.csms.api.node import Api, running_api
 
 CLOSED = ["/api/v1/chargers", "/api/v1/chargers/X", "/api/v1/messages", "/metrics", "/nowhere"]
@@ -33,13 +38,47 @@ async def test_a_wrong_key_is_refused_and_says_how_to_send_one(api: Api) -> None
         assert response.content_type == "application/problem+json"
 
 
+async def revoke(api: Api, name: str) -> None:
+    """As another process does it: behind the back of this one."""
+    (key,) = [key for key in await api.registry.api_keys.list_all() if key.name == name]
+    await api.registry.api_keys.revoke(key.id)
+
+
 async def test_a_revoked_key_stops_working() -> None:
     async with running_api(**{"api.key_cache_s": 0.0}) as api:
         await api.get("/api/v1/chargers", role="viewer")
-        (key,) = [key for key in await api.registry.api_keys.list_all() if key.name == "viewer"]
-        await api.registry.api_keys.revoke(key.id)
+        await revoke(api, "viewer")
         status, _ = await api.ask("GET", "/api/v1/chargers", role="viewer")
         assert status == 401
+
+
+async def test_a_key_that_another_process_revokes_is_forgotten_when_the_ledger_says_so() -> None:
+    async with running_api(**{"api.key_cache_s": 3_600.0}) as api:
+        await api.get("/api/v1/chargers", role="viewer")
+        await revoke(api, "viewer")
+        assert (await api.ask("GET", "/api/v1/chargers", role="viewer"))[0] == 200
+        assert api.peers.listening is not None
+        assert await api.peers.listening.ask("forget", {}, 5.0) == {}
+        assert (await api.ask("GET", "/api/v1/chargers", role="viewer"))[0] == 401
+
+
+async def test_a_key_that_is_revoked_while_it_is_looked_up_is_not_remembered() -> None:
+    looking, go_on = asyncio.Event(), asyncio.Event()
+
+    async def verify(_secret: str) -> ApiKey | None:
+        looking.set()
+        await go_on.wait()
+        return ApiKey("id", "viewer", "viewer", "default", 1)
+
+    authenticator = Authenticator(verify, ApiSettings(key_cache_s=3_600.0), Clock())
+    asking = asyncio.create_task(authenticator.principal("Bearer secret", "::1"))
+    await looking.wait()
+    authenticator.forget()
+    go_on.set()
+    assert (await asking).name == "viewer"
+    assert authenticator.known("Bearer secret") is None
+    await authenticator.principal("Bearer secret", "::1")
+    assert authenticator.known("Bearer secret") is not None
 
 
 async def test_an_address_that_guesses_is_stopped_but_known_keys_go_on() -> None:
