@@ -6,6 +6,7 @@ from fastapi import Depends, FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from csms.api import (
     alerts,
@@ -40,6 +41,7 @@ from csms.api import (
     variables,
 )
 from csms.api.auth import AuthenticationMiddleware
+from csms.api.call_lane import CallLane
 from csms.api.docs import docs_page
 from csms.api.etags import EtagMiddleware
 from csms.api.idempotency import IdempotencyMiddleware
@@ -48,7 +50,7 @@ from csms.api.lists import LISTS
 from csms.api.openapi import TITLE, VERSION, document
 from csms.api.problems import HANDLERS
 from csms.api.query import only_known
-from csms.api.rates import RateMiddleware
+from csms.api.rates import Buckets, RateMiddleware
 from csms.api.rules import check_routes
 from csms.api.services import Services
 from csms.api.trail import AuditTrail
@@ -83,9 +85,20 @@ ROUTERS = (
 """Every path of theirs is a row of `csms.api.rules`."""
 
 
-def build_app(services: Services) -> FastAPI:
+class Application(FastAPI):
+    """The application; what its lane takes passes its layers by."""
+
+    lane: CallLane | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if self.lane is None or not await self.lane.takes(scope, receive, send):
+            await super().__call__(scope, receive, send)
+
+
+def build_app(services: Services) -> Application:
     """Return the application over `services`."""
-    app = FastAPI(
+    app = Application(
         title=TITLE,
         version=VERSION,
         openapi_url=None,
@@ -116,7 +129,8 @@ def build_app(services: Services) -> FastAPI:
     settings = services.settings
     app.add_middleware(EtagMiddleware)
     app.add_middleware(IdempotencyMiddleware, services=services)
-    app.add_middleware(RateMiddleware, settings=settings, clock=services.clock)
+    buckets = Buckets(settings)
+    app.add_middleware(RateMiddleware, settings=settings, clock=services.clock, buckets=buckets)
     app.add_middleware(
         AuthenticationMiddleware,
         authenticator=services.authenticator,
@@ -133,6 +147,7 @@ def build_app(services: Services) -> FastAPI:
             files.PATH: services.files.firmware_bytes_max,
         },
     )
+    app.lane = CallLane(app, services, trail, buckets)
     return app
 
 

@@ -5,6 +5,7 @@ shows, which says what is wrong and has the last word.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -50,10 +51,31 @@ def routes() -> list[Route]:
 
 
 async def _endpoint(request: Request) -> Response:
-    charger: str = request.path_params["charger"]
+    return await answered(request, request.path_params["charger"], asked_of(request))
+
+
+def asked_of(request: Request) -> dict[str, Any]:
+    """Return what the query of a request says.
+
+    Raises:
+        InvalidInput: it says what no call has.
+    """
+    return read_query(request, PARAMETERS) if request.scope["query_string"] else {}
+
+
+async def answered(request: Request, charger: str, asked: Mapping[str, Any]) -> Response:
+    """Return the answer to a request whose caller is known and may send calls.
+
+    Args:
+        request: the request.
+        charger: its identity.
+        asked: see `asked_of`.
+
+    Raises:
+        CsmsError: see `send_call`.
+    """
     if "\0" in charger:
         raise InvalidInput("charger", "must not have the character NUL")
-    asked = read_query(request, PARAMETERS) if request.scope["query_string"] else {}
     call = _read(await body_of(request.receive), request.headers.get("content-type", ""))
     answer = await send_call(
         request, charger, call, asked.get("wait", WAIT_S), asked.get("until", "answer")

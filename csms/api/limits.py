@@ -35,6 +35,14 @@ class _BodyTooLarge(Problem):
         super().__init__(413, "too_large", f"the body has more than {bytes_max} bytes")
 
 
+def dress(headers: list[tuple[bytes, bytes]], request: str) -> None:
+    """Add what every answer has; what is there stays."""
+    there = {name for name, _ in headers}
+    headers += (pair for pair in RAW_HEADERS if pair[0] not in there)
+    if REQUEST_ID not in there:
+        headers.append((REQUEST_ID, request.encode()))
+
+
 class LimitsMiddleware:
     """Refuses bodies above `body_bytes_max` (413); adds headers; audits writes.
 
@@ -90,11 +98,7 @@ class LimitsMiddleware:
                     # Not waited for: how long the answer takes says nothing about who exists.
                     row = self._trail.row(scope, state["attempt"], message["status"], request, {})
                     self._trail.record_later(msgspec.structs.replace(row, actor_kind="nobody"))
-                headers: list[tuple[bytes, bytes]] = message.setdefault("headers", [])
-                there = {name for name, _ in headers}
-                headers += (pair for pair in RAW_HEADERS if pair[0] not in there)
-                if REQUEST_ID not in there:
-                    headers.append((REQUEST_ID, request.encode()))
+                dress(message.setdefault("headers", []), request)
             await send(message)
 
         try:

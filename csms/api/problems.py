@@ -156,8 +156,13 @@ async def _on_http(request: Request, error: Exception) -> Response:
 
 
 async def _on_other(_request: Request, error: Exception) -> Response:
+    return failure_of(error).response()
+
+
+def failure_of(error: Exception) -> Problem:
+    """Return the problem that a mistake of ours is; the log says more."""
     LOG.error("a request failed", exc_info=error)
-    return Problem(500, "internal", "something went wrong here; see the log").response()
+    return Problem(500, "internal", "something went wrong here; see the log")
 
 
 HANDLERS: Mapping[type[Exception], Handler] = {

@@ -37,14 +37,24 @@ class Buckets:
         return left
 
 
+def said_of(settings: ApiSettings, left: float) -> dict[str, str]:
+    """Return the headers that say how much is left."""
+    burst, rate = settings.rate_burst, settings.rate_per_s
+    full_s = math.ceil((burst - max(left, 0)) / rate)
+    return {
+        "RateLimit-Policy": f'"caller";q={burst};w={math.ceil(burst / rate)}',
+        "RateLimit": f'"caller";r={max(0, math.floor(left))};t={full_s}',
+    }
+
+
 class RateMiddleware:
     """Answers 429 to who asks more than `api.rate_per_s`; stands behind authentication."""
 
-    def __init__(self, app: ASGIApp, settings: ApiSettings, clock: Clock) -> None:
+    def __init__(self, app: ASGIApp, settings: ApiSettings, clock: Clock, buckets: Buckets) -> None:
         self._app = app
         self._settings = settings
         self._clock = clock
-        self._buckets = Buckets(settings)
+        self._buckets = buckets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count one request."""
@@ -53,13 +63,9 @@ class RateMiddleware:
             await self._app(scope, receive, send)
             return
         left = self._buckets.take(principal.id, self._clock.monotonic_us())
-        burst, rate = self._settings.rate_burst, self._settings.rate_per_s
-        full_s = math.ceil((burst - max(left, 0)) / rate)
-        said = {
-            "RateLimit-Policy": f'"caller";q={burst};w={math.ceil(burst / rate)}',
-            "RateLimit": f'"caller";r={max(0, math.floor(left))};t={full_s}',
-        }
+        said = said_of(self._settings, left)
         if left < 0:
+            rate = self._settings.rate_per_s
             wait_s = max(1, math.ceil(-left / rate))
             problem = Problem(
                 429,

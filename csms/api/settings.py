@@ -81,7 +81,8 @@ class ApiSettings(BaseModel):
     key_cache_s: float = Field(
         default=5.0,
         ge=0,
-        description="Keys are looked up this often: as long may a revoked one still work.",
+        description="Keys are looked up this often, and when the ledger says that the store has "
+        "changed. Without its link a revoked one may still work for so long.",
     )
     key_cache_max: int = Field(
         default=1_000, ge=1, description="Keys remembered between look-ups; the oldest is dropped."
@@ -101,6 +102,13 @@ class ApiSettings(BaseModel):
         default=86_400.0,
         gt=0,
         description="How long the answer to an Idempotency-Key is kept; later it is a new request.",
+    )
+    key_gather_ms: float = Field(
+        default=10.0,
+        ge=0,
+        le=1_000,
+        description="When requests with an Idempotency-Key come faster than they are written "
+        "down, more are waited for so long: fewer and larger transactions.",
     )
     audit_wait_s: float = Field(
         default=2.0,
