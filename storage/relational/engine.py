@@ -129,7 +129,7 @@ class _Connection(sqlite3.Connection):
     collected: nobody else could write for that long.
     """
 
-    def cursor(self, factory: Any = None) -> Any:  # type: ignore[override] # noqa: ANN401
+    def cursor(self, factory: Any = None) -> Any:  # noqa: ANN401 the driver's
         """Return a cursor of ours; the driver asks for no other."""
         return super().cursor(factory or _Cursor)
 

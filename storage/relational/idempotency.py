@@ -1,7 +1,7 @@
 """What requests with an Idempotency-Key were answered, so that a second one does nothing."""
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import bindparam, delete, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -67,7 +67,7 @@ async def _end(connection: AsyncConnection, ends: Sequence[End]) -> None:
     forgotten = [{"by": end.caller, "key": end.name} for end in ends if end.answer is None]
     if told:
         columns = ("digest", "status", "headers", "body")
-        values = {name: bindparam(name) for name in columns}
+        values: dict[str, Any] = {name: bindparam(name) for name in columns}
         await connection.execute(update(table).where(*OF_KEY).values(values), told)
     if forgotten:
         await connection.execute(delete(table).where(*OF_KEY), forgotten)
