@@ -85,12 +85,14 @@ class Garage:
 
     async def run(self, do: str, **details: Any) -> dict[str, Any]:  # noqa: ANN401 - JSON
         begun_s, cpu_s = time.monotonic(), time.process_time()
-        commands = self._fleet.counts().commands
+        before = self._fleet.counts()
         answer = await {"start": self.start, "watch": self.watch}[do](**details)
+        after = self._fleet.counts()
         return {
             "wall_s": time.monotonic() - begun_s,
             "cpu_s": time.process_time() - cpu_s,
-            "commands": self._fleet.counts().commands - commands,
+            "commands": after.commands - before.commands,
+            "messages": after.calls - before.calls + after.commands - before.commands,
             "connected": self._fleet.connected,
             "charging": self._fleet.charging,
             **answer,

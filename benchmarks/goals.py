@@ -200,6 +200,7 @@ ROWS = (
     ),
     Row("capacity", "over_a", "most above a limit, otherwise", "A", at_most=1, digits=2),
     Row("capacity", "cpu_pct", "CPU of the whole node", "%", digits=1),
+    Row("capacity", "messages_per_min", "calls of chargers and of the node", "/min"),
     Row("capacity", "orders_per_min", "SetChargingProfile", "/min"),
     Row("capacity", "orders_each_per_min", "SetChargingProfile each charger", "/min", digits=2),
     Row("sites", "plan_s", "CPU to plan 200 EVSEs, 48 slots", "s", at_most=0.3, digits=2),

@@ -14,13 +14,14 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from actors.site.counts import Floats
-from actors.site.entrants import Entrant, entrants
+from actors.site.counts import Floats, Ints
+from actors.site.entrants import MOST_BY, Entrants, entrants
 from actors.site.limits import UNLIMITED, LimitsNow
 from actors.site.narrowing import narrowed
+from actors.site.places import MA_PER_A
 from actors.site.settings import Policy, SiteSettings
 from actors.site.sharing import Shares
-from actors.site.tree import MA_PER_A, ROWS_PER_CIRCUIT, Tree
+from actors.site.tree import ROWS_PER_CIRCUIT, Tree
 from domain.site import (
     NO_LIMIT,
     Allocation,
@@ -68,20 +69,17 @@ def allocate(
     policy = policy or settings.policy
     room = limits.room_ma
     overloaded = tuple(_binding(tree, limits, row) for row, left in enumerate(room) if left < 0)
-    those = entrants(tree, limits, demands, policy, settings, now_us)
-    keys = np.array([one.path.key for one in those], np.intp)
-    narrow = narrowed(
-        tree, keys, [one.high for one in those], room, round(settings.resume_margin_a * MA_PER_A)
-    )
-    for one in those:
-        one.path = narrow.path(one.path.key)
-    Shares(narrow, room, policy, settings, now_us).share_out(those)
-    rows = _limits(tree, limits, those)
+    those = entrants(tree, limits, demands, policy, now_us)
+    margin = round(settings.resume_margin_a * MA_PER_A)
+    narrow = narrowed(tree, those.keys, those.high, room, margin)
+    shares = Shares(those, narrow, room, policy, settings, now_us)
+    shares.share_out()
+    given = np.array(shares.given, np.intp)
+    rows = _limits(tree, limits, those, shares, given)
     if limits.reserved_ma:
         rows |= {place: _reserved(tree, limits, place) for place in limits.reserved_ma}
         rows = dict(sorted(rows.items()))
-    given = np.array([one.given for one in those], float)
-    left = np.array(room, float) - tree.counts.carried(keys, given)
+    left = np.array(room, float) - tree.counts.carried(those.keys, given)
     return Allocation(rows, _headroom(tree, left), overloaded)
 
 
@@ -96,28 +94,37 @@ def turns_after(allocation: Allocation, before: Mapping[str, Turn], now_us: int)
     return turns
 
 
-def _limits(tree: Tree, limits: LimitsNow, those: Iterable[Entrant]) -> dict[str, EvseLimit]:
-    bindings: dict[int, Binding] = {}
-    rows = {}
-    for one in those:
-        row, given, phases = one.blocked, one.given, one.path.phases
-        if row < 0 or given + one.step > one.high:
-            binding = BY_KIND[one.high_by]
-        elif row in bindings:
-            binding = bindings[row]
-        else:
-            binding = bindings[row] = _binding(tree, limits, row)
-        rows[one.demand.place] = EvseLimit(
-            given / MA_PER_A, given * phases * one.at.watts, phases, binding
-        )
-    return rows
+def _limits(
+    tree: Tree, limits: LimitsNow, those: Entrants, shares: Shares, given: Ints
+) -> dict[str, EvseLimit]:
+    """Return what each may draw, and why it does not get more."""
+    paused = given == 0
+    # By car, place or plan: who could not take one step more, or not even its minimum.
+    itself = given + np.where(paused, np.maximum(those.low, those.step), those.step) > those.high
+    more = np.where(paused, np.maximum(shares.needed, those.step), those.step)
+    rows = shares.crew.lacking(np.array(shares.room, float), more)
+    causes = np.where(itself | (rows < 0), -1 - those.most_by, rows).tolist()
+    bindings = {
+        cause: BY_KIND[MOST_BY[-1 - cause]] if cause < 0 else _binding(tree, limits, cause)
+        for cause in set(causes)
+    }
+    names = [one.place for one in those.demands]
+    told = map(
+        EvseLimit,
+        (given / MA_PER_A).tolist(),
+        (given * those.phases * those.watts).tolist(),
+        those.phases.tolist(),
+        map(bindings.__getitem__, causes),
+    )
+    return dict(zip(names, told, strict=True))
 
 
 def _reserved(tree: Tree, limits: LimitsNow, name: str) -> EvseLimit:
-    at, given = tree.ready[name], limits.reserved_ma[name]
-    phases = at.path(limits.reserved_phases.get(name, 0)).phases
-    binding = Binding(BindingKind.RESERVED)
-    return EvseLimit(given / MA_PER_A, given * phases * at.watts, phases, binding)
+    given = limits.reserved_ma[name]
+    phases = tree.path(name, limits.reserved_phases.get(name, 0)).phases
+    watts = float(tree.columns.watts[tree.columns.number[name]])
+    binding = BY_KIND[BindingKind.RESERVED]
+    return EvseLimit(given / MA_PER_A, given * phases * watts, phases, binding)
 
 
 def _binding(tree: Tree, limits: LimitsNow, row: int) -> Binding:

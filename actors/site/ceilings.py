@@ -11,8 +11,9 @@ from collections.abc import Iterable, Sequence
 from actors.site.counts import Path
 from actors.site.effects import Scope
 from actors.site.limits import take
+from actors.site.places import MA_PER_A
 from actors.site.state import Spot
-from actors.site.tree import MA_PER_A, Tree
+from actors.site.tree import Tree
 from domain.site import Current
 
 

@@ -1,6 +1,8 @@
 """Which EVSEs count in which rows of a tree, for sums over arrays."""
 
 from collections.abc import Sequence
+from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -45,7 +47,7 @@ class Counts(NamedTuple):
     size: Ints
     rows: int
 
-    def carried(self, keys: Ints, amounts: Floats) -> Floats:
+    def carried(self, keys: Ints, amounts: Floats | Ints) -> Floats:
         """Return what each row carries when so much is taken on the path of each key.
 
         Whole numbers are exact: below 2**53 mA.
@@ -68,6 +70,94 @@ class Counts(NamedTuple):
         jumps = np.subtract((whole - self.size).take(keys), ends - size, dtype=np.intp)
         at = np.arange(int(size.sum()), dtype=np.intp) + jumps.repeat(size)
         return self.row.take(at), np.arange(keys.size).repeat(size), self.times.take(at)
+
+
+class Bends(NamedTuple):
+    """Where rows become steeper or flatter while the level rises: two for each entry of a crew.
+
+    Attributes:
+        number: of each, whose begin it is, or whose end: that of its EVSE and their count more.
+        row_key: likewise its row, so that row_key + rank sorts by row, then by rank.
+        rank_mask: the bits of that sum which are the rank.
+        rows: those in which somebody counts.
+        first: of each of them, its first bend of all that are sorted.
+        last: likewise.
+        many: how many it has.
+        powers: the numbers of the sorted bends in rows of power.
+    """
+
+    number: Ints
+    row_key: Ints
+    rank_mask: int
+    rows: Ints
+    first: Ints
+    last: Ints
+    many: Ints
+    powers: Ints
+
+
+class Crew:
+    """EVSEs that are shared out to together, by number: who counts in which row.
+
+    It follows from their paths alone, and is remembered as long as the same cars are there.
+
+    Attributes:
+        paths: of each.
+        rows: how many rows there are.
+        row: of each entry; those of the first EVSE come first, in the order of its path.
+        member: likewise whose entry it is.
+        times: likewise how often it counts.
+    """
+
+    def __init__(self, counts: Counts, keys: Ints, paths: Sequence[Path]) -> None:
+        self.paths = paths
+        self.rows = counts.rows
+        self.row, self.member, self.times = counts.spread(keys)
+
+    @cached_property
+    def users(self) -> list[list[int]]:
+        """Of each row, those that count in it."""
+        order = self.row.argsort(kind="stable")
+        bounds = self.row.take(order).searchsorted(np.arange(self.rows + 1))
+        members = self.member.take(order).tolist()
+        return [members[begin:end] for begin, end in pairwise(bounds.tolist())]
+
+    @cached_property
+    def phases(self) -> Floats:
+        """Of each, on how many phases it counts."""
+        return np.array([path.phases for path in self.paths], float)
+
+    @cached_property
+    def bends(self) -> Bends:
+        """Where the rows become steeper or flatter while the level rises."""
+        count = len(self.paths)
+        bits = (2 * count).bit_length()
+        rows, many = np.unique(np.concatenate((self.row, self.row)), return_counts=True)
+        ends = many.cumsum()
+        # Only in rows of power does anybody count more than once.
+        powers = np.bincount(self.row, self.times != 1, self.rows) > 0
+        return Bends(
+            number=np.concatenate((self.member, self.member + count)),
+            row_key=np.concatenate((self.row, self.row)) << bits,
+            rank_mask=(1 << bits) - 1,
+            rows=rows,
+            first=ends - many,
+            last=ends - 1,
+            many=many,
+            powers=powers.take(rows.repeat(many)).nonzero()[0],
+        )
+
+    def carried(self, amounts: Floats | Ints) -> Floats:
+        """Return what each row carries when so much is taken on the path of each."""
+        taken = amounts.take(self.member) * self.times
+        return np.bincount(self.row, taken, self.rows).astype(float, copy=False)
+
+    def lacking(self, room: Floats, amounts: Ints) -> Ints:
+        """Return the nearest row that has no room for so much more of each; -1: all have."""
+        at = (room.take(self.row) < amounts.take(self.member) * self.times).nonzero()[0][::-1]
+        nearest = np.full(len(self.paths), -1, np.intp)
+        nearest[self.member.take(at)] = self.row.take(at)  # of several the last one stays
+        return nearest
 
 
 def counts_of(paths: Sequence[Path], rows: int) -> Counts:

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from actors.site.places import MA_PER_A
 from actors.site.settings import SiteSettings
-from actors.site.tree import MA_PER_A, POWER, ROWS_PER_CIRCUIT, Tree, per_phase
+from actors.site.tree import POWER, ROWS_PER_CIRCUIT, Tree, per_phase
 from domain.site import NO_LIMIT, CapacityLimit, CircuitLoad, PerPhase
 
 UNLIMITED: Final = 10**12

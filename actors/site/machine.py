@@ -16,6 +16,7 @@ Answers may be lost, late or double: only the answer to the open order of an EVS
 from collections.abc import Callable, Iterable, Mapping
 
 from actors.site.answers import answered, doubt, unanswered
+from actors.site.decision import share, wake
 from actors.site.effects import Effect, Scope
 from actors.site.learning import measured, without_evses
 from actors.site.limits import US_PER_S
@@ -37,7 +38,6 @@ from actors.site.messages import (
     Tick,
     WishSet,
 )
-from actors.site.orders import share, wake
 from actors.site.phases import PhaseEvidence
 from actors.site.state import SiteState, Spot
 from actors.site.tree import compile_tree

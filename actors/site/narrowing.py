@@ -9,11 +9,11 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from actors.site.counts import Counts, Ints, Mask, Path
+from actors.site.counts import Counts, Crew, Ints, Mask, Path
 from actors.site.tree import POWER, ROWS_PER_CIRCUIT, Tree
 
 KEPT_MAX: Final = 32
-"""Sets of rows that a tree remembers: a site has a few, night and day."""
+"""Sets of rows, and of those who use them, that a tree remembers: a site has a few."""
 
 
 class Alike(NamedTuple):
@@ -55,20 +55,27 @@ class Narrow:
             )
         return path
 
+    def crew(self, keys: Ints) -> Crew:
+        """Return who counts where of those on the paths of these keys."""
+        crew: Crew = _remembered(
+            self._tree.memory,
+            (self._keeps, keys.tobytes()),
+            lambda: Crew(self.counts, keys, [self.path(key) for key in keys.tolist()]),
+        )
+        return crew
 
-def narrowed(
-    tree: Tree, keys: Ints, highs: Sequence[int], room: Sequence[int], margin: int
-) -> Narrow:
+
+def narrowed(tree: Tree, keys: Ints, high: Ints, room: Sequence[int], margin: int) -> Narrow:
     """Return the rows that can bind.
 
     Args:
         tree: of the paths.
         keys: of the path of each EVSE that may get something.
-        highs: the most that each may get, mA.
+        high: the most that each may get, mA.
         room: of each row, mA.
         margin: how much more than its share somebody may have to find free, mA.
     """
-    use = tree.counts.carried(keys, np.array(highs, dtype=float))
+    use = tree.counts.carried(keys, high)
     full = (use > 0) & (use + 3 * margin > np.array(room, dtype=float))
     present = np.bincount(keys, minlength=tree.counts.size.size) > 0
     memory = tree.memory

@@ -5,97 +5,89 @@ with them is in `sharing`. Whoever is alike stays in the order of the ids, so th
 on the order of the demands.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 import numpy as np
 
-from actors.site.counts import Floats
-from actors.site.entrants import Entrant
+from actors.site.counts import Floats, Ints
+from actors.site.entrants import NEVER_US, Entrants, starving
 from actors.site.limits import US_PER_S
 from actors.site.settings import Policy, SiteSettings
 
-HOUR_S: Final = 3_600
-WEEK_S: Final = 7 * 24.0 * HOUR_S
-NEVER_US: Final = 2**62
-Key: TypeAlias = float | tuple[float, ...]
+Columns: TypeAlias = tuple[Ints | Floats, ...]
+"""What cars are sorted by: the first column decides, those after it where that is alike."""
 Rise: TypeAlias = tuple[Floats, Floats]
 """How shares grow with the level: by so many mA, from which level on; an entry for each."""
 
 
-def turn_key(one: Entrant, settings: SiteSettings, now_us: int) -> Key:
-    """Order by turns: who runs and has not had its time, then who waits, then who had its time."""
-    turn = one.demand.turn
-    if turn is None:
-        return (1, one.demand.connected_us)
-    if not turn.running:
-        return (1, turn.since_us)
-    in_turn = now_us - turn.since_us < settings.turn_s * US_PER_S
-    return (0 if in_turn else 2, turn.since_us)
+def by_turn(those: Entrants, settings: SiteSettings, now_us: int) -> Columns:
+    """Who runs and has not had its time, then who waits, then who had its time; the longest first.
 
-
-def arrival_key(one: Entrant, settings: SiteSettings, now_us: int) -> Key:
-    """Order by arrival."""
-    _ = settings, now_us
-    return one.demand.connected_us
-
-
-def deadline_key(one: Entrant, settings: SiteSettings, now_us: int) -> Key:
-    """Order by departure, then arrival; unknown departures last."""
-    _ = settings, now_us
-    return (one.demand.departure_us or NEVER_US, one.demand.connected_us)
-
-
-def laxity_key(one: Entrant, settings: SiteSettings, now_us: int) -> Key:
-    """Order by time to spare, then arrival."""
-    _ = settings, now_us
-    return (one.spare_s, one.demand.connected_us)
-
-
-def laxity_s(one: Entrant, now_us: int) -> float:
-    """Return how long a car could wait and still get its energy at full power.
-
-    Without a departure or without energy left to deliver: a week, beyond all that matter.
+    Who was not there before waits since it was plugged in.
     """
-    demand = one.demand
-    departure_us, energy_wh, high = demand.departure_us, demand.energy_wh, one.high
-    if not departure_us or energy_wh <= 0 or high <= 0:
-        return WEEK_S
-    needs_s = energy_wh / (high * one.at.watts * one.path.phases) * HOUR_S
-    return (departure_us - now_us) / US_PER_S - needs_s
+    begun_us = now_us - settings.turn_s * US_PER_S
+    turns = [one.turn for one in those.demands]
+    place = [
+        1 if turn is None or not turn.running else 0 if turn.since_us > begun_us else 2
+        for turn in turns
+    ]
+    since_us = [
+        one.connected_us if turn is None else turn.since_us
+        for one, turn in zip(those.demands, turns, strict=True)
+    ]
+    return np.array(place, np.intp), np.array(since_us, np.intp)
 
 
-def equal_share(group: Sequence[Entrant], settings: SiteSettings) -> Rise:
+def by_arrival(those: Entrants, settings: SiteSettings, now_us: int) -> Columns:
+    """Who was plugged in first."""
+    _ = settings, now_us
+    return (those.connected_us,)
+
+
+def by_deadline(those: Entrants, settings: SiteSettings, now_us: int) -> Columns:
+    """Who leaves first, unknown departures last; then who was plugged in first."""
+    _ = settings, now_us
+    return those.departure_us, those.connected_us
+
+
+def by_laxity(those: Entrants, settings: SiteSettings, now_us: int) -> Columns:
+    """Who has least time to spare; then who was plugged in first."""
+    _ = settings, now_us
+    return those.spare_s, those.connected_us
+
+
+def equal_share(those: Entrants, settings: SiteSettings) -> Rise:
     """Everybody the same."""
     _ = settings
-    return np.ones(len(group)), np.zeros(len(group))
+    count = len(those.demands)
+    return np.ones(count), np.zeros(count)
 
 
-def weighted_share(group: Sequence[Entrant], settings: SiteSettings) -> Rise:
+def weighted_share(those: Entrants, settings: SiteSettings) -> Rise:
     """Everybody by weight."""
     _ = settings
-    return np.array([one.demand.weight for one in group], float), np.zeros(len(group))
+    return those.weight, np.zeros(len(those.demands))
 
 
-def laxity_share(group: Sequence[Entrant], settings: SiteSettings) -> Rise:
+def laxity_share(those: Entrants, settings: SiteSettings) -> Rise:
     """Fill so that the times to spare after the next window are as even as can be.
 
     A car that gets the share r of its full current has its laxity shrink by (1 - r) of the window.
     """
     window_s = settings.laxity_window_s
-    spare_s = np.array([one.spare_s for one in group], float)
-    return np.array([one.high for one in group], float) / window_s, spare_s - window_s
+    return those.high / window_s, those.spare_s - window_s
 
 
-ORDERS: Final[Mapping[Policy, Callable[[Entrant, SiteSettings, int], Key]]] = {
-    Policy.EQUAL_SHARE: turn_key,
-    Policy.MAX_MIN_FAIR: turn_key,
-    Policy.FIRST_COME: arrival_key,
-    Policy.EARLIEST_DEADLINE: deadline_key,
-    Policy.LEAST_LAXITY: laxity_key,
+ORDERS: Final[Mapping[Policy, Callable[[Entrants, SiteSettings, int], Columns]]] = {
+    Policy.EQUAL_SHARE: by_turn,
+    Policy.MAX_MIN_FAIR: by_turn,
+    Policy.FIRST_COME: by_arrival,
+    Policy.EARLIEST_DEADLINE: by_deadline,
+    Policy.LEAST_LAXITY: by_laxity,
 }
 """In which order cars get their minimum."""
-SHARES: Final[Mapping[Policy, Callable[[Sequence[Entrant], SiteSettings], Rise]]] = {
+SHARES: Final[Mapping[Policy, Callable[[Entrants, SiteSettings], Rise]]] = {
     Policy.EQUAL_SHARE: equal_share,
     Policy.MAX_MIN_FAIR: weighted_share,
     Policy.LEAST_LAXITY: laxity_share,
@@ -104,23 +96,21 @@ SHARES: Final[Mapping[Policy, Callable[[Sequence[Entrant], SiteSettings], Rise]]
 
 
 def in_line(
-    those: Sequence[Entrant], policy: Policy, settings: SiteSettings, now_us: int
-) -> list[Entrant]:
+    those: Entrants, members: Ints, policy: Policy, settings: SiteSettings, now_us: int
+) -> Ints:
     """Return them by class, who starves first in each, then in the order of the policy."""
-    order = ORDERS[policy]
-    line = sorted(those, key=lambda one: order(one, settings, now_us))
-    if any(one.starves for one in line):
-        line.sort(key=_starved_us)
-    return by_class(line)
+    starves = starving(those, settings, now_us)
+    columns = (
+        -those.priority,
+        np.where(starves, those.paused_us, NEVER_US),
+        *ORDERS[policy](those, settings, now_us),
+    )
+    order = np.lexsort([column.take(members) for column in reversed(columns)])
+    return members.take(order)
 
 
-def by_class(those: list[Entrant]) -> list[Entrant]:
-    """Return those of a greater priority before the others, else as they are."""
-    if len({one.demand.priority for one in those}) > 1:
-        return sorted(those, key=lambda one: -one.demand.priority)
-    return those
-
-
-def _starved_us(one: Entrant) -> int:
-    turn = one.demand.turn
-    return turn.since_us if one.starves and turn is not None else NEVER_US
+def by_class(those: Entrants, members: Ints) -> Iterator[Ints]:
+    """Yield those of each class, the greatest priority first, else as they are."""
+    priority = those.priority.take(members)
+    for one in np.unique(priority)[::-1]:
+        yield members[priority == one]

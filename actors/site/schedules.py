@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from actors.site.tree import Problem, per_phase
+from actors.site.tree import Problem, limit_problems
 from domain.site import CapacityLimit, Site
 
 ENTRIES_MAX: Final = 10_000
@@ -25,9 +25,8 @@ def schedule_problems(
             yield Problem(f"{here}source", f"is {entry.source}, not {source}")
         if 0 < entry.until_us <= entry.from_us:
             yield Problem(f"{here}until_us", "must be later than from_us")
-        # Negated: what is no number is below nothing.
-        if not min(*per_phase(entry.limit_a), entry.limit_w) >= 0:
-            yield Problem(f"{here}limit", "must be 0 or more")
+        for name, rule in limit_problems(entry.limit_a, entry.limit_w):
+            yield Problem(f"{here}{name}", rule)
 
 
 def with_source(

@@ -19,223 +19,220 @@ what is left over.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import groupby
 from typing import Final, TypeAlias
 
 import numpy as np
 
-from actors.site.counts import Floats, Ints, Path
-from actors.site.entrants import Entrant
+from actors.site.counts import Crew, Floats, Ints, Path
+from actors.site.entrants import NEVER_US, Entrants, starving
 from actors.site.filling import Group, at_least, fill
 from actors.site.narrowing import Narrow
-from actors.site.policies import SHARES, by_class, in_line, laxity_s
+from actors.site.places import GRACE_MA, MA_PER_A
+from actors.site.policies import SHARES, by_class, in_line
 from actors.site.settings import Policy, SiteSettings
-from actors.site.tree import GRACE_MA, MA_PER_A
 
 
 class Shares:
-    """A site that is being shared out: what is left of each row, and how it is given.
+    """A site that is being shared out: what is left of each row, and what each has got.
 
     Args:
+        those: whom to share out to; known by their numbers from here on.
         narrow: the rows that can bind.
-        room: what is left of each row, mA; gets less.
+        room: what is left of each row, mA.
         policy: who gets what.
         settings: habits.
         now_us: for turns and deadlines.
+
+    Attributes:
+        given: what each has got, mA of each phase; 0: paused.
+        room: what is left of each row that can bind, mA.
+        needed: by how much less each could have come in, mA: its minimum; after a pause, some more.
+        crew: who counts where.
     """
 
     def __init__(
         self,
+        those: Entrants,
         narrow: Narrow,
         room: Sequence[int],
         policy: Policy,
         settings: SiteSettings,
         now_us: int,
     ) -> None:
-        self._narrow = narrow
-        self._room = list(room)
-        self._policy, self._settings, self._now_us = policy, settings, now_us
+        self.given = [0] * len(those.demands)
+        self.room = list(room)
+        self.crew = narrow.crew(those.keys)
         self._margin = round(settings.resume_margin_a * MA_PER_A)
+        self._was_paused = those.paused_us < NEVER_US
+        self.needed: Ints = those.low + self._margin * self._was_paused
+        self._those, self._narrow = those, narrow
+        self._policy, self._settings, self._now_us = policy, settings, now_us
+        # The same once more, for steps that are taken one by one.
+        self._step: list[int] = those.step.tolist()
+        self._low: list[int] = those.low.tolist()
+        self._high: list[int] = those.high.tolist()
+        self._needs: list[int] = self.needed.tolist()
 
-    def share_out(self, entrants: Iterable[Entrant]) -> None:
-        """Set `given` and `blocked` of the entrants, who are in the order of their ids."""
-        asking = [one for one in entrants if one.high >= one.low and one.high >= one.step]
-        idle = [one for one in asking if one.demand.idle]
-        WAYS[self._policy](self, [one for one in asking if not one.demand.idle] if idle else asking)
-        for one in self._in_line(idle):
-            self._let_in(one)
+    def share_out(self) -> None:
+        """Set what each is given."""
+        those = self._those
+        asks = those.high >= np.maximum(those.low, those.step)
+        WAYS[self._policy](self, (asks & ~those.idle).nonzero()[0])
+        idle = (asks & those.idle).nonzero()[0]
+        if idle.size:
+            self._let_in_each(self._in_line(idle))
 
     # the ways
 
-    def fairly(self, those: list[Entrant]) -> None:
+    def fairly(self, members: Ints) -> None:
         """Everybody the minimum, then together."""
-        inside = those if self._fit(those) else self._let_in_each(self._in_line(those))
-        if len(inside) < len(those):
+        if not self._fit(members):
             # By id, not by turns: who gets the odd step must not change with time alone.
-            inside.sort(key=lambda one: one.demand.place)
-        for _, members in groupby(by_class(inside), key=_priority):
-            self._raise(list(members))
+            members = np.sort(self._let_in_each(self._in_line(members)))
+        for group in by_class(self._those, members):
+            self._raise(group)
 
-    def in_order(self, those: list[Entrant]) -> None:
-        """One after the other, all that can be had."""
-        room, margin = self._room, self._margin
-        inside = []
-        for one in self._in_line(those):
-            if one.starves:
+    def in_order(self, members: Ints) -> None:
+        """One after the other, all that can be had; who starves its minimum first."""
+        room, paths = self.room, self.crew.paths
+        starves = starving(self._those, self._settings, self._now_us).tolist()
+        modest = []
+        for one in self._in_line(members).tolist():
+            if starves[one]:
                 if self._let_in(one):
-                    inside.append(one)
+                    modest.append(one)
                 continue
             # As `_let_in`, then all that is free, in one go.
-            needed = one.low + margin if _was_paused(one) else one.low
-            free, row = _free(room, one.path, one.high)
-            if free < needed:
-                one.blocked = _blocking(room, one.path, needed)
-                if one.blocked >= 0:
-                    continue
-            one.blocked = row
-            self._give(one, free // one.step * one.step)
-            inside.append(one)
-        self._top_up(inside)
+            needs, high, step = self._needs[one], self._high[one], self._step[one]
+            free = _free(room, paths[one], max(needs, high))
+            if free >= needs:
+                self._give(one, min(free, high) // step * step)
+        self._top_up(modest)
 
-    def by_laxity(self, those: list[Entrant]) -> None:
+    def by_laxity(self, members: Ints) -> None:
         """Who can wait is paused; the others together, by the time that they have to spare."""
-        for one in those:
-            one.spare_s = laxity_s(one, self._now_us)
-        for _, group in groupby(self._in_line(those), key=_priority):
-            members = list(group)
+        starves = starving(self._those, self._settings, self._now_us)
+        part = np.zeros(len(self.given))
+        for group in by_class(self._those, members):
             # A first look, as if there were no minima, shows who would get how much.
-            first = self._group(members)._replace(low=np.zeros(len(members)))
-            parts = at_least(first, self._narrow, np.array(self._room, float)).tolist()
-            sure: list[Entrant] = []
-            doubtful: list[Entrant] = []
-            waiting: list[Entrant] = []
-            for one, part in zip(members, parts, strict=True):
-                # Those whose part is above their minimum have room for it, all together.
-                if (part >= one.low and part > GRACE_MA) or one.starves:
-                    sure.append(one)
-                else:
-                    (doubtful if part > GRACE_MA else waiting).append(one)
-            called = sure + doubtful
+            first = self._group(group, np.zeros(group.size))
+            part[group] = at_least(first, np.array(self.room, float))
+            line = self._in_line(group)
+            gets = part.take(line) > GRACE_MA
+            enough = part.take(line) >= self._those.low.take(line)
+            # Those whose part is above their minimum have room for it, all together.
+            sure = (gets & enough) | starves.take(line)
+            called = np.concatenate((line[sure], line[gets & ~sure]))
             inside = called if self._fit(called) else self._let_in_each(called)
-            self._raise(inside)
-            for one in waiting:
+            self._raise(np.sort(inside))
+            for one in line[~gets & ~sure].tolist():
                 if self._let_in(one):
                     self._give(one, self._steps_free(one))
-                    inside.append(one)
-            self._top_up(inside)
 
     # what they are made of
 
-    def _in_line(self, those: Sequence[Entrant]) -> list[Entrant]:
-        return in_line(those, self._policy, self._settings, self._now_us) if those else []
+    def _in_line(self, members: Ints) -> Ints:
+        return in_line(self._those, members, self._policy, self._settings, self._now_us)
 
-    def _fit(self, those: list[Entrant]) -> bool:
+    def _crew(self, members: Ints) -> Crew:
+        everybody = members.size == len(self.given)
+        return self.crew if everybody else self._narrow.crew(self._those.keys.take(members))
+
+    def _fit(self, members: Ints) -> bool:
         """Give all their minimum if there is room for that, whoever comes first."""
-        if not those:
-            return True
-        keys = np.array([one.path.key for one in those], np.intp)
-        lows = [one.low for one in those]
-        if self._margin and any(_was_paused(one) for one in those):
+        members = np.sort(members)
+        crew, low = self._crew(members), self._those.low.take(members)
+        if self._margin and self._was_paused.take(members).any():
             # So much free for everybody is enough, and simpler than for those alone.
-            left = np.array(self._room, float) - self._narrow.counts.carried(keys, np.array(lows))
-            used = self._narrow.counts.carried(keys, np.ones(len(those))) > 0
-            if (left[used] < 3 * self._margin).any():
+            left = np.array(self.room, float) - crew.carried(low)
+            if (left.take(crew.row) < 3 * self._margin).any():
                 return False
-        return self._take(those, keys, np.array(lows, float), lows)
+        return self._take(crew, members, low, low)
 
-    def _take(
-        self, those: Sequence[Entrant], keys: Ints, more: Floats, given: Sequence[int]
-    ) -> bool:
+    def _take(self, crew: Crew, members: Ints, more: Floats | Ints, given: Ints) -> bool:
         """Take so much more on the path of each, if all rows carry it; then all have `given`."""
-        taken = self._narrow.counts.carried(keys, more)
-        left = np.array(self._room, float) - taken
+        taken = crew.carried(more)
+        left = np.array(self.room, float) - taken
         if ((left < 0) & (taken > 0)).any():
             return False
-        self._room = left.astype(np.int64).tolist()
-        for one, milliamperes in zip(those, given, strict=True):
-            one.given, one.blocked = milliamperes, -1
+        self.room = left.astype(np.intp).tolist()
+        for one, milliamperes in zip(members.tolist(), given.tolist(), strict=True):
+            self.given[one] = milliamperes
         return True
 
-    def _let_in_each(self, line: list[Entrant]) -> list[Entrant]:
-        return [one for one in line if self._let_in(one)]
+    def _let_in_each(self, line: Ints) -> Ints:
+        """Give each in turn its minimum; return those for whom there was room."""
+        return np.array([one for one in line.tolist() if self._let_in(one)], np.intp)
 
-    def _let_in(self, one: Entrant) -> bool:
+    def _let_in(self, one: int) -> bool:
         """Give it its minimum when there is room; return whether there is.
 
         One that was paused needs some more to be free.
         """
-        needed = one.low + self._margin if _was_paused(one) else one.low
-        one.blocked = _blocking(self._room, one.path, needed)
-        if one.blocked >= 0:
+        needs = self._needs[one]
+        if _free(self.room, self.crew.paths[one], needs) < needs:
             return False
-        self._give(one, one.low)
+        self._give(one, self._low[one])
         return True
 
-    def _group(self, members: Sequence[Entrant]) -> Group:
-        return Group(
-            [one.path for one in members],
-            np.array([one.path.key for one in members], np.intp),
-            np.array([one.low for one in members], float),
-            np.array([one.high for one in members], float),
-            *SHARES[self._policy](members, self._settings),
-        )
+    def _group(self, members: Ints, low: Floats) -> Group:
+        weight, offset = SHARES[self._policy](self._those, self._settings)
+        high = self._those.high.take(members).astype(float)
+        return Group(self._crew(members), low, high, weight.take(members), offset.take(members))
 
-    def _raise(self, members: Sequence[Entrant]) -> None:
+    def _raise(self, members: Ints) -> None:
         """Raise those that have their minimum together, as far as there is room."""
-        if not members:
+        if not members.size:
             return
-        group = self._group(members)
-        targets = fill(group, self._narrow, np.array(self._room, float))
-        step = np.array([one.step for one in members], float)
-        wholes = np.maximum(group.low, np.floor(targets + GRACE_MA) // step * step)
-        given = wholes.astype(np.int64).tolist()
-        if not self._take(members, group.keys, wholes - group.low, given):
-            for one, whole in zip(members, given, strict=True):
-                self._give(one, min(whole - one.given, self._steps_free(one)))
+        step, low = self._those.step.take(members), self._those.low.take(members)
+        group = self._group(members, low.astype(float))
+        targets = fill(group, np.array(self.room, float))
+        given = np.maximum(low, (targets + GRACE_MA).astype(np.intp) // step * step)
+        if not self._take(group.crew, members, given - low, given):
+            for one, most in zip(members.tolist(), given.tolist(), strict=True):
+                self._give(one, min(most - self.given[one], self._steps_free(one)))
         # Who lost most by rounding comes first.
-        order = (wholes - targets).argsort(kind="stable")
-        self._top_up([members[number] for number in order.tolist()])
+        order = (given - targets).argsort(kind="stable")
+        self._top_up(members.take(order).tolist())
 
-    def _steps_free(self, one: Entrant) -> int:
+    def _steps_free(self, one: int) -> int:
         """Return how much more it can have, in whole steps."""
-        more, row = _free(self._room, one.path, one.high - one.given)
-        if row >= 0:
-            one.blocked = row
-        return more // one.step * one.step if more > 0 else 0
+        more = _free(self.room, self.crew.paths[one], self._high[one] - self.given[one])
+        step = self._step[one]
+        return more // step * step if more > 0 else 0
 
-    def _give(self, one: Entrant, more: int) -> None:
+    def _give(self, one: int, more: int) -> None:
         if more:
-            _take_path(self._room, one.path, more)
-            one.given += more
+            _take_path(self.room, self.crew.paths[one], more)
+            self.given[one] += more
 
-    def _top_up(self, members: Iterable[Entrant]) -> None:
+    def _top_up(self, members: Iterable[int]) -> None:
         """Give one step after the other until nobody can have more."""
-        room = self._room
-        still = [one for one in members if one.given + one.step <= one.high]
+        room, given = self.room, self.given
+        steps, highs, paths = self._step, self._high, self.crew.paths
+        still = [one for one in members if given[one] + steps[one] <= highs[one]]
         while still:
             again = []
             for one in still:
-                path, step = one.path, one.step
-                # As `_blocking` and `_take_path`: the most frequent of all, calls would cost most.
+                path, step = paths[one], steps[one]
+                # As `_free` and `_take_path`: the most frequent of all, calls would cost most.
                 for row in path.rows:
                     if room[row] < step:
-                        one.blocked = row
                         break
                 else:
-                    one.blocked = _blocking_power(room, path, step) if path.powers else -1
-                    if one.blocked >= 0:
+                    if path.powers and _free(room, path, step) < step:
                         continue
                     for row in path.rows:
                         room[row] -= step
                     for row in path.powers:
                         room[row] -= step * path.phases
-                    one.given += step
-                    if one.given + step <= one.high:
+                    given[one] += step
+                    if given[one] + step <= highs[one]:
                         again.append(one)
             still = again
 
 
-Way: TypeAlias = Callable[[Shares, list[Entrant]], None]
+Way: TypeAlias = Callable[[Shares, Ints], None]
 WAYS: Final[Mapping[Policy, Way]] = {
     Policy.EQUAL_SHARE: Shares.fairly,
     Policy.MAX_MIN_FAIR: Shares.fairly,
@@ -243,15 +240,6 @@ WAYS: Final[Mapping[Policy, Way]] = {
     Policy.EARLIEST_DEADLINE: Shares.in_order,
     Policy.LEAST_LAXITY: Shares.by_laxity,
 }
-
-
-def _priority(one: Entrant) -> int:
-    return one.demand.priority
-
-
-def _was_paused(one: Entrant) -> bool:
-    turn = one.demand.turn
-    return turn is not None and not turn.running
 
 
 def _take_path(room: list[int], path: Path, taken: int) -> None:
@@ -262,33 +250,11 @@ def _take_path(room: list[int], path: Path, taken: int) -> None:
         room[row] -= taken * path.phases
 
 
-def _blocking(room: Sequence[int], path: Path, more: int) -> int:
-    """Return the nearest row without room for so much more, -1 when there is room."""
+def _free(room: Sequence[int], path: Path, most: int) -> int:
+    """Return how much is free on each phase, at most so much."""
     for row in path.rows:
-        if room[row] < more:
-            return row
-    return _blocking_power(room, path, more)
-
-
-def _blocking_power(room: Sequence[int], path: Path, more: int) -> int:
+        most = min(most, room[row])
     for row in path.powers:
-        if room[row] < more * path.phases:
-            return row
-    return -1
-
-
-def _free(room: Sequence[int], path: Path, most: int) -> tuple[int, int]:
-    """Return how much is free on each phase, at most so much, and the row that has no more.
-
-    The row is -1 where `most` is free.
-    """
-    tightest = -1
-    for row in path.rows:
-        left = room[row]
-        if left < most:
-            most, tightest = left, row
-    for row in path.powers:
-        left = room[row] // path.phases
-        if left < most:
-            most, tightest = left, row
-    return most, tightest
+        if room[row] < most * path.phases:
+            most = room[row] // path.phases
+    return most

@@ -5,7 +5,7 @@ kept up to date: what is known is a level below which it is not. Only when that 
 it worked out anew, so that an event costs no more than the rows of one EVSE.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from heapq import heapify, heappop, heappush
 from math import inf
 from typing import Final, NamedTuple
@@ -52,10 +52,10 @@ class Rows(NamedTuple):
     full: Floats
 
 
-def sweep(risers: Risers, rows: Rows, users: Callable[[int], list[int]]) -> Floats:
+def sweep(risers: Risers, rows: Rows, users: Sequence[Sequence[int]]) -> Floats:
     """Return the level at which each EVSE stops, from level 0 up, below which no row is full.
 
-    `users`: the numbers of those that count in a row.
+    `users`: of each row, the numbers of those that count in it.
     """
     paths, weight = risers.paths, risers.weight.tolist()
     begin, stop = risers.begin.tolist(), risers.end.tolist()
@@ -89,7 +89,7 @@ def sweep(risers: Risers, rows: Rows, users: Callable[[int], list[int]]) -> Floa
         rises, following = slope[row], inf
         if ahead[row] > NOTHING:
             if row not in begins_in:
-                begins_in[row] = sorted([begin[one] for one in users(row)], reverse=True)
+                begins_in[row] = sorted([begin[one] for one in users[row]], reverse=True)
             levels = begins_in[row]
             while levels and levels[-1] <= level:
                 levels.pop()
@@ -104,6 +104,8 @@ def sweep(risers: Risers, rows: Rows, users: Callable[[int], list[int]]) -> Floa
     heapify(heap)
     while heap:
         level, row = heappop(heap)
+        if slope[row] <= NOTHING and ahead[row] <= NOTHING:
+            continue  # nobody rises in it any more
         while begins and begins[-1][0] <= level:
             at, one = begins.pop()
             if rising[one]:
@@ -121,7 +123,7 @@ def sweep(risers: Risers, rows: Rows, users: Callable[[int], list[int]]) -> Floa
                 if later < inf:
                     heappush(heap, (later, row))
                 continue
-        for one in users(row):
+        for one in users[row]:
             if rising[one]:
                 rising[one], stop[one] = False, level
                 if begin[one] <= level:

@@ -10,21 +10,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import msgspec
-
 from actors.site.counts import Counts, Path, counts_of
+from actors.site.places import Places, places_of
 from domain.errors import CsmsError
-from domain.site import Circuit, Current, EvsePlace, PerPhase, Site
+from domain.site import NO_LIMIT, Circuit, EvsePlace, PerPhase, Site
 
-MA_PER_A: Final = 1_000
-GRACE_MA: Final = 1e-3
-"""Floats may miss a whole step by less than this."""
 ROWS_PER_CIRCUIT: Final = 4
 POWER: Final = 3
 """The row of a circuit that follows those of its phases."""
 THREE: Final = 3
 LETTERS: Final = {"R": 0, "S": 1, "T": 2}
 DEPTH_MAX: Final = 16
+VOLTS_MAX: Final = 100_000.0
+AMPERES_MAX: Final = 1e6
+WATTS_MAX: Final = 1e9
+"""More than any site has: beyond is a slip of the pen."""
 RESOLUTION_A_MIN: Final = 0.001
 
 
@@ -50,32 +50,6 @@ class SiteModelWrong(CsmsError):
         return f"site {self.site}: {said}"
 
 
-class Ready(msgspec.Struct, frozen=True, gc=False):
-    """A place, ready to be shared out to. Currents in mA, in whole steps of its hardware.
-
-    Attributes:
-        paths: for cars of one, two and three phases.
-        wired: how many phases.
-        step: the smallest change.
-        low: the minimum.
-        most: what the place allows.
-        max_a: likewise, as the model has it.
-        watts: what a mA of each of its phases brings the car, by phase.
-    """
-
-    paths: tuple[Path, Path, Path]
-    wired: int
-    step: int
-    low: int
-    most: int
-    max_a: float
-    watts: float
-
-    def path(self, phases: int) -> Path:
-        """Return the rows of a car of so many phases; 0: all that are wired."""
-        return self.paths[(phases if 0 < phases < self.wired else self.wired) - 1]
-
-
 @dataclass(frozen=True)
 class Tree:
     """A valid site.
@@ -84,7 +58,8 @@ class Tree:
         index: circuit -> its number; its rows begin at four times that.
         order: the circuits by number, each after its parent.
         places: by id.
-        ready: place -> what sharing needs to know of it.
+        paths: place -> the rows of cars of one, two and three phases.
+        columns: what sharing needs to know of the places.
         every_path: by its key.
         users: row -> a bit for the key of each path that counts in it.
         counts: all that counts anywhere, for sums of all rows at once.
@@ -95,7 +70,8 @@ class Tree:
     index: Mapping[str, int]
     order: tuple[Circuit, ...]
     places: Mapping[str, EvsePlace]
-    ready: Mapping[str, Ready]
+    paths: Mapping[str, tuple[Path, Path, Path]]
+    columns: Places
     every_path: tuple[Path, ...]
     users: tuple[int, ...]
     counts: Counts
@@ -103,7 +79,8 @@ class Tree:
 
     def path(self, place: str, phases: int) -> Path:
         """Return the rows of a place with a car of so many phases; 0: all that are wired."""
-        return self.ready[place].path(phases)
+        wired = self.places[place].phases
+        return self.paths[place][(phases if 0 < phases < wired else wired) - 1]
 
     def row_name(self, row: int) -> tuple[Circuit, str]:
         """Return whose row it is, and L1, L2, L3 or empty for power."""
@@ -129,29 +106,19 @@ def compile_tree(site: Site) -> Tree:
     order = sorted(site.circuits, key=lambda circuit: (len(_line(circuit, by_id)), circuit.id))
     index = {circuit.id: number for number, circuit in enumerate(order)}
     known: dict[tuple[tuple[int, ...], tuple[int, ...], int], Path] = {}
-    ready = {
-        place.id: _ready(place, _paths(place, by_id, index, known), site.voltage_v)
-        for place in site.places
-    }
+    paths = {place.id: _paths(place, by_id, index, known) for place in site.places}
     every_path = tuple(known.values())
     return Tree(
         site,
         index,
         tuple(order),
         {place.id: place for place in site.places},
-        ready,
+        paths,
+        places_of(site.places, paths, site.voltage_v),
         every_path,
         _users(every_path, len(order) * ROWS_PER_CIRCUIT),
         counts_of(every_path, len(order) * ROWS_PER_CIRCUIT),
     )
-
-
-def _ready(place: EvsePlace, paths: tuple[Path, Path, Path], volts: float) -> Ready:
-    step = round(place.resolution_a * MA_PER_A)
-    low = -(-round(place.min_a * MA_PER_A) // step) * step
-    most = math.floor(place.max_a * MA_PER_A + GRACE_MA) // step * step
-    watts = volts / MA_PER_A * (place.efficiency if place.current is Current.DC else 1.0)
-    return Ready(paths, place.phases, step, low, most, place.max_a, watts)
 
 
 def _users(paths: Iterable[Path], rows: int) -> tuple[int, ...]:
@@ -200,7 +167,7 @@ def _line(circuit: Circuit, by_id: Mapping[str, Circuit]) -> list[str]:
 
 def _problems(site: Site) -> Iterable[Problem]:
     by_id = {circuit.id: circuit for circuit in site.circuits}
-    if not (math.isfinite(site.voltage_v) and site.voltage_v > 0):
+    if not 1 <= site.voltage_v <= VOLTS_MAX:
         yield Problem("voltage_v", f"{site.voltage_v:g} V is not a voltage")
     yield from _twice("circuits", [circuit.id for circuit in site.circuits])
     yield from _twice("places", [place.id for place in site.places])
@@ -222,6 +189,14 @@ def _twice(where: str, names: list[str]) -> Iterable[Problem]:
         seen.add(name)
 
 
+def limit_problems(limit_a: float | PerPhase, limit_w: float) -> Iterable[tuple[str, str]]:
+    """Yield what is wrong with a limit: name and rule. What has no limit is infinite."""
+    if not all(0 <= value <= AMPERES_MAX or value == NO_LIMIT for value in per_phase(limit_a)):
+        yield "limit_a", f"must be 0 to {AMPERES_MAX:,.0f} A"
+    if not (0 <= limit_w <= WATTS_MAX or limit_w == NO_LIMIT):
+        yield "limit_w", f"must be 0 to {WATTS_MAX:,.0f} W"
+
+
 def _circuit_problems(circuit: Circuit, by_id: Mapping[str, Circuit]) -> Iterable[Problem]:
     here = f"circuits.{circuit.id}"
     if circuit.parent and circuit.parent not in by_id:
@@ -231,17 +206,12 @@ def _circuit_problems(circuit: Circuit, by_id: Mapping[str, Circuit]) -> Iterabl
         yield Problem(f"{here}.parent", f"goes round in a circle: {' < '.join(line[:4])} ...")
     elif len(line) > DEPTH_MAX:
         yield Problem(f"{here}.parent", f"deeper than {DEPTH_MAX} levels")
-    for name, values in (
-        ("limit_a", per_phase(circuit.limit_a)),
-        ("limit_w", (circuit.limit_w,)),
-        ("unmanaged_a", circuit.unmanaged_a),
-    ):
-        if any(math.isnan(value) or value < 0 for value in values):
-            yield Problem(f"{here}.{name}", "must be 0 or more")
+    for name, rule in limit_problems(circuit.limit_a, circuit.limit_w):
+        yield Problem(f"{here}.{name}", rule)
     if not 0 < circuit.derating <= 1:
         yield Problem(f"{here}.derating", f"{circuit.derating:g} is not above 0 and at most 1")
-    if not all(math.isfinite(value) for value in circuit.unmanaged_a):
-        yield Problem(f"{here}.unmanaged_a", "must be finite")
+    if not all(0 <= value <= AMPERES_MAX for value in circuit.unmanaged_a):
+        yield Problem(f"{here}.unmanaged_a", f"must be 0 to {AMPERES_MAX:,.0f} A")
 
 
 def _place_problems(place: EvsePlace, by_id: Mapping[str, Circuit]) -> Iterable[Problem]:
@@ -252,7 +222,7 @@ def _place_problems(place: EvsePlace, by_id: Mapping[str, Circuit]) -> Iterable[
         yield Problem(f"{here}.phases", f"{place.phases} is not 1, 2 or 3")
     if place.rotation and sorted(place.rotation) != ["R", "S", "T"]:
         yield Problem(f"{here}.rotation", f"{place.rotation} is not R, S and T in some order")
-    if not (math.isfinite(place.max_a) and 0 <= place.min_a <= place.max_a and place.max_a > 0):
+    if not (0 <= place.min_a <= place.max_a and 0 < place.max_a <= AMPERES_MAX):
         yield Problem(f"{here}.max_a", f"{place.max_a:g} A with a minimum of {place.min_a:g} A")
     elif not (math.isfinite(place.resolution_a) and place.resolution_a >= RESOLUTION_A_MIN):
         yield Problem(f"{here}.resolution_a", f"must be {RESOLUTION_A_MIN:g} A or more")

@@ -3,7 +3,7 @@
 The node runs with two gateways, so that chargers of a site are connected to both. Every site has a
 contract, two rows and as many chargers as fit; cars follow their limits (`benchmarks.cars`). How
 long until every phase of every site is below the new limit, whether any is above its limit at any
-other time, and what that costs: CPU, and SetChargingProfile a minute.
+other time, and what that costs: CPU, and messages a minute, SetChargingProfile among them.
 """
 
 import asyncio
@@ -56,6 +56,7 @@ def measure(effort: Effort) -> tuple[Figures, dict[str, Any]]:
         "settled_s": settled_s,
         "over_a": max(0.0, *(part["worst_over_a"] for part in (start, ramp, steady, halved))),
         "cpu_pct": 100 * node_cpu_s / steady["wall_s"],
+        "messages_per_min": steady["messages"] / minutes,
         "orders_per_min": steady["commands"] / minutes,
         "orders_each_per_min": steady["commands"] / minutes / (sites * EACH),
     }

@@ -1,15 +1,16 @@
 """`/api/v1/sites/{id}/...`: the model of a site, its capacity, its loads, and who gets what."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Request, Response
+from msgspec import Meta
 
 from actors.site.messages import LoadMeasured, WishSet
 from actors.site.plan.signals import signal_problems
 from actors.site.schedules import schedule_problems, with_source
+from actors.site.tree import AMPERES_MAX, SiteModelWrong, compile_tree
 from actors.site.tree import Problem as NodeProblem
-from actors.site.tree import SiteModelWrong, compile_tree
 from csms.api.auth import principal_of
 from csms.api.problems import Problem
 from csms.api.responses import LATER, problems
@@ -31,11 +32,11 @@ class Load(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class Wish(msgspec.Struct, forbid_unknown_fields=True):
-    """What is known of the session at an EVSE."""
+    """What is known of the session at an EVSE. 0: not known."""
 
-    departure_us: int = 0
-    energy_wh: float = 0.0
-    priority: int = 0
+    departure_us: Annotated[int, Meta(ge=0, lt=2**62)] = 0
+    energy_wh: Annotated[float, Meta(ge=0, le=1e9)] = 0.0
+    priority: Annotated[int, Meta(ge=-100, le=100)] = 0
 
 
 def _body(kind: Any, example: object) -> dict[str, Any]:  # noqa: ANN401 - a type for msgspec
@@ -229,6 +230,9 @@ async def post_load(request: Request, site: str) -> Response:
     load: Load = await _read(request, Load)
     if load.circuit not in {c.id for c in msgspec.json.decode(record.model, type=Site).circuits}:
         raise _wrong((NodeProblem("circuit", f"there is no circuit {load.circuit}"),))
+    if not all(abs(amperes) <= AMPERES_MAX for amperes in load.current_a):
+        rule = f"must be between -{AMPERES_MAX:,.0f} and {AMPERES_MAX:,.0f} A"
+        raise _wrong((NodeProblem("current_a", rule),))
     measured = CircuitLoad(load.circuit, load.current_a, services.clock.now_us())
     await services.backplane.tell_site(site, LoadMeasured(measured))
     return Response(status_code=202)

@@ -6,16 +6,16 @@ from pathlib import Path
 from random import Random
 from typing import Annotated
 
-import msgspec
 import typer
 
 from actors.site.settings import Policy, SiteSettings
-from actors.site.tree import Tree, compile_tree
+from actors.site.tree import compile_tree
 from csms.cli.errors import fail
 from csms.cli.options import ConfigOption, DataOption
 from csms.cli.show import table
+from csms.cli.site_models import read_model
 from csms.config import load_config
-from csms.simulate_site.read import ROWS_MAX, SESSIONS_QUERY, from_csv, from_rows
+from csms.simulate_site.read import ROWS_MAX, SESSIONS_QUERY, from_csv, from_rows, in_places
 from csms.simulate_site.report import figures, svg
 from csms.simulate_site.run import Outcome, Scenario, simulate
 from csms.simulate_site.sessions import Session, workplace_sessions
@@ -35,17 +35,23 @@ def simulate_site(
     ] = None,
     sessions: Annotated[
         Path | None,
-        typer.Option(metavar="CSV", help="Recorded sessions, in ACN-Data's columns."),
+        typer.Option(
+            metavar="CSV",
+            exists=True,
+            dir_okay=False,
+            help="Recorded sessions, in ACN-Data's columns.",
+        ),
     ] = None,
     recorded: Annotated[
         str | None,
         typer.Option(metavar="SITE", help="Sessions that this installation has of a site."),
     ] = None,
     model: Annotated[
-        Path | None, typer.Option(metavar="JSON", help="The site. [default: one circuit]")
+        Path | None,
+        typer.Option(metavar="FILE", help="The site, TOML or JSON. [default: one circuit]"),
     ] = None,
     power_kw: Annotated[float, typer.Option(min=1, help="Of that one circuit.")] = 50.0,
-    evses: Annotated[int, typer.Option(min=1, max=2_000, help="Of synthetic days.")] = 54,
+    evses: Annotated[int, typer.Option(min=1, max=2_000, help="Of synthetic days, no model.")] = 54,
     days: Annotated[int, typer.Option(min=1, max=60, help="Synthetic ones.")] = 5,
     seed: Annotated[int, typer.Option(help="The same seed, the same days.")] = 1,
     step: Annotated[int, typer.Option(min=5, max=900, help="Seconds between decisions.")] = 60,
@@ -69,16 +75,20 @@ def simulate_site(
     """Replay sessions against the policies of a site, in virtual time."""
     if sessions is not None and recorded is not None:
         fail("--sessions and --recorded exclude each other", 2)
+    for file in (plot, json_file):
+        if file is not None and not file.parent.is_dir():
+            fail(f"there is no folder {file.parent}", 2)
+    site = read_model(model) if model is not None else None
     if sessions is not None:
         stays = from_csv(sessions)
     elif recorded is not None:
-        stays = _recorded(recorded, data, config)
+        stays = in_places(_recorded(recorded, data, config), site)
     else:
-        names = [f"E{n:03d}/1" for n in range(evses)]
+        names = [p.id for p in site.places] if site else [f"E{n:03d}/1" for n in range(evses)]
         stays = workplace_sessions(names, days, BEGIN_US, Random(seed))  # noqa: S311 - no secret
     if not stays:
         fail("there are no sessions to replay", 4)
-    tree = _tree(model, stays, power_kw)
+    tree = compile_tree(site or _one_circuit(stays, power_kw))
     unknown = sorted({one.place for one in stays} - set(tree.places))
     if unknown:
         fail(f"the site has no place {', '.join(unknown[:5])}", 2)
@@ -107,25 +117,16 @@ def _short(value: float) -> str:
     return f"{value:.0f}" if value == int(value) else f"{value:.2f}"
 
 
-def _tree(model: Path | None, stays: list[Session], power_kw: float) -> Tree:
-    if model is not None:
-        try:
-            return compile_tree(msgspec.json.decode(model.read_bytes(), type=Site))
-        except msgspec.DecodeError as error:
-            raise InvalidInput(model.name, str(error)) from error
+def _one_circuit(stays: list[Session], power_kw: float) -> Site:
     places = sorted({one.place for one in stays})
     phases = {one.place: one.phases for one in stays}
-    return compile_tree(
-        Site(
-            "site",
-            (Circuit("supply", limit_a=power_kw * 1_000 / 3 / 230),),
-            tuple(
-                EvsePlace(
-                    name, name, 1, "supply", phases=phases[name], rotation=ROTATIONS[number % 3]
-                )
-                for number, name in enumerate(places)
-            ),
-        )
+    return Site(
+        "site",
+        (Circuit("supply", limit_a=power_kw * 1_000 / 3 / 230),),
+        tuple(
+            EvsePlace(name, name, 1, "supply", phases=phases[name], rotation=ROTATIONS[number % 3])
+            for number, name in enumerate(places)
+        ),
     )
 
 

@@ -5,13 +5,16 @@ Times are ISO 8601, or as its interface writes them ("Wed, 25 Apr 2018 11:08:04 
 """
 
 import csv
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from csms.simulate_site.sessions import US_PER_S, Session
 from domain.errors import InvalidInput
+from domain.site import Site
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ROWS_MAX = 100_000
@@ -33,18 +36,18 @@ def from_csv(path: Path, *, max_a: float = 32.0, phases: int = 1) -> list[Sessio
     sessions: list[Session] = []
     with path.open(newline="", encoding="utf-8-sig") as file:
         reader = csv.DictReader(file)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise InvalidInput(path.name, f"has no column {', '.join(missing)}")
-        for row in reader:
-            if len(sessions) >= ROWS_MAX:
-                raise InvalidInput(path.name, f"has more than {ROWS_MAX} sessions")
-            try:
+        try:
+            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise InvalidInput(path.name, f"has no column {', '.join(missing)}")
+            for row in reader:
+                if len(sessions) >= ROWS_MAX:
+                    raise InvalidInput(path.name, f"has more than {ROWS_MAX} sessions")
                 session = _session(row, reader.line_num, max_a, phases)
-            except (ValueError, TypeError, IndexError) as error:
-                raise InvalidInput(f"{path.name}:{reader.line_num}", str(error)) from error
-            if session.departure_us > session.arrival_us and session.energy_wh > 0:
-                sessions.append(session)
+                if session.departure_us > session.arrival_us and session.energy_wh > 0:
+                    sessions.append(session)
+        except (ValueError, TypeError, IndexError, csv.Error) as error:
+            raise InvalidInput(f"{path.name}:{reader.line_num}", str(error)) from error
     return sessions
 
 
@@ -66,16 +69,25 @@ def from_rows(
     ]
 
 
+def in_places(sessions: Iterable[Session], site: Site | None) -> list[Session]:
+    """Return sessions of CHARGER/EVSE at the places that a site has for them."""
+    names = {f"{place.charger}/{place.evse}": place.id for place in site.places} if site else {}
+    return [replace(one, place=names.get(one.place, one.place)) for one in sessions]
+
+
 def _session(row: Mapping[str, str], line: int, max_a: float, phases: int) -> Session:
     place = row.get("spaceID") or row.get("stationID") or ""
     if not place:
         raise ValueError("has neither spaceID nor stationID")
+    energy_wh = float(row["kWhDelivered"]) * 1_000
+    if not math.isfinite(energy_wh):
+        raise ValueError(f"kWhDelivered: {row['kWhDelivered']} is no energy")
     return Session(
         row.get("sessionID") or f"line{line}",
         place,
         _instant(row["connectionTime"]),
         _instant(row["disconnectTime"]),
-        float(row["kWhDelivered"]) * 1_000,
+        energy_wh,
         max_a,
         phases,
     )

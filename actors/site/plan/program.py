@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 
 from actors.site.counts import Path
 from actors.site.limits import UNLIMITED, US_PER_S
+from actors.site.places import MA_PER_A
 from actors.site.plan.problem import Plan, PlanProblem
 from actors.site.plan.settings import PlanSettings
-from actors.site.tree import MA_PER_A, Tree
+from actors.site.tree import Tree
 from domain.errors import Unavailable
 from domain.site import Current, Demand
 

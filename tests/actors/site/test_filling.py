@@ -17,7 +17,7 @@ def problems(draw):
     """A tree, members on paths of it, and what each row has left, mA."""
     tree = compile_tree(draw(sites()))
     paths = [
-        tree.ready[name].path(draw(st.integers(0, 3)))
+        tree.path(name, draw(st.integers(0, 3)))
         for name in tree.places
         for _ in range(draw(st.integers(0, 2)))
     ]
@@ -26,24 +26,25 @@ def problems(draw):
     weight = [draw(st.sampled_from([0.5, 1.0, 35.5])) for _ in paths]
     offset = [draw(st.one_of(st.just(0.0), st.floats(-90_000, 600_000))) for _ in paths]
     room = [draw(st.integers(0, 120_000)) for _ in range(tree.counts.rows)]
+    keys = np.array([path.key for path in paths], np.intp)
+    everywhere = Narrow(tree, frozenset(range(tree.counts.rows)))
     group = Group(
-        paths,
-        np.array([path.key for path in paths], np.intp),
+        everywhere.crew(keys),
         *(np.array(values, float) for values in (low, high, weight, offset)),
     )
-    return tree, group, np.array(room, float)
+    return group, np.array(room, float)
 
 
 def slowly(group, room):
     """Row after row: the one that is full at the lowest level stops those that count in it."""
     share = [*map(float, group.high)]
-    still = set(range(len(group.paths)))
+    still = set(range(len(group.crew.paths)))
     left = {}
-    for path in group.paths:
+    for path in group.crew.paths:
         left |= {row: room[row] for row in (*path.rows, *path.powers)}
 
     def times(n, row):
-        path = group.paths[n]
+        path = group.crew.paths[n]
         return path.rows.count(row) + path.phases * path.powers.count(row)
 
     def at(n, level):
@@ -75,7 +76,7 @@ def slowly(group, room):
         for n in [n for n in still if times(n, row)]:
             share[n] = at(n, levels[row])
             still.remove(n)
-            path = group.paths[n]
+            path = group.crew.paths[n]
             for other in {*path.rows, *path.powers}:
                 left[other] -= (share[n] - group.low[n]) * times(n, other)
 
@@ -83,16 +84,14 @@ def slowly(group, room):
 @settings(max_examples=150, deadline=None)
 @given(problems())
 def test_everybody_gets_what_the_slow_way_gives(problem):
-    tree, group, room = problem
-    narrow = Narrow(tree, frozenset(range(tree.counts.rows)))
-    got = fill(group, narrow, room)
+    group, room = problem
+    got = fill(group, room)
     np.testing.assert_allclose(got, slowly(group, room), atol=0.05)
-    assert (tree.counts.carried(group.keys, got - group.low) <= room + 0.05).all()
+    assert (group.crew.carried(got - group.low) <= room + 0.05).all()
 
 
 @settings(max_examples=100, deadline=None)
 @given(problems())
 def test_the_first_look_gives_nobody_more(problem):
-    tree, group, room = problem
-    narrow = Narrow(tree, frozenset(range(tree.counts.rows)))
-    assert (at_least(group, narrow, room) <= fill(group, narrow, room) + 0.05).all()
+    group, room = problem
+    assert (at_least(group, room) <= fill(group, room) + 0.05).all()

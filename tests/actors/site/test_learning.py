@@ -5,9 +5,9 @@ import random
 import pytest
 
 from actors.site.control import ControlSettings
+from actors.site.decision import demand
 from actors.site.effects import Doubted, Scope, Trusted
 from actors.site.messages import CurrentMeasured, GuideSet, WishSet
-from actors.site.orders import demand
 from actors.site.settings import Policy, SiteSettings
 from domain.site import NO_LIMIT, Circuit, EvsePlace, Site
 from tests.actors.site.hostile import SECOND, START, World, garage

@@ -32,6 +32,9 @@ def wrong(*circuits, places=()):
         ((Circuit("a", limit_a=-1.0),), {"circuits.a.limit_a"}),
         ((Circuit("a", limit_w=float("nan")),), {"circuits.a.limit_w"}),
         ((Circuit("a", derating=1.2),), {"circuits.a.derating"}),
+        ((Circuit("a", limit_a=1e300),), {"circuits.a.limit_a"}),
+        ((Circuit("a", limit_w=1e12),), {"circuits.a.limit_w"}),
+        ((Circuit("a", unmanaged_a=(0.0, 1e7, 0.0)),), {"circuits.a.unmanaged_a"}),
     ],
 )
 def test_a_wrong_circuit_is_named(circuits, where):
@@ -48,6 +51,7 @@ def test_a_wrong_circuit_is_named(circuits, where):
         ({"resolution_a": 0.0}, "resolution_a"),
         ({"max_a": 7.9, "min_a": 7.5}, "resolution_a"),
         ({"efficiency": 1.1}, "efficiency"),
+        ({"max_a": 1e9}, "max_a"),
     ],
 )
 def test_a_wrong_place_is_named(fields, name):

@@ -119,7 +119,7 @@ def test_a_source_sets_its_capacity_beside_that_of_others(tmp_path: Path) -> Non
     ("rows", "problem"),
     [
         ([{"circuit": "hall", "limit_a": 5}], "0.circuit: there is no circuit hall"),
-        ([{"circuit": "grid", "limit_a": -5}], "0.limit: must be 0 or more"),
+        ([{"circuit": "grid", "limit_a": -5}], "0.limit_a: must be 0 to 1,000,000 A"),
         ([{"circuit": "grid", "source": "grid"}], "0.source: is grid, not operator"),
         ([{"circuit": "grid", "from_us": 9, "until_us": 5}], "0.until_us: must be later"),
         ([{"circuit": "grid", "limit_kw": 5}], "limit_kw"),

@@ -1,15 +1,17 @@
 """Sessions replayed in virtual time."""
 
 import json
+import tomllib
 from random import Random
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from actors.site.settings import Policy, SiteSettings
 from actors.site.tree import compile_tree
 from csms.cli import app
-from csms.simulate_site.read import from_csv, from_rows
+from csms.simulate_site.read import from_csv, from_rows, in_places
 from csms.simulate_site.report import figures, svg
 from csms.simulate_site.run import Scenario, simulate
 from csms.simulate_site.sessions import HOUR_US, Session, workplace_sessions
@@ -79,10 +81,18 @@ def test_columns_of_acn_data_are_read(tmp_path):
     assert sessions[0].arrival_us - sessions[1].arrival_us == 484_000_000
 
 
-@pytest.mark.parametrize("text", ["a,b\n1,2\n", HEADER + "1,soon,later,7,CA\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a,b\n1,2\n",
+        HEADER + "1,soon,later,7,CA\n",
+        HEADER + "1,2018-04-25T11:00:00Z,2018-04-25T12:00:00Z,inf,CA\n",
+        HEADER + "1,\udcff,later,7,CA\n",
+    ],
+)
 def test_a_file_that_cannot_be_read_is_refused_with_its_place(tmp_path, text):
     path = tmp_path / "bad.csv"
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     with pytest.raises(InvalidInput, match=r"bad\.csv"):
         from_csv(path)
 
@@ -102,6 +112,49 @@ def test_the_command_prints_a_table_and_writes_figures_and_a_plot(tmp_path):
     said = json.loads(figures_file.read_text())["least_laxity"]
     assert 0 < said["delivered_pct"] <= 100
     assert plot.read_text().startswith("<svg")
+
+
+MODEL = """
+id = "depot"
+circuits = [{id = "main", limit_a = 20}]
+places = [
+    {id = "left", charger = "CP1", evse = 1, circuit = "main", phases = 1},
+    {id = "right", charger = "CP1", evse = 2, circuit = "main", phases = 1},
+]
+"""
+
+
+def test_synthetic_cars_come_to_the_places_of_a_model(tmp_path):
+    model, said = tmp_path / "depot.toml", tmp_path / "figures.json"
+    model.write_text(MODEL)
+    arguments = ["simulate-site", "--model", str(model), "--days", "1", "--step", "300"]
+    arguments += ["--policy", "first_come", "--json", str(said)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert 0 < json.loads(said.read_text())["first_come"]["peak_kw"] <= 20 * 0.230
+
+
+def test_recorded_sessions_find_the_place_of_their_evse():
+    site = msgspec.convert(tomllib.loads(MODEL), Site)
+    recorded = from_rows([("CP1", 2, 7, BEGIN, BEGIN + HOUR_US, 5_000)])
+    assert [one.place for one in in_places(recorded, site)] == ["right"]
+    assert in_places(recorded, None) == recorded
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--sessions", "nowhere.csv"], "nowhere.csv"),
+        (["--model", "nowhere.toml"], "nowhere.toml"),
+        (["--plot", "nowhere/plot.svg"], "there is no folder nowhere"),
+        (["--json", "nowhere/figures.json"], "there is no folder nowhere"),
+        (["--recorded", "no; site"], "is not the id of a site"),
+    ],
+)
+def test_what_cannot_be_read_or_written_is_said_before_anything_runs(arguments, said):
+    result = CliRunner().invoke(app, ["simulate-site", *arguments])
+    assert result.exit_code == 2
+    assert said in result.output
 
 
 def test_an_empty_plot_is_still_a_picture():
