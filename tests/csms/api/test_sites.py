@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import pytest
 
 from actors.site.messages import LoadMeasured, WishSet
 from tests.csms.api.node import Api
@@ -73,6 +74,24 @@ async def test_a_meter_and_a_driver_are_heard_by_the_gateways(api: Api) -> None:
     load["circuit"] = "hall"
     assert (await api.ask("POST", f"{PATH}/loads", load))[0] == 422
     assert (await api.ask("PUT", f"{PATH}/wishes/CP9", wish))[0] == 422
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "said"),
+    [
+        ("POST", "loads", {"circuit": "grid", "current_a": [1e300, 0, 0]}, "current_a"),
+        ("PUT", "wishes/CP1/1", {"energy_wh": -1}, "energy_wh"),
+        ("PUT", "wishes/CP1/1", {"departure_us": -1}, "departure_us"),
+        ("PUT", "wishes/CP1/1", {"priority": 10**9}, "priority"),
+    ],
+)
+async def test_what_no_site_has_is_refused_by_name(
+    api: Api, method: str, path: str, body: object, said: str
+) -> None:
+    await site_with_model(api)
+    status, problem = await api.ask(method, f"{PATH}/{path}", body)
+    assert status == 422
+    assert said in problem["detail"]
 
 
 async def test_before_anybody_shares_a_site_out_it_has_no_limits(api: Api) -> None:
