@@ -12,6 +12,7 @@ import logging
 import resource
 import secrets
 import sqlite3
+import sys
 import uuid
 from collections.abc import Callable
 from functools import partial
@@ -487,4 +488,6 @@ async def run(ctx: ProcessContext) -> None:
     """Serve chargers until the node drains."""
     # It has a line for each handshake that is refused: thousands a second when all are.
     logging.getLogger("websockets.server").setLevel(logging.WARNING)
-    await GatewayProcess(ctx).serve()
+    process = GatewayProcess(ctx)
+    sys.setswitchinterval(ctx.settings.config.gateway.switch_ms / 1e3)
+    await process.serve()

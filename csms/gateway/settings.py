@@ -56,6 +56,13 @@ class GatewaySettings(BaseModel):
         description="After so long in one turn of the loop the next handshakes wait for the next "
         "turn, even if they are fewer.",
     )
+    switch_ms: float = Field(
+        2.0,
+        gt=0,
+        le=100,
+        description="How long the loop of a gateway keeps the interpreter while the journal's "
+        "thread, which hands it over several times in a commit, waits for it.",
+    )
     handshakes_waiting_max: int = Field(
         2_048,
         ge=1,

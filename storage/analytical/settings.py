@@ -9,11 +9,11 @@ class WarehouseSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     nice: int = Field(
-        default=5,
+        default=10,
         ge=0,
         le=19,
         description="Added to the process's niceness: on a busy machine the gateways, who have "
-        "chargers waiting, go first, and the warehouse catches up later.",
+        "chargers waiting, go first; for the warehouse no charger waits, so it catches up later.",
     )
     dsn: str = Field(
         default="",

@@ -81,6 +81,29 @@ class TestAppend:
         writer.close()
         assert writer.stats.records == 303
 
+    @pytest.mark.parametrize(("records", "statements"), [(27, 4), (64, 1), (511, 9), (1_100, 5)])
+    async def test_a_group_of_any_size_takes_few_statements(
+        self, tmp_path: Path, records: int, statements: int
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        writer = JournalWriter(
+            tmp_path / "gw1.db",
+            JournalSettings(),
+            deliver_in(loop),
+            lambda _error: None,
+            soon=loop.call_soon,
+        )
+        said: list[str] = []
+        writer._db.set_trace_callback(said.append)
+        last = asyncio.Event()
+        for _ in range(records - 1):
+            writer.append(b"x")
+        writer.append(b"last", last.set)
+        await asyncio.wait_for(last.wait(), 10)
+        assert sum(each.startswith("INSERT") for each in said) == statements
+        assert len(read_all(tmp_path / "gw1.db")) == records
+        await loop.run_in_executor(None, writer.close)
+
     def test_a_group_is_bounded_in_records_and_bytes(self, tmp_path: Path) -> None:
         kit = Kit(tmp_path / "a.db", group_records_max=10, group_bytes_max=1_000)
         kit.append_and_wait(*[b"x"] * 100)
