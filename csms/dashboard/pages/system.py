@@ -2,7 +2,7 @@
 
 from starlette.responses import Response
 
-from csms.dashboard.metrics import families
+from csms.dashboard.metrics import behind, families
 from csms.dashboard.pages.page import Page
 from csms.dashboard.view import View
 
@@ -12,11 +12,8 @@ async def shown(view: View) -> Response:
     ready = await view.api.ask("GET", "/api/v1/ready")
     metrics = await view.api.ask("GET", "/metrics")
     parts = ready.body.get("parts", {}) if isinstance(ready.body, dict) else {}
-    return view.render(
-        "system.html",
-        parts=parts,
-        families=families(metrics.body) if metrics.is_ok else [],
-    )
+    known = families(metrics.body) if metrics.is_ok else []
+    return view.render("system.html", parts=parts, families=known, behind=behind(known))
 
 
 PAGES = (Page("/system", shown),)

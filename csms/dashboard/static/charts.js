@@ -22,6 +22,7 @@ const draw = async (element) => {
   if (element.clientWidth === 0) return;
   const answer = await fetch(url, { headers: { Accept: "application/json" }, credentials: "same-origin" });
   if (!answer.ok || !element.isConnected) return;
+  delete element.dataset.loading;
   const { series } = await answer.json();
   const note = element.nextElementSibling;
   if (note?.matches(".empty")) note.hidden = series.length > 0;

@@ -2,7 +2,7 @@ import pytest
 
 from csms.dashboard import formats
 from csms.dashboard.cells import safe_cell
-from csms.dashboard.metrics import families
+from csms.dashboard.metrics import Behind, behind, families
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,12 @@ def test_metrics_are_read_by_family_without_buckets():
         "a_seconds": ("How long.", [('count p="x"', 3.0)]),
         "b_total": ("Things.", [("", 7.0)]),
     }
+
+
+def test_how_far_stores_are_behind_is_read_from_the_metrics() -> None:
+    text = """# HELP csms_projection_lag_records Journal records that are not taken over yet.
+csms_projection_lag_records{journal="gw1",process="warehouse",reader="warehouse"} 12.0
+csms_projection_lag_records{journal="gw0",process="ledger",reader="ledger"} 0.0
+"""
+    assert behind(families(text)) == [Behind("ledger", "gw0", 0), Behind("warehouse", "gw1", 12)]
+    assert behind([]) == []
