@@ -6,6 +6,8 @@ from csms.dashboard.pages.page import Page
 from csms.dashboard.view import View
 
 ROWS = 8
+ALERTS_COUNTED = 100
+"""More are "100+"."""
 
 
 async def overview(view: View) -> Response:
@@ -19,9 +21,12 @@ async def overview(view: View) -> Response:
             "power": view.wants("numbers", "sites") and api.look("/api/v1/power"),
             "running": view.wants("running")
             and api.get("/api/v1/transactions", state="open", limit=ROWS),
+            "alerts": view.wants("numbers")
+            and api.look("/api/v1/alerts", state="active", limit=ALERTS_COUNTED),
             "refusals": view.wants("refusals") and api.look("/api/v1/refusals", limit=5),
         }
     )
+    alerts = found["alerts"] or None
     power, sites, ready = found["power"], found["sites"], found["ready"]
     by_site: dict[str, float] = {}
     for item in (power or {}).get("items", ()):
@@ -35,6 +40,8 @@ async def overview(view: View) -> Response:
         power_w=None if power is None else power["power_w"],
         limit_w=sum(site["power_w_max"] for site in sites["items"]),
         refusals=(found["refusals"] or {}).get("items", []),
+        alerts=alerts and alerts["items"],
+        more_alerts=bool(alerts and alerts["next"]),
         running=(found["running"] or {}).get("items", []),
         troubles={name: state for name, state in parts.items() if state != "up"},
     )
