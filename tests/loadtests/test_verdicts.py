@@ -57,6 +57,13 @@ def test_a_run_without_any_message_fails() -> None:
     assert [row.what for row in found if not row.passed] == ["messages"]
 
 
+@pytest.mark.parametrize(("kind", "failures"), [("CONNECT", 0), ("OCPP", 20)])
+def test_a_run_in_which_nothing_was_answered_fails(kind: str, failures: int) -> None:
+    rows = [Measured(kind, "WebSocket", 20, failures, 1.0, 1.0, 1.0, 1.0)]
+    found = judge(Thresholds(), rows, loss=None, generator_cores=0.1)
+    assert [row.what for row in found if not row.passed] == ["messages"]
+
+
 def test_unknown_keys_are_refused_by_name() -> None:
     with pytest.raises(ValidationError, match="p98_ms"):
         read_thresholds("[[threshold]]\np98_ms = 5")
