@@ -13,7 +13,7 @@ from csms.gateway.takeover import Newcomer, Takeover
 from supervisor.links import LinkClient, LinkServer
 from tests.csms.gateway.harness import KEY, Harness, boot, gateway_running, keyed
 
-SETTINGS = GatewaySettings(probe_s=0.3, handshakes_at_once=64)
+SETTINGS = GatewaySettings(probe_s=2.0, handshakes_at_once=64)
 
 
 class Two:
