@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.postgres import Cluster
+from benchmarks.postgres import Cluster
 
 SLOW_FILES = (
     "tests/simulation/test_simulation.py",

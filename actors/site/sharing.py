@@ -94,7 +94,8 @@ class Shares:
 
     def in_order(self, members: Ints) -> None:
         """One after the other, all that can be had; who starves its minimum first."""
-        room, paths = self.room, self.crew.paths
+        room, paths, given = self.room, self.crew.paths, self.given
+        needs_of, highs, steps = self._needs, self._high, self._step
         starves = starving(self._those, self._settings, self._now_us).tolist()
         modest = []
         for one in self._in_line(members).tolist():
@@ -103,10 +104,11 @@ class Shares:
                     modest.append(one)
                 continue
             # As `_let_in`, then all that is free, in one go.
-            needs, high, step = self._needs[one], self._high[one], self._step[one]
-            free = _free(room, paths[one], max(needs, high))
+            path, needs, high, step = paths[one], needs_of[one], highs[one], steps[one]
+            free = _free(room, path, max(needs, high))
             if free >= needs:
-                self._give(one, min(free, high) // step * step)
+                given[one] = more = min(high, free) // step * step
+                _take_path(room, path, more)
         self._top_up(modest)
 
     def by_laxity(self, members: Ints) -> None:
@@ -125,7 +127,9 @@ class Shares:
             called = np.concatenate((line[sure], line[gets & ~sure]))
             inside = called if self._fit(called) else self._let_in_each(called)
             self._raise(np.sort(inside))
-            for one in line[~gets & ~sure].tolist():
+            # Whom a row has no room for now, it has none for later.
+            lacks = self.crew.lacking(np.array(self.room, float), self.needed) >= 0
+            for one in line[~gets & ~sure & ~lacks.take(line)].tolist():
                 if self._let_in(one):
                     self._give(one, self._steps_free(one))
 

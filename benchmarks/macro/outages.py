@@ -27,9 +27,9 @@ from benchmarks.effort import Effort
 from benchmarks.generator import Generator
 from benchmarks.goals import Figures
 from benchmarks.node import Node, running_node
+from benchmarks.postgres import Cluster
 from storage.relational.engine import open_engine, reading
 from storage.relational.tables import transactions
-from tests.postgres import Cluster
 
 ROOT = Path(__file__).parents[2]
 SERVER = ROOT / "tests" / "storage" / "analytical" / "clickhouse_http.py"

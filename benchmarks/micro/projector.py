@@ -20,6 +20,7 @@ import time
 
 import uvloop
 
+from benchmarks.postgres import Cluster
 from domain.events import (
     ChargerBooted,
     EnergyMeasured,
@@ -36,7 +37,6 @@ from storage.relational.engine import open_engine
 from storage.relational.known import known
 from storage.relational.migrations import upgrade
 from storage.relational.projector import Projector
-from tests.postgres import Cluster
 
 RESULTS = pathlib.Path(__file__).parents[1] / "results" / "projector.json"
 CHARGERS = 500

@@ -6,13 +6,13 @@ import time
 import pytest
 from sqlalchemy import select
 
+from benchmarks.postgres import Cluster
 from storage.relational.engine import open_engine
 from storage.relational.tables import transaction_aliases, transaction_stops, transactions
 from supervisor.boot import ExitCode
 from tests.chaos import audit
 from tests.chaos.charger import Fleet, Pace
 from tests.chaos.node import GATEWAYS, Node, running_node
-from tests.postgres import Cluster
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
+from benchmarks.postgres import Cluster
 from domain.events import (
     ChargerBooted,
     ConnectionRefused,
@@ -23,7 +24,6 @@ from storage.relational.registry import Registry
 from storage.relational.tables import quarantine, refusals
 from supervisor.links import LinkClient, RemoteFailed
 from tests.actors.ledger.kit import PATIENCE_S, T0, FakeGateway, Home, decode_changes, until
-from tests.postgres import Cluster
 
 LAG = 'csms_projection_lag_records{journal="gw0",reader="ledger"} 0.0\n'
 ROOT = Path(__file__).parents[3]

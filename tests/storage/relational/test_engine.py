@@ -7,6 +7,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from benchmarks.postgres import Cluster
 from domain.errors import ConfigError, Unavailable
 from storage.relational import leases
 from storage.relational.engine import (
@@ -20,7 +21,6 @@ from storage.relational.engine import (
 )
 from storage.relational.migrations import upgrade
 from storage.relational.tables import connectors, tenants
-from tests.postgres import Cluster
 from tests.storage.relational.kit import rows
 
 

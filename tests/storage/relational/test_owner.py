@@ -1,9 +1,9 @@
 import pytest
 
+from benchmarks.postgres import Cluster
 from domain.errors import Unavailable
 from storage.relational.engine import open_engine
 from storage.relational.owner import Owner
-from tests.postgres import Cluster
 
 
 async def test_a_second_node_is_told_who_has_the_database(postgres: Cluster) -> None:

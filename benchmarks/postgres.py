@@ -1,4 +1,4 @@
-"""A private PostgreSQL cluster for tests: own directory, free port, stopped and removed after."""
+"""A private PostgreSQL for benchmarks and tests: own directory, free port, removed after."""
 
 import contextlib
 import os
