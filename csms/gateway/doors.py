@@ -15,6 +15,7 @@ import errno
 import logging
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 log = logging.getLogger(__name__)
@@ -118,13 +119,18 @@ class Doors:
             sock.setblocking(False)  # noqa: FBT003 - the name of the method says it
             task = self._loop.create_task(self._let_in(door, sock))
             self._entering.add(task)
-            task.add_done_callback(self._entering.discard)
+            task.add_done_callback(partial(self._entered, sock))
 
     async def _let_in(self, door: Door, sock: socket.socket) -> None:
         try:
             await self._loop.connect_accepted_socket(door.protocol, sock)
         except OSError:
             sock.close()  # it was gone before it was in
+
+    def _entered(self, sock: socket.socket, task: asyncio.Task[None]) -> None:
+        self._entering.discard(task)
+        if task.cancelled():
+            sock.close()  # the loop has ended before it was in
 
     def _shut(self) -> None:
         if self._opening is None and not self._closed:

@@ -121,6 +121,17 @@ async def test_closed_for_good_they_do_not_open_again() -> None:
         socket.create_connection(house.socket_name, 1)
 
 
+async def test_one_on_its_way_in_is_closed_when_the_loop_ends() -> None:
+    house = House(1, shut_s=600)
+    sock = await house.dial()
+    house.doors._accept(house.doors._doors[0])
+    for task in house.doors._entering:
+        task.cancel()
+    async with house, asyncio.timeout(5):
+        assert await asyncio.get_running_loop().sock_recv(sock, 1) == b""
+    assert house.came == 0
+
+
 async def test_one_without_room_is_closed_before_anything_is_made_for_it() -> None:
     house = House(3, shut_s=600)
     house.full = False
