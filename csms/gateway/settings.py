@@ -45,13 +45,13 @@ class GatewaySettings(BaseModel):
         "is closed.",
     )
     handshakes_at_once: int = Field(
-        8,
+        16,
         ge=1,
         description="Handshakes done in one turn of the loop; chargers that are connected wait for "
         "so many at most.",
     )
     handshakes_ms: float = Field(
-        2.0,
+        8.0,
         gt=0,
         description="After so long in one turn of the loop the next handshakes wait for the next "
         "turn, even if they are fewer.",
