@@ -74,7 +74,7 @@ class Indoors(Protocol):
 
 
 class Gatekeeper:
-    """Counts unfinished handshakes, decides over each, and takes down whom it refuses."""
+    """Counts unfinished handshakes, decides over each, and keeps a record of whom it refuses."""
 
     def __init__(
         self, indoors: Indoors, versions: Mapping[str, Version], accept_unknown: tuple[str, ...]
