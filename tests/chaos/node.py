@@ -113,17 +113,20 @@ class Node:
         """`up()` for those without a loop."""
         asyncio.run(self.up())
 
-    def make_key(self) -> str:
-        """Return an API key of an administrator."""
-        command = ["key", "create", "--role", "admin", "--data", str(self.data)]
+    def csms(self, *words: str) -> str:
+        """Return what a command prints."""
         done = subprocess.run(
-            [sys.executable, "-m", "csms", *command],
+            [sys.executable, "-m", "csms", *words, "--data", str(self.data)],
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             check=True,
         )
         return done.stdout.decode().strip()
+
+    def make_key(self, name: str = "") -> str:
+        """Return an API key of an administrator."""
+        return self.csms("key", "create", "--role", "admin", "--name", name)
 
     async def ask(self, process: str, method: str, body: Any) -> Any:
         """Ask a process over its link, as the others of the node do."""

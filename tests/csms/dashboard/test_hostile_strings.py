@@ -1,7 +1,6 @@
 """A hundred hostile strings through every field of a charger never run and never break a page."""
 
 import asyncio
-import base64
 import csv
 import io
 import json
@@ -11,23 +10,19 @@ import urllib.request
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any
 from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import WebSocketException
 
 from tests.csms.dashboard.browser import Demo, Sight, chromium, running_demo, sight
+from tests.csms.dashboard.evil import CHARGERS, CHARGERS_2, Rest, speak_all, words_of
 from tests.csms.dashboard.hostile import STRINGS
 
-CHARGERS = 12
-BOOT = (
-    "chargePointVendor", "chargePointModel", "chargePointSerialNumber", "chargeBoxSerialNumber",
-    "firmwareVersion", "iccid", "imsi", "meterType", "meterSerialNumber",
-)  # fmt: skip
-NOW = "2026-01-01T00:00:00Z"
+NAMES = (
+    *(f"EVIL-{number:02d}" for number in range(CHARGERS)),
+    *(f"EVIL2-{number:02d}" for number in range(CHARGERS_2)),
+)
 CAUGHT_UP_S_MAX = 60.0
 AT_ONCE = 8
 """Requests: pages wait for stores meanwhile."""
@@ -41,166 +36,6 @@ INJECTED = (
 pytestmark = pytest.mark.timeout(240)
 
 
-class Rest:
-    def __init__(self, demo: Demo, key: str = "") -> None:
-        self.demo = demo
-        self._key = key or demo.key
-
-    def ask(self, method: str, path: str, body: Any = None) -> tuple[int, Any]:
-        request = urllib.request.Request(self.demo.url + path, method=method)
-        request.add_header("Authorization", f"Bearer {self._key}")
-        data = None
-        if body is not None:
-            request.add_header("Content-Type", "application/json")
-            data = json.dumps(body).encode()
-        try:
-            with urllib.request.urlopen(request, data, 20) as response:
-                text = response.read().decode()
-                return response.status, json.loads(text) if "json" in response.headers[
-                    "content-type"
-                ] else text
-        except urllib.error.HTTPError as error:
-            with error:
-                error.read()
-                return error.code, None
-
-
-class Evil:
-    """A charger that says hostile things wherever it may say something."""
-
-    def __init__(self, socket: ClientConnection, words: list[str]) -> None:
-        self._socket = socket
-        self._words = words
-        self._number = 0
-        self._answers: dict[str, asyncio.Future[Any]] = {}
-
-    async def listen(self) -> None:
-        async for text in self._socket:
-            frame = json.loads(text)
-            if frame[0] == 2:
-                rows = [{"key": w, "value": w, "readonly": False} for w in self._words]
-                await self._socket.send(
-                    json.dumps(
-                        [
-                            3,
-                            frame[1],
-                            {
-                                "status": "Accepted",
-                                "configurationKey": rows,
-                                "unknownKey": self._words,
-                            },
-                        ]
-                    )
-                )
-            elif frame[1] in self._answers:
-                self._answers.pop(frame[1]).set_result(frame)
-
-    async def call(self, action: str, payload: dict[str, Any]) -> Any:
-        self._number += 1
-        uid = f"{self._number}"
-        self._answers[uid] = asyncio.get_running_loop().create_future()
-        answer = self._answers[uid]
-        await self._socket.send(json.dumps([2, uid, action, payload]))
-        return await asyncio.wait_for(answer, 20)
-
-    async def speak(self) -> None:
-        words = self._words
-        boot = dict(zip(BOOT, (words * 9)[:9], strict=True))
-        assert (await self.call("BootNotification", boot))[0] == 3
-        for number, word in enumerate(words, 1):
-            await self.call(
-                "StatusNotification",
-                {
-                    "connectorId": number,
-                    "status": "Faulted",
-                    "errorCode": "OtherError",
-                    "info": word,
-                    "vendorId": word,
-                    "vendorErrorCode": word,
-                    "timestamp": NOW,
-                },
-            )
-            await self.call(
-                "StatusNotification", {"connectorId": number, "status": word, "errorCode": word}
-            )
-            await self.call("Authorize", {"idTag": word})
-            frame = await self.call(
-                "StartTransaction",
-                {"connectorId": number, "idTag": word, "meterStart": 1, "timestamp": word},
-            )
-            transaction = frame[2].get("transactionId", 1) if frame[0] == 3 else 1
-            sample = {
-                "value": word,
-                "measurand": word,
-                "context": word,
-                "unit": word,
-                "location": word,
-                "phase": word,
-                "format": word,
-            }
-            await self.call(
-                "MeterValues",
-                {
-                    "connectorId": number,
-                    "transactionId": transaction,
-                    "meterValue": [{"timestamp": NOW, "sampledValue": [sample]}],
-                },
-            )
-            await self.call(
-                "StopTransaction",
-                {
-                    "transactionId": transaction,
-                    "idTag": word,
-                    "meterStop": 2,
-                    "timestamp": NOW,
-                    "reason": word,
-                },
-            )
-            await self.call("DataTransfer", {"vendorId": word, "messageId": word, "data": word})
-            await self.call(
-                "SecurityEventNotification", {"type": word, "timestamp": NOW, "techInfo": word}
-            )
-            await self.call("FirmwareStatusNotification", {"status": word})
-            await self.call(word, {word: word})
-        await self._socket.send("<script>window.hostile=1</script>")
-
-
-async def speak_all(demo: Demo, passwords: dict[str, str]) -> None:
-    async def one(name: str, words: list[str]) -> None:
-        proof = base64.b64encode(f"{name}:{passwords[name]}".encode()).decode()
-        async with connect(
-            demo.chargers_url + name,
-            subprotocols=["ocpp1.6"],
-            additional_headers={"Authorization": f"Basic {proof}"},
-        ) as socket:
-            evil = Evil(socket, words)
-            listening = asyncio.create_task(evil.listen())
-            await evil.speak()
-            # The configuration page asks a charger that is still there.
-            await asyncio.to_thread(
-                Rest(demo).ask,
-                "POST",
-                f"/api/v1/chargers/{name}/calls?wait=20",
-                {"action": "GetConfiguration", "payload": {}},
-            )
-            listening.cancel()
-
-    async def refused(word: str) -> None:
-        printable = "".join(c for c in word if " " <= c <= "~")
-        with pytest.raises((WebSocketException, OSError)):
-            async with connect(
-                demo.chargers_url + quote(word, safe=""),
-                user_agent_header=printable,
-                subprotocols=["ocpp1.6"],
-            ):
-                pass
-
-    names = list(passwords)
-    await asyncio.gather(*(one(name, list(STRINGS[n::CHARGERS])) for n, name in enumerate(names)))
-    for word in STRINGS:
-        await refused(word)
-
-
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with chromium() as running:
@@ -209,37 +44,41 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
-    with running_demo(chargers=1) as running:
+    with running_demo(chargers=1) as running, ThreadPoolExecutor(AT_ONCE) as threads:
         rest = Rest(running)
-        passwords = {}
-        with ThreadPoolExecutor(AT_ONCE) as threads:
-            made = threads.map(partial(_people, rest), range(len(STRINGS)), STRINGS)
-            running.keys.extend(key for key in made if key)
-        for number, word in enumerate(STRINGS):
-            status, _ = rest.ask(
-                "PUT", f"/api/v1/sites/evil-{number}", {"name": word, "address": word}
-            )
-            assert status in {200, 201, 422}, word
-            assert rest.ask("POST", "/api/v1/chargers", {"id": word})[0] in {201, 422}, word
-            assert rest.ask("PUT", f"/api/v1/tokens/{quote(word, safe='')}", {"parent": word[:20]})[
-                0
-            ] in {200, 201, 404, 405, 422}, word
-        for number in range(CHARGERS):
-            name = f"EVIL-{number:02d}"
-            _, made = rest.ask(
-                "POST",
-                "/api/v1/chargers",
-                {"id": name, "site": f"evil-{number}", "generate_password": True},
-            )
-            passwords[name] = made["password"]
-            told = (STRINGS[number], STRINGS[-number - 1])
-            wanted = [{"variable": word, "value": word, "component": word} for word in told]
-            template = {"name": STRINGS[number], "wanted": wanted, "site": f"evil-{number}"}
-            path = f"/api/v1/templates/evil-{number}"
-            assert rest.ask("PUT", path, template)[0] in {200, 201, 422}
+        made = threads.map(partial(_people, rest), range(len(STRINGS)), STRINGS)
+        running.keys.extend(key for key in made if key)
+        list(threads.map(partial(_records, rest), range(len(STRINGS)), STRINGS))
+        passwords = dict(threads.map(partial(_charger, rest), range(len(NAMES)), NAMES))
         asyncio.run(speak_all(running, passwords))
         _wait(rest)
         yield running
+
+
+def _records(rest: Rest, number: int, word: str) -> None:
+    """A site, a charger and a token of a hostile name."""
+    site = {"name": word, "address": word}
+    assert rest.ask("PUT", f"/api/v1/sites/evil-{number}", site)[0] in {200, 201, 422}, word
+    assert rest.ask("POST", "/api/v1/chargers", {"id": word})[0] in {201, 422}, word
+    path = f"/api/v1/tokens/{quote(word, safe='')}"
+    assert rest.ask("PUT", path, {"parent": word[:20]})[0] in {200, 201, 404, 405, 422}, word
+
+
+def _charger(rest: Rest, number: int, name: str) -> tuple[str, str]:
+    """One that will speak, with a template and alerts; return its name and password."""
+    site = f"evil-{number}"
+    body = {"id": name, "site": site, "generate_password": True}
+    _, made = rest.ask("POST", "/api/v1/chargers", body)
+    word = words_of(name)[0]
+    # What it reports is another value: so it drifts, and the page shows both.
+    wanted = [
+        {"variable": word, "value": STRINGS[-number - 1], "component": component}
+        for component in ("", word)
+    ]
+    template = {"name": STRINGS[number], "wanted": wanted, "site": site}
+    assert rest.ask("PUT", f"/api/v1/templates/{site}", template)[0] in {200, 201, 422}
+    _watch(rest, site, word)
+    return name, made["password"]
 
 
 def _people(rest: Rest, number: int, word: str) -> str:
@@ -257,17 +96,29 @@ def _people(rest: Rest, number: int, word: str) -> str:
     return ""
 
 
+def _watch(rest: Rest, site: str, word: str) -> None:
+    """Alerts of faults under a hostile name, told to a hostile channel, silenced for a reason."""
+    told = {"name": word, "kind": "webhook", "target": "http://127.0.0.1:9/" + quote(word)}
+    status, channel = rest.ask("POST", "/api/v1/alert-channels", told)
+    assert status in {201, 422}, word
+    channels = [channel["id"]] if status == 201 else []
+    rule = {"name": word, "kind": "fault", "site": site, "channels": channels}
+    assert rest.ask("POST", "/api/v1/alert-rules", rule)[0] in {201, 422}, word
+    until_us = (1 << 62) - 1
+    silence = {"site": site, "reason": word, "until_us": until_us}
+    assert rest.ask("POST", "/api/v1/alert-silences", silence)[0] in {201, 422}, word
+
+
 def _wait(rest: Rest) -> None:
-    """Until the log has what every charger said last."""
+    """Until the log has what every charger was asked last, and alerts are open."""
     end = time.monotonic() + CAUGHT_UP_S_MAX
-    for number in range(CHARGERS):
+    asked = [f"/api/v1/messages?charger={name}&action=ClearCache" for name in NAMES]
+    for path in (*asked, "/api/v1/alerts?charger=EVIL-00"):
         while True:
-            _, page = rest.ask(
-                "GET", f"/api/v1/messages?charger=EVIL-{number:02d}&action=GetConfiguration"
-            )
+            _, page = rest.ask("GET", path)
             if page and page["items"]:
                 break
-            assert time.monotonic() < end, "the warehouse does not catch up"
+            assert time.monotonic() < end, f"the stores do not catch up: {path}"
             time.sleep(0.1)
 
 
@@ -278,6 +129,13 @@ STATE = """(injected) => ({
     navigation: document.querySelector("nav.main")?.checkVisibility() ?? false,
     title: document.title.endsWith("· csms"),
 })"""
+DOWNLOADS = {
+    "/ui/messages/download?format=csv": 50,
+    "/ui/transactions/download": 50,
+    "/ui/export": len(NAMES),
+    "/ui/uptime/download": len(NAMES),
+}
+"""And how many lines they have at least."""
 FILTERS = (
     "/ui/messages?text=",
     "/ui/chargers?search=",
@@ -297,7 +155,6 @@ def look(window: Sight, path: str) -> None:
 
 
 def test_no_page_runs_or_is_broken_by_any_of_them(demo: Demo, browser: Browser):
-    rest = Rest(demo)
     with sight(browser, demo.url) as window:
         window.sign_in(demo.key)
         for path in (
@@ -316,6 +173,10 @@ def test_no_page_runs_or_is_broken_by_any_of_them(demo: Demo, browser: Browser):
             "/ui/keys",
             "/ui/audit",
             "/ui/uptime",
+            "/ui/alerts",
+            "/ui/alerts?state=",
+            "/ui/alerts/settings",
+            "/ui/jobs",
         ):
             look(window, path)
             for _ in range(3):
@@ -323,15 +184,49 @@ def test_no_page_runs_or_is_broken_by_any_of_them(demo: Demo, browser: Browser):
                 if not following.count():
                     break
                 look(window, following.get_attribute("href") or "")
-        for number in range(CHARGERS):
-            look(window, f"/ui/chargers/EVIL-{number:02d}")
+
+
+def test_no_page_of_a_charger_or_its_site_runs_or_is_broken(demo: Demo, browser: Browser):
+    rest = Rest(demo)
+    with sight(browser, demo.url) as window:
+        window.sign_in(demo.key)
+        for number, name in enumerate(NAMES):
+            look(window, f"/ui/chargers/{name}")
             look(window, f"/ui/sites/evil-{number}")
-            look(window, f"/ui/chargers/EVIL-{number:02d}/device")
+            look(window, f"/ui/chargers/{name}/device")
+        for name in ("EVIL-00", "EVIL2-00"):
+            _, drift = rest.ask("GET", f"/api/v1/chargers/{name}/drift")
+            found = [row["found"] for row in drift["items"]]
+            assert words_of(name)[0] in found, (name, drift)
+            look(window, f"/ui/uptime?by=connector&charger={name}")
         _, page = rest.ask("GET", "/api/v1/transactions?limit=1000")
         theirs = [row["id"] for row in page["items"] if row["charger"].startswith("EVIL")]
         assert len(theirs) >= 50
+        assert {"EVIL2"} <= {row["charger"][:5] for row in page["items"]}
         for identity in theirs[::10]:
             look(window, f"/ui/transactions/{identity}")
+
+
+def test_no_job_command_or_rule_runs_or_breaks_a_page(demo: Demo, browser: Browser):
+    """Their names are hostile, and so is what chargers answered: codes and texts of errors."""
+    rest = Rest(demo)
+    _, jobs = rest.ask("GET", "/api/v1/jobs?limit=100")
+    assert len(jobs["items"]) >= len(NAMES) - 2
+    _, rules = rest.ask("GET", "/api/v1/alert-rules?limit=100")
+    ours = [row["id"] for row in rules["items"] if row["site"].startswith("evil-")]
+    assert len(ours) >= len(NAMES) - 2
+    with sight(browser, demo.url) as window:
+        window.sign_in(demo.key)
+        commands = []
+        for job in jobs["items"]:
+            look(window, f"/ui/jobs/{job['id']}")
+            _, told = rest.ask("GET", f"/api/v1/jobs/{job['id']}/chargers")
+            assert told["items"][0]["outcome"] == "error", told
+            commands += [row["command"] for row in told["items"]]
+        for name in commands[::2]:
+            look(window, f"/ui/commands/{name}")
+        for name in ours[::2]:
+            look(window, f"/ui/alerts/settings/rules/{name}")
 
 
 def test_no_name_of_who_is_signed_in_runs_or_breaks_a_page(demo: Demo, browser: Browser):
@@ -346,8 +241,8 @@ def test_the_log_shows_all_of_them_as_text(demo: Demo, browser: Browser):
     shown = ""
     with sight(browser, demo.url) as window:
         window.sign_in(demo.key)
-        for number in range(CHARGERS):
-            path = f"/ui/messages?charger=EVIL-{number:02d}"
+        for name in NAMES:
+            path = f"/ui/messages?charger={name}"
             while path:
                 look(window, path)
                 shown += window.page.evaluate("document.getElementById('log').textContent")
@@ -381,10 +276,10 @@ def test_filters_with_them_find_or_refuse_but_never_fail(demo: Demo, browser: Br
 def test_no_cell_of_a_download_is_a_formula(demo: Demo, browser: Browser):
     with sight(browser, demo.url) as window:
         window.sign_in(demo.key)
-        for path in ("/ui/messages/download?format=csv", "/ui/transactions/download"):
+        for path, least in DOWNLOADS.items():
             text = window.page.context.request.get(demo.url + path).text()
             rows = list(csv.reader(io.StringIO(text, newline="")))
-            assert len(rows) > 50
+            assert len(rows) > least, path
             assert {len(row) for row in rows} == {len(rows[0])}
             assert [
                 cell for row in rows for cell in row if cell.lstrip()[:1] in "=+-@" and cell.strip()

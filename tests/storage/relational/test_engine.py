@@ -1,16 +1,23 @@
 import asyncio
 import random
+import sqlite3
+import time
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import insert, select, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from benchmarks.postgres import Cluster
 from domain.errors import ConfigError, Unavailable
 from storage.relational import leases
 from storage.relational.engine import (
+    BEGIN_WRITING,
+    LOCK_LOOK_S,
+    LOCK_LOOKS_MAX,
     RelationalSettings,
     chunks,
     open_engine,
@@ -88,6 +95,71 @@ async def test_a_writer_that_is_blocked_too_long_is_unavailable(tmp_path: Path) 
         async with reading(impatient) as reader:  # readers are not blocked
             assert list(await reader.execute(select(tenants))) == []
     await impatient.dispose()
+    await store.dispose()
+
+
+def holder(path: Path) -> sqlite3.Connection:
+    """Another process's connection, that has the write lock."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.execute("BEGIN IMMEDIATE")
+    return connection
+
+
+async def busy_ms(store: AsyncEngine) -> int:
+    async with reading(store) as connection:
+        return int((await connection.execute(text("PRAGMA busy_timeout"))).scalar_one())
+
+
+async def test_who_waits_for_the_lock_looks_often_at_first_and_then_less_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/csms.db"
+    await upgrade(url)
+    waits: list[float] = []
+    with closing(holder(tmp_path / "csms.db")) as other:
+
+        def sleep(seconds: float) -> None:
+            waits.append(seconds)
+            if len(waits) == LOCK_LOOKS_MAX + 2:
+                other.execute("COMMIT")
+
+        monkeypatch.setattr(
+            "storage.relational.engine.time",
+            SimpleNamespace(sleep=sleep, monotonic=time.monotonic),
+        )
+        store = open_engine(url, RelationalSettings(busy_s=5.0, connections_max=1))
+        async with writing(store) as connection:
+            await connection.execute(insert(tenants), [{"id": "a"}])
+        assert waits == [LOCK_LOOK_S] * LOCK_LOOKS_MAX + [LOCK_LOOK_S * 10] * 2
+        # All other statements wait as they did before.
+        assert await busy_ms(store) == 5_000
+    await store.dispose()
+
+
+async def test_a_connection_that_waited_in_vain_waits_again_the_next_time(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/csms.db"
+    await upgrade(url)
+    store = open_engine(url, RelationalSettings(busy_s=0.05, connections_max=1))
+    with closing(holder(tmp_path / "csms.db")) as other:
+        for _ in range(2):
+            with pytest.raises(Unavailable, match="locked"):
+                async with writing(store):
+                    pytest.fail("two writers at once")
+            assert await busy_ms(store) == 50
+        other.execute("COMMIT")
+    async with writing(store) as connection:
+        await connection.execute(insert(tenants), [{"id": "a"}])
+    assert len(await rows(store, tenants)) == 1
+    await store.dispose()
+
+
+async def test_only_a_busy_store_is_waited_for(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/csms.db"
+    await upgrade(url)
+    store = open_engine(url, RelationalSettings(busy_s=3_600.0, connections_max=1))
+    async with writing(store) as connection:
+        with pytest.raises(OperationalError, match="within a transaction"):
+            await connection.exec_driver_sql(BEGIN_WRITING)
     await store.dispose()
 
 
