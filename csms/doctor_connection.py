@@ -24,6 +24,7 @@ from websockets.exceptions import (
 )
 from websockets.typing import Subprotocol
 
+from csms.api.problems import MEDIA_TYPE
 from csms.config import Config
 from csms.doctor import Finding, fine, wrong
 from csms.simulator.driver import basic
@@ -321,6 +322,10 @@ async def _handshake(attempt: Attempt) -> tuple[list[Finding], bool]:
         ) as connection:
             return await _inside(attempt, connection), False
     except InvalidStatus as error:
+        if error.response.headers.get("content-type", "") == MEDIA_TYPE:
+            found = "this is the REST interface and the pages, not where chargers connect"
+            advice = "enter the port of chargers: listen.port, 8887 when nothing else was said"
+            return [wrong("connection", found, advice)], False
         status = error.response.status_code
         meaning, advice = HTTP_ADVICE.get(status, ("", "look at what answers there"))
         found = f"HTTP {status}" + (f": {meaning}" if meaning else "")

@@ -173,7 +173,7 @@ async def _send(
         issued_by=issuer(principal_of(request)),
         queued_us=now_us,
     )
-    sent = services.recent.add(command, record.tenant, record.site)
+    sent = services.recent.add(command, record.tenant, record.site, checked.at.subprotocol)
     try:
         result = await services.backplane.command(
             checked.at.gateway,
@@ -184,13 +184,13 @@ async def _send(
         )
     except (DeadlinePassed, LinkDown):
         # It may have been sent: only the journal knows. Never send it again.
-        return Answer(PENDING, command.id, row_of_sent(sent, checked.warnings))
+        return Answer(PENDING, command.id, row_of_sent(services, sent, checked.warnings))
     if result is None:
         services.recent.forget(command.id)
         never_sent(request)
         return None
     if result.outcome == "queued":
-        return Answer(PENDING, command.id, row_of_sent(sent, checked.warnings))
+        return Answer(PENDING, command.id, row_of_sent(services, sent, checked.warnings))
     sent.result = result
     if result.outcome == Outcome.REFUSED:
         raise Problem(409, "refused", result.error_text or "the command was not taken")
@@ -199,7 +199,7 @@ async def _send(
         view = await watched(services, command.id, record.tenant, until, end_us)
         view.warnings = checked.warnings
         return Answer(DONE if view.settled else PENDING, command.id, view.model_dump())
-    return Answer(DONE, command.id, row_of_sent(sent, checked.warnings))
+    return Answer(DONE, command.id, row_of_sent(services, sent, checked.warnings))
 
 
 def _offline(charger: str) -> Problem:

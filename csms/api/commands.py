@@ -25,6 +25,7 @@ router = APIRouter(prefix="/api/v1", tags=["calls"])
 
 Until = Literal["answer", "end"]
 UNTIL = "answer: of the charger. end: what the command led to, as a plug awaited."
+NOT_FOLLOWED = {"follow_end": "", "followed_us": 0, "follow_detail": ""}
 LOOK_S = 1.0
 """A waiting request looks so often even when nothing is told."""
 
@@ -107,9 +108,9 @@ async def _view(services: Services, command: str) -> CommandView:
     except (NotFound, Unavailable):
         if sent is None:
             raise
-        return CommandView.model_validate(row_of_sent(sent))
+        return CommandView.model_validate(row_of_sent(services, sent))
     if sent is not None and sent.result is not None and not row["outcome"]:
-        return CommandView.model_validate(row_of_sent(sent))
+        return CommandView.model_validate(row_of_sent(services, sent))
     scene = Scene()
     if row["outcome"] in {"", Outcome.ACCEPTED}:
         with contextlib.suppress(NotFound):
@@ -125,45 +126,34 @@ async def _view(services: Services, command: str) -> CommandView:
     )
 
 
-def row_of_sent(sent: Sent, warnings: list[str] | None = None) -> dict[str, Any]:
+def row_of_sent(
+    services: Services, sent: Sent, warnings: list[str] | None = None
+) -> dict[str, Any]:
     """Return the fields of the CommandView of a command as it is known here."""
     command, result = sent.command, sent.result
-    way = [_step("queued", command.queued_us)]
-    if result is not None:
-        if result.sent_us:
-            way.append(_step("sent", result.sent_us))
-        detail = " ".join(part for part in (result.error_code, result.error_text) if part)
-        way.append(_step(result.outcome, result.finished_us, detail))
-    return {
+    known = {
         "id": command.id,
         "charger": command.charger,
         "action": command.action,
-        "state": "pending" if result is None else "finished",
         "outcome": None if result is None else result.outcome,
-        "response": None if result is None else result.response,
         "error_code": "" if result is None else result.error_code,
         "error_text": "" if result is None else result.error_text,
         "queued_us": command.queued_us,
         "sent_us": 0 if result is None else result.sent_us,
         "finished_us": 0 if result is None else result.finished_us,
         "issued_by": command.issued_by,
+        "deadline_us": command.deadline_us,
+    }
+    row = known | {"payload": command.payload} | NOT_FOLLOWED
+    scene = Scene(subprotocol=sent.subprotocol)
+    steps, settled = timeline(row, scene, services.follow_s, services.clock.now_us())
+    return known | {
+        "state": "pending" if result is None else "finished",
+        "response": None if result is None else result.response,
         "warnings": warnings or [],
         "followed": None,
-        "deadline_us": command.deadline_us,
-        "settled": False,
-        "timeline": way,
-    }
-
-
-def _step(step: str, at_us: int, detail: str = "") -> dict[str, Any]:
-    """Return the fields of a CommandStep that is done."""
-    return {
-        "step": step,
-        "at_us": at_us,
-        "until_us": 0,
-        "awaited": "",
-        "sight": "",
-        "detail": detail,
+        "settled": settled,
+        "timeline": [vars(step) for step in steps],
     }
 
 

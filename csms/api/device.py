@@ -127,7 +127,9 @@ class Device:
             issued_by=issuer(self._principal),
             queued_us=now_us,
         )
-        sent = services.recent.add(command, self._record.tenant, self._record.site)
+        sent = services.recent.add(
+            command, self._record.tenant, self._record.site, self._connection["subprotocol"]
+        )
         try:
             result = await services.backplane.command(
                 self._connection["gateway"], command, wait=True, deadline_s=CALL_S + GRACE_S

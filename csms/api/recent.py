@@ -16,6 +16,7 @@ class Sent:
     command: Command
     tenant: str
     site: str
+    subprotocol: str
     result: CommandResult | None = None
 
 
@@ -26,9 +27,9 @@ class RecentCommands:
         self._max = commands_max
         self._sent: OrderedDict[str, Sent] = OrderedDict()
 
-    def add(self, command: Command, tenant: str, site: str) -> Sent:
+    def add(self, command: Command, tenant: str, site: str, subprotocol: str) -> Sent:
         """Remember a command that is about to be sent."""
-        sent = self._sent[command.id] = Sent(command, tenant, site)
+        sent = self._sent[command.id] = Sent(command, tenant, site, subprotocol)
         if len(self._sent) > self._max:
             self._sent.popitem(last=False)
         return sent

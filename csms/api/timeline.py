@@ -60,8 +60,9 @@ def follow_of(row: Mapping[str, Any], subprotocol: str) -> str:
 
 def payload_of(row: Mapping[str, Any]) -> dict[str, Any]:
     """Return the payload of a command's row; an unreadable one is empty."""
+    payload = row.get("payload") or "{}"
     try:
-        payload = json.loads(row.get("payload") or "{}")
+        payload = json.loads(payload) if isinstance(payload, str) else payload
     except ValueError:  # a long one was cut off
         return {}
     return payload if isinstance(payload, dict) else {}
@@ -73,7 +74,7 @@ def timeline(
     """Return the steps of a command, and whether nothing more is to come.
 
     Args:
-        row: of the table `commands`.
+        row: of the table `commands`; its payload may be an object already.
         scene: its charger now.
         follow_s: how long what should follow is awaited.
         now_us: now.

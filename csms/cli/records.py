@@ -228,7 +228,8 @@ def import_chargers(
         writes=None if dry_run else Did("charger import", file.name),
     )
     if done.wrong:
-        raise ConfigError([f"{file}:{line}: {field}: {rule}" for line, field, rule in done.wrong])
+        places = ((f"{file}:{line}", field, rule) for line, field, rule in done.wrong)
+        raise ConfigError([": ".join(filter(None, place)) for place in places])
     facts([("added", done.added), ("changed", done.changed), ("unchanged", done.unchanged)])
     if done.made:
         table(("charger", "password"), done.made.items())

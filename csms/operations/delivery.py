@@ -17,7 +17,6 @@ import json
 import logging
 import socket
 from collections.abc import Sequence
-from email.message import EmailMessage
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -28,6 +27,7 @@ from aiohttp.resolver import ThreadedResolver
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from actors.alerts.machine import pause_s
+from csms.operations.letters import letter
 from csms.operations.settings import OperationsSettings
 from domain.errors import Unavailable
 from storage.relational import alerts as store
@@ -217,7 +217,13 @@ class Deliverer:
         if not settings.smtp_host:
             raise Refused("no server for e-mail is configured (operations.smtp_host)")
         await aiosmtplib.send(
-            letter(settings.smtp_from, row["target"], json.loads(row["body"]), row["id"]),
+            letter(
+                settings.smtp_from,
+                row["target"],
+                json.loads(row["body"]),
+                row["id"],
+                settings.page_url,
+            ),
             hostname=settings.smtp_host,
             port=settings.smtp_port,
             username=settings.smtp_user or None,
@@ -226,19 +232,3 @@ class Deliverer:
             start_tls=settings.smtp_tls == "starttls",
             timeout=settings.delivery_s,
         )
-
-
-def letter(sender: str, to: str, body: dict[str, Any], identity: str) -> EmailMessage:
-    """Return the e-mail of a delivery; what chargers wrote cannot add headers to it."""
-    alert = body.get("alert") or {}
-    rule = body.get("rule") or {}
-    words = (body.get("event"), alert.get("severity"), rule.get("name"), alert.get("subject"))
-    subject = " ".join(" ".join(str(word) for word in words if word).split())
-    message = EmailMessage()
-    message["From"] = sender
-    message["To"] = to
-    message["Subject"] = subject[:200] or "csms"
-    message["Message-ID"] = f"<{identity}@csms>"
-    lines = [f"{name}: {value}" for name, value in alert.items() if value]
-    message.set_content("\n".join([subject, "", *lines]) + "\n")
-    return message

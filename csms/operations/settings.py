@@ -43,6 +43,11 @@ class OperationsSettings(BaseModel):
     smtp_user: str = Field(default="", description="Name to sign in with; empty: without.")
     smtp_password: str = Field(default="", description="Password to sign in with.")
     smtp_from: str = Field(default="csms@localhost", description="Address that e-mail comes from.")
+    page_url: str = Field(
+        default="",
+        pattern="^(https?://[^\\s?#]+)?$",
+        description="How readers of e-mail reach the pages, up to /ui; empty: e-mail has no link.",
+    )
     webhook_private: tuple[str, ...] = Field(
         default=(),
         description="CIDRs of private or local addresses that webhooks may reach; others than "

@@ -26,6 +26,7 @@ from storage.relational import credentials
 from storage.relational.engine import open_engine
 from storage.relational.registry import Registry
 from supervisor.clock import Clock
+from tests.csms.api.node import running_api
 
 Hook = Callable[[ServerConnection, Request], Response | None]
 
@@ -106,6 +107,14 @@ async def test_a_server_without_subprotocol_is_no_ocpp_server() -> None:
     async with server(subprotocols=()) as url:
         finding = await one(url)
     assert (finding.what, finding.good) == ("subprotocol", False)
+
+
+async def test_the_address_of_the_rest_interface_is_told_from_that_of_chargers() -> None:
+    async with running_api() as api:
+        url = api.url.replace("http", "ws", 1)
+        found = await check_connection(Attempt(f"{url}/ocpp/CP1", "secret"), api.config)
+    assert (found[-1].good, found[-1].what) == (False, "connection")
+    assert "not where chargers connect" in found[-1].found
 
 
 async def test_nobody_there_is_told() -> None:

@@ -92,6 +92,8 @@ class Peers:
         fields = self.result if body["wait"] else {"outcome": "queued"}
         if self.device is not None and body["wait"]:
             fields = {"outcome": "accepted", "response": self.device(command)}
+        if body["wait"]:
+            fields = {"finished_us": Clock().now_us()} | fields
         result = CommandResult(id=command.id, **fields)
         return {"here": True, "result": msgspec.msgpack.encode(result)}
 

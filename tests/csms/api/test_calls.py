@@ -38,8 +38,22 @@ async def test_every_end_of_a_command_is_told_as_it_is(online: Api) -> None:
     ):
         online.peers.result = {"outcome": outcome, **fields}
         status, view = await online.ask("POST", CALLS, START)
-        assert (status, view["outcome"]) == (200, outcome)
+        assert (status, view["outcome"], view["settled"]) == (200, outcome, True)
+        assert view["timeline"][-1]["step"] == outcome
         assert fields.items() <= view.items()
+
+
+async def test_what_is_awaited_is_told_with_the_answer_already(online: Api) -> None:
+    _, view = await online.ask("POST", f"{CALLS}?wait=5", START)
+    last = view["timeline"][-1]
+    assert (last["step"], last["awaited"]) == ("awaited", "transaction_started")
+    assert last["until_us"] > view["finished_us"]
+    assert not view["settled"]
+    cleared = {"action": "ClearCache", "payload": {}}
+    _, view = await online.ask("POST", f"{CALLS}?wait=5", cleared)
+    assert (view["timeline"][-1]["step"], view["settled"]) == ("accepted", True)
+    _, view = await online.ask("POST", f"{CALLS}?wait=0", cleared)
+    assert (view["timeline"][-1]["awaited"], view["settled"]) == ("answer", False)
 
 
 async def test_a_charger_that_is_not_connected_is_a_conflict(api: Api) -> None:
