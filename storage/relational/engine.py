@@ -5,6 +5,7 @@ import sqlite3
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
 from typing import Any, Final, Self
 
 from sqlalchemy import ColumnElement, Table, event, func
@@ -43,6 +44,8 @@ LOCK_LOOKS_MAX: Final = 50
 
 IN_MAX: Final = 500
 """Values in one IN (...): far below the limits of both engines (32,766 and 32,767 parameters)."""
+UPSERTS_MAX: Final = 256
+"""Statements of `upsert` that are kept; beyond it the one unused for longest is made anew."""
 
 
 def store_url(text: str) -> URL:
@@ -229,7 +232,11 @@ async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 def insert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
     """Return an INSERT of this connection's dialect: both know ON CONFLICT."""
-    if connection.dialect.name == "sqlite":
+    return _insert(connection.dialect.name, table)
+
+
+def _insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
+    if dialect == "sqlite":
         return sqlite.insert(table)
     return postgresql.insert(table)
 
@@ -251,11 +258,18 @@ def upsert(
         newer: a column: rows whose stored value is greater than the new one are left alone.
         keep_max: columns of `columns` that never fall.
     """
-    statement = insert(connection, table)
+    return _upsert(connection.dialect.name, table, tuple(columns), newer, frozenset(keep_max))
+
+
+@lru_cache(maxsize=UPSERTS_MAX)
+def _upsert(
+    dialect: str, table: Table, columns: tuple[str, ...], newer: str, keep_max: frozenset[str]
+) -> Insert:
+    # A statement takes longer to make than to execute, and every batch needs the same few.
+    statement = _insert(dialect, table)
     new = statement.excluded
-    keep = set(keep_max)
     values: Mapping[str, ColumnElement[Any]] = {
-        name: _greatest(connection, table.c[name], new[name]) if name in keep else new[name]
+        name: _greatest(dialect, table.c[name], new[name]) if name in keep_max else new[name]
         for name in columns
     }
     return statement.on_conflict_do_update(
@@ -265,10 +279,8 @@ def upsert(
     )
 
 
-def _greatest(
-    connection: AsyncConnection, old: ColumnElement[Any], new: ColumnElement[Any]
-) -> ColumnElement[Any]:
-    return func.max(old, new) if connection.dialect.name == "sqlite" else func.greatest(old, new)
+def _greatest(dialect: str, old: ColumnElement[Any], new: ColumnElement[Any]) -> ColumnElement[Any]:
+    return func.max(old, new) if dialect == "sqlite" else func.greatest(old, new)
 
 
 def chunks(values: Iterable[Any], size: int = IN_MAX) -> Iterator[list[Any]]:

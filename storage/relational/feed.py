@@ -4,9 +4,10 @@ Every changed row has a revision of its own and revisions are committed in order
 feed may end at any row. A snapshot is the same feed from 0, without what is deleted or ended.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import Select, Table, select
+from sqlalchemy import ColumnElement, Integer, Select, Table, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.records import ActiveTransaction, Changes
@@ -17,6 +18,35 @@ from storage.relational.site_models import site_record
 from storage.relational.tables import chargers, site_models, tokens, transactions
 
 ACTIVE_STATES = ("open",)
+_LIVING: Mapping[Table, ColumnElement[bool]] = {
+    chargers: ~chargers.c.deleted,
+    tokens: ~tokens.c.deleted,
+    transactions: transactions.c.state.in_(ACTIVE_STATES),
+    site_models: ~site_models.c.deleted,
+}
+"""What is told to whoever knows nothing, in the order of `Changes`."""
+
+
+def _since(table: Table) -> Select[Any]:
+    """Return the rows of a table with a revision above `after` up to `last`, at most `most`."""
+    if table is transactions:
+        columns = ("charger", "number", "token", "state", "revision")
+        query = select(*(table.c[name] for name in columns))
+    else:
+        query = select(table)
+    column = table.c.revision
+    return (
+        query.where(column > bindparam("after"), column <= bindparam("last"))
+        .order_by(column)
+        .limit(bindparam("most", type_=Integer))
+    )
+
+
+# Made once: to make them takes longer than to execute them.
+_SINCE: Mapping[Table, Select[Any]] = {table: _since(table) for table in _LIVING}
+_ALL: Mapping[Table, Select[Any]] = {
+    table: _since(table).where(living) for table, living in _LIVING.items()
+}
 
 
 async def revision(engine: AsyncEngine) -> int:
@@ -45,16 +75,9 @@ async def changes_since(engine: AsyncEngine, after: int, limit: int = 20_000) ->
         complete = after <= 0 or after > last
         after = 0 if complete else after
         found: list[list[Any]] = []
-        for table, living in (
-            (chargers, ~chargers.c.deleted),
-            (tokens, ~tokens.c.deleted),
-            (transactions, transactions.c.state.in_(ACTIVE_STATES)),
-            (site_models, ~site_models.c.deleted),
-        ):
-            query = _after(table, after, last, limit)
-            if complete:
-                query = query.where(living)
-            rows = list(await connection.execute(query))
+        for query in (_ALL if complete else _SINCE).values():
+            bounds = {"after": after, "last": last, "most": limit}
+            rows = list(await connection.execute(query, bounds))
             if len(rows) == limit:
                 last = min(last, rows[-1].revision)
             found.append(rows)
@@ -79,13 +102,3 @@ async def changes_since(engine: AsyncEngine, after: int, limit: int = 20_000) ->
         complete=complete,
         sites=tuple(site_record(row) for row in found[3]),
     )
-
-
-def _after(table: Table, after: int, last: int, limit: int) -> Select[Any]:
-    if table is transactions:
-        columns = ("charger", "number", "token", "state", "revision")
-        query = select(*(table.c[name] for name in columns))
-    else:
-        query = select(table)
-    column = table.c.revision
-    return query.where(column > after, column <= last).order_by(column).limit(limit)

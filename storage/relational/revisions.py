@@ -5,13 +5,14 @@ records commit in the order of their revisions: whoever has seen revision n has 
 Take numbers late in a transaction.
 """
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from storage.relational.tables import counters
 
 REVISION = "revision"
 TRANSACTION = "transaction"
+_CURRENT = select(counters.c.value).where(counters.c.name == bindparam("counter"))
 
 
 async def take(connection: AsyncConnection, name: str, count: int) -> range:
@@ -28,6 +29,5 @@ async def take(connection: AsyncConnection, name: str, count: int) -> range:
 
 async def current(connection: AsyncConnection, name: str = REVISION) -> int:
     """Return the last number that was taken."""
-    statement = select(counters.c.value).where(counters.c.name == name)
-    value: int = (await connection.execute(statement)).scalar_one()
+    value: int = (await connection.execute(_CURRENT, {"counter": name})).scalar_one()
     return value
