@@ -5,16 +5,14 @@ second time, which must be the same to the last step; then its trace is shown.
 """
 
 import argparse
+import contextlib
 import os
 import sys
-import tempfile
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
-from tests.simulation.mutations import MUTATIONS, tell_broken
-from tests.simulation.story import Result, Story, make_template
+from tests.simulation.mutations import MUTATIONS
+from tests.simulation.story import Result, Story
+from tests.simulation.worlds import open_worlds
 
 TRACE_LINES = 40
 
@@ -51,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("seeds", help="a count, a stretch, or a list")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     parser.add_argument(
-        "--broken", choices=MUTATIONS, help="put this fault in; end when it is found"
+        "--broken", choices=MUTATIONS, default="", help="put this fault in; end when it is found"
     )
     parser.add_argument("--seconds", type=int, default=Story.BUSY_S, help="of trouble in a world")
     parser.add_argument("--trace", type=Path, help="write whole traces of failing seeds here")
@@ -60,42 +58,33 @@ def main(arguments: list[str] | None = None) -> int:
         seeds = seeds_of(given.seeds)
     except ValueError as error:
         parser.error(f"SEEDS: {error}")
-    tell_one = partial(tell_broken, given.broken or "", given.seconds)
     bad: list[Result] = []
-    with tempfile.TemporaryDirectory(prefix="csms-simulate-", dir=fast_folder()) as root:
-        template = make_template(Path(root))
-        with ProcessPoolExecutor(given.processes, get_context("spawn")) as pool:
-            many = len(seeds)
-            for result in pool.map(tell_one, seeds, [template] * many, [Path(root)] * many):
+    with open_worlds(given.processes) as worlds:
+        with contextlib.closing(worlds.tell(seeds, given.seconds, given.broken)) as results:
+            for result in results:
                 print(line_of(result), flush=True)
                 if result.problem:
                     bad.append(result)
                     if given.broken:
-                        pool.shutdown(cancel_futures=True)
                         break
         for result in bad:
-            again = tell_one(result.seed, template, Path(root))
-            same = "replays exactly" if again.digest == result.digest else "DOES NOT REPLAY"
-            print(f"\nseed {result.seed}, step {result.steps}, {same}: {result.problem}")
-            print("\n".join(line[:240] for line in result.trace.splitlines()[-TRACE_LINES:]))
-            if given.trace is not None:
-                given.trace.mkdir(parents=True, exist_ok=True)
-                (given.trace / f"{result.seed}.txt").write_text(result.trace, encoding="utf-8")
-                if again.digest != result.digest:
-                    other = given.trace / f"{result.seed}-again.txt"
-                    other.write_text(again.trace, encoding="utf-8")
+            [again] = worlds.tell([result.seed], given.seconds, given.broken)
+            _show(result, again, given.trace)
     print(f"\n{len(seeds)} seeds, {len(bad)} broken")
     return bool(bad)
 
 
-def fast_folder() -> str | None:
-    """Return a folder in memory, where there is one: no disk of this machine is in the story."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+def _show(result: Result, again: Result, folder: Path | None) -> None:
+    same = "replays exactly" if again.digest == result.digest else "DOES NOT REPLAY"
+    print(f"\nseed {result.seed}, step {result.steps}, {same}: {result.problem}")
+    print("\n".join(line[:240] for line in result.trace.splitlines()[-TRACE_LINES:]))
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{result.seed}.txt").write_text(result.trace, encoding="utf-8")
+        if again.digest != result.digest:
+            other = folder / f"{result.seed}-again.txt"
+            other.write_text(again.trace, encoding="utf-8")
 
 
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":
-        # Sets of texts must have the same order in every process.
-        os.environ["PYTHONHASHSEED"] = "0"
-        os.execv(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]])
     sys.exit(main())

@@ -1,5 +1,6 @@
 """What may never grow beyond its limit: looked at after every step of a process."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ and one more when reading has just begun again."""
 
 
 class Bound(NamedTuple):
-    """One limit: what is measured, and how much of it there may be."""
+    """One limit: what is measured, and how much of it there may be, 1 or more."""
 
     name: str
     measure: Callable[[Any], int]
@@ -22,11 +23,6 @@ class Bound(NamedTuple):
 
 def _size(things: Any) -> int:
     return 0 if things is None else len(things)
-
-
-def _waiting(address: Any) -> int:
-    box = address.box
-    return len(box) if hasattr(box, "popleft") else int(box is not None)
 
 
 def _state(line: ChargerLine) -> Any:
@@ -98,21 +94,21 @@ GATEWAY: tuple[Bound, ...] = (
     Bound("handshakes", lambda g: len(g.gate.unfinished), lambda g: g.settings.handshakes_max),
 )
 
-MAILBOX: tuple[Bound, ...] = (Bound("messages that wait", _waiting, lambda address: address.limit),)
-
 
 def _over(bounds: tuple[Bound, ...], whose: str, thing: object) -> Iterator[str]:
-    for bound in bounds:
-        has, most = bound.measure(thing), bound.most(thing)
-        if has > most:
-            yield f"{whose}: {bound.name}: {has}, and at most {most} may be"
+    for name, measure, most in bounds:
+        has = measure(thing)
+        if has and has > most(thing):
+            yield f"{whose}: {name}: {has}, and at most {most(thing)} may be"
 
 
 def overfull(process: Process) -> Iterator[str]:
     """Yield what has grown beyond its limit in a process."""
     base = getattr(process.part, "_base", None)
     for address in base._cells if base is not None else ():
-        yield from _over(MAILBOX, address.label, address)
+        box = address.box  # a queue only when more than one message waits
+        if type(box) is deque and len(box) > address.limit:
+            yield f"{address.label}: {len(box)} messages wait, and at most {address.limit} may"
     if process.name not in GATEWAYS:
         return
     gateway = process.part.gateway

@@ -19,11 +19,24 @@ from typing import Any
 from unittest import mock
 
 import aiosqlite.core
+from sqlalchemy.dialects.sqlite.aiosqlite import SQLiteDialect_aiosqlite
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import LRUCache
 
 import csms.gateway.process
 import csms.ledger
+import storage.relational.engine
 from supervisor.links import Link, LinkClient
 from tests.simulation.world import SimulatedLoop, World
+
+STATEMENTS: LRUCache = LRUCache(1_000)
+"""Statements that were compiled, by any process of any world: each would compile them anew."""
+
+
+def _engine(*args: Any, **named: Any) -> AsyncEngine:
+    engine = create_async_engine(*args, **named)
+    engine.sync_engine._compiled_cache = STATEMENTS
+    return engine
 
 
 class InlineThread:
@@ -82,6 +95,10 @@ def determinism(world: World) -> Iterator[None]:
         (aiosqlite.core, "Thread", InlineThread),
         (aiosqlite.core, "SimpleQueue", InlineQueue),
         (sqlite3, "connect", opening),
+        # What was compiled for one engine of SQLite is right for all of them.
+        (storage.relational.engine, "create_async_engine", _engine),
+        (SQLiteDialect_aiosqlite, "__eq__", lambda mine, other: type(mine) is type(other)),
+        (SQLiteDialect_aiosqlite, "__hash__", lambda _mine: 1),
         # Links are kept in sets: their order must not depend on where they are in memory.
         (Link, "__hash__", lambda link: hash(link.name)),
         # Parts of a process that are the machine's, not the node's.

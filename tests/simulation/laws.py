@@ -202,18 +202,17 @@ class Laws:
                 raise BrokenLaw(problem)
         if process not in GATEWAYS:
             return
-        owners: dict[str, list[str]] = {}
-        for name, gateway in self.node.gateways():
-            for key, line in gateway.lines.items():
-                if not line.fenced:
-                    owners.setdefault(key, []).append(name)
-        for charger, names in owners.items():
-            if len(names) < 2:
-                self.owned_twice.pop(charger, None)
-                continue
-            since_us = self.owned_twice.setdefault(charger, self.world.now_us)
-            if self.world.now_us - since_us > TWO_OWNERS_S * US_PER_S:
-                raise BrokenLaw(f"{charger} is owned by {' and '.join(names)}")
+        now_us, before = self.world.now_us, self.owned_twice
+        lines = [gateway.lines for _, gateway in self.node.gateways()]
+        at_both = sorted(lines[0].keys() & lines[1].keys()) if len(lines) > 1 else []
+        self.owned_twice = {
+            charger: before.get(charger, now_us)
+            for charger in at_both
+            if not any(held[charger].fenced for held in lines)
+        }
+        for charger, since_us in self.owned_twice.items():
+            if now_us - since_us > TWO_OWNERS_S * US_PER_S:
+                raise BrokenLaw(f"{charger} is owned by {' and '.join(GATEWAYS)}")
 
     # at rest
 
