@@ -5,17 +5,18 @@ handed in, so the same seed tells the same story. How it talks is in `csms.simul
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from typing import Any, ClassVar, Protocol
 
 from csms.simulator.books import Bill
-from csms.simulator.commands import COMMANDS, Command
+from csms.simulator.commands import COMMANDS
 from csms.simulator.connector import Connector, Reservation, Transaction
+from csms.simulator.face import Command
 from csms.simulator.identity import Identity
 from csms.simulator.instants import US_PER_S
 from csms.simulator.limits import Limits
+from csms.simulator.local_list import LocalList
 from csms.simulator.metering import EXPORTED, Reading, meter_value
 from csms.simulator.outbox import Message, Payload
 from csms.simulator.settings import SimulatorSettings
@@ -38,14 +39,6 @@ class Acknowledged(Protocol):
     """Called when the server has acknowledged the begin of a transaction."""
 
     def __call__(self, now_us: int, *, accepted: bool) -> None: ...  # noqa: D102
-
-
-@dataclass
-class LocalList:
-    """The local authorization list (OCPP 1.6 section 3.5)."""
-
-    version: int = 0
-    tokens: dict[str, str] = field(default_factory=dict)
 
 
 class SimulatedCharger(Talker):
@@ -75,7 +68,7 @@ class SimulatedCharger(Talker):
     ) -> None:
         super().__init__(identity, settings, chance, now_us)
         self.tokens = tokens
-        self.limits = Limits(fallback_a=settings.fallback_a)
+        self.limits = Limits(fallback_a=settings.fallback_a, voltage_v=settings.grid_voltage_v)
         self.local_list = LocalList()
         self.certificates: list[Payload] = []
         self.firmware = identity.firmware
@@ -468,6 +461,7 @@ class SimulatedCharger(Talker):
             vehicle.soc if vehicle is not None else 0.0,
             vehicle.phases if vehicle is not None else 3,
             connector.exported_wh,
+            self.settings.grid_voltage_v,
         )
         measurands = self.keys.measurands("MeterValuesSampledData")
         if connector.exported_wh:

@@ -63,11 +63,16 @@ def period_at(profile: Mapping[str, Any], started_us: int, now_us: int) -> Mappi
 
 
 def limit_w(
-    profile: Mapping[str, Any], started_us: int, now_us: int, phases: int = len(PHASES)
+    profile: Mapping[str, Any],
+    started_us: int,
+    now_us: int,
+    phases: int = len(PHASES),
+    voltage_v: float = VOLTAGE_V,
 ) -> float | None:
     """Return the limit of a profile now in watts; None when it says nothing about now.
 
-    A limit in amperes is one of each phase: it leaves less to a car that uses fewer (7.13).
+    A limit in amperes is one of each phase: it leaves less to a car that uses fewer (7.13), and
+    less where the grid has a lower voltage.
     """
     current = period_at(profile, started_us, now_us)
     if current is None:
@@ -79,7 +84,7 @@ def limit_w(
     schedule = profile["chargingSchedule"]
     if schedule.get("chargingRateUnit") == "W":
         return limit
-    return limit * VOLTAGE_V * min(phases, int(current.get("numberPhases") or len(PHASES)))
+    return limit * voltage_v * min(phases, int(current.get("numberPhases") or len(PHASES)))
 
 
 @dataclass
@@ -91,11 +96,13 @@ class Limits:
         fallback_a: what the installer has set, A of each phase: it holds while no profile says
             anything about a connector. None: nothing.
         priority: connectors whose transaction charges by the profile of priority (2.1, K21).
+        voltage_v: of the grid: what a limit in amperes is worth.
     """
 
     installed: list[Installed] = field(default_factory=list)
     fallback_a: float | None = None
     priority: frozenset[int] = frozenset()
+    voltage_v: float = VOLTAGE_V
 
     def install(self, connector: int, profile: Mapping[str, Any]) -> str:
         """Install a profile, replacing its predecessor; return the status of the answer."""
@@ -150,7 +157,7 @@ class Limits:
             offered_w = min(offered_w, own)
         whole = self._strongest("ChargePointMaxProfile", 0, started_us, now_us, phases)
         if own is None and whole is None and self.fallback_a is not None:
-            offered_w = min(offered_w, self.fallback_a * VOLTAGE_V * phases)
+            offered_w = min(offered_w, self.fallback_a * self.voltage_v * phases)
         if whole is not None:
             offered_w = min(offered_w, whole / max(1, sharing))
         return max(0.0, offered_w)
@@ -177,7 +184,7 @@ class Limits:
         self, purpose: str, connector: int, started_us: int, now_us: int, phases: int
     ) -> float | None:
         for row in self._sorted(purpose, connector):
-            limit = limit_w(row.profile, started_us, now_us, phases)
+            limit = limit_w(row.profile, started_us, now_us, phases, self.voltage_v)
             if limit is not None:
                 return limit
         return None

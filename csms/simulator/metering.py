@@ -5,6 +5,9 @@ from random import Random
 from typing import Any, NamedTuple
 
 VOLTAGE_V = 230.0
+"""Nominal, between a phase and neutral."""
+FREQUENCY_HZ = 50.0
+"""Nominal."""
 PHASES = ("L1", "L2", "L3")
 
 
@@ -19,6 +22,8 @@ class Reading(NamedTuple):
     """On how many phases the vehicle charges."""
     exported_wh: float = 0.0
     """What was given back; while it is, `power_w` is less than nothing."""
+    voltage_v: float = VOLTAGE_V
+    """Of the grid."""
 
 
 Row = tuple[str, str, str]
@@ -42,19 +47,19 @@ def _given(reading: Reading, _chance: Random) -> list[Row]:
 
 
 def _offered(reading: Reading, _chance: Random) -> list[Row]:
-    return [(f"{max(0.0, reading.offered_w) / VOLTAGE_V / reading.phases:.1f}", "A", "")]
+    return [(f"{max(0.0, reading.offered_w) / reading.voltage_v / reading.phases:.1f}", "A", "")]
 
 
 def _current(reading: Reading, chance: Random) -> list[Row]:
-    ampere = max(0.0, reading.power_w) / VOLTAGE_V / reading.phases
+    ampere = max(0.0, reading.power_w) / reading.voltage_v / reading.phases
     return [
         (f"{ampere * chance.uniform(0.99, 1.01) if at < reading.phases else 0:.2f}", "A", phase)
         for at, phase in enumerate(PHASES)
     ]
 
 
-def _voltage(_reading: Reading, chance: Random) -> list[Row]:
-    return [(f"{chance.gauss(VOLTAGE_V, 1.2):.1f}", "V", f"{phase}-N") for phase in PHASES]
+def _voltage(reading: Reading, chance: Random) -> list[Row]:
+    return [(f"{chance.gauss(reading.voltage_v, 1.2):.1f}", "V", f"{phase}-N") for phase in PHASES]
 
 
 def _soc(reading: Reading, _chance: Random) -> list[Row]:

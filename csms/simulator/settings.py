@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from csms.simulator.faults import FaultSettings
+from csms.simulator.metering import FREQUENCY_HZ, VOLTAGE_V
 
 
 class SimulatorSettings(BaseModel):
@@ -26,6 +27,17 @@ class SimulatorSettings(BaseModel):
         ge=0,
         description="What the installer has set each connector to draw at most, A of each phase,"
         " while no charging profile says anything; none: the rated power.",
+    )
+    grid_voltage_v: float = Field(
+        default=VOLTAGE_V,
+        gt=0,
+        description="Voltage of the grid between a phase and neutral: what meters say, what a "
+        "limit in A is worth, and where a VoltWatt curve is read (2.1).",
+    )
+    grid_frequency_hz: float = Field(
+        default=FREQUENCY_HZ,
+        gt=0,
+        description="Frequency of the grid: where FreqWatt and other curves are read (2.1).",
     )
     battery_wh: float = Field(default=40_000.0, gt=0, description="Battery of a visiting vehicle.")
     offline_messages_max: int = Field(

@@ -5,9 +5,9 @@ Each EVSE is a slot. The driver puts an empty battery into the first free one, a
 
 from collections.abc import Mapping
 
-from csms.simulator.commands import LATER_S, STEP_S, Request
+from csms.simulator.face import LATER_S, STEP_S, Request, answer
 from csms.simulator.outbox import Payload
-from csms.simulator.v2.equipment import EquippedCommand, EquippedFace, answer
+from csms.simulator.v2.equipment import EquippedCommand, EquippedFace
 
 EMPTY_PERCENT, FULL_PERCENT, HEALTH_PERCENT = 12.0, 95.0, 98.0
 

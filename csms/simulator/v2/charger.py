@@ -10,8 +10,8 @@ from typing import Any, ClassVar, TypeAlias
 
 from csms.simulator.books import Bill
 from csms.simulator.charger import Acknowledged, SimulatedCharger
-from csms.simulator.commands import Command
 from csms.simulator.connector import Connector, Reservation, Transaction
+from csms.simulator.face import Command
 from csms.simulator.outbox import OnAnswer, Payload
 from csms.simulator.v2.commands import COMMANDS
 from csms.simulator.v2.equipment import Equipment, EquippedCommand

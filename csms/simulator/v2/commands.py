@@ -1,6 +1,6 @@
 """How a virtual charger of 2.x answers the server, one function per action (part 2).
 
-Where 1.6 has the same command, its words are translated and `csms.simulator.commands` obeys.
+Where 1.6 has the same command, its words are translated and what obeys there obeys.
 Functions that the charger does not have are refused as hardware without them does: `WITHOUT`.
 """
 
@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from csms.simulator import commands as v16
-from csms.simulator.commands import LATER_S, ChargerFace, Command, Request
+from csms.simulator import certificates, firmware, local_list, reservations, smart_charging
+from csms.simulator import commands as core
+from csms.simulator.face import LATER_S, ChargerFace, Command, Request
+from csms.simulator.face import answer as _answer
 from csms.simulator.outbox import Payload
 from csms.simulator.v2 import variables
-from csms.simulator.v2.equipment import answer as _answer
 from csms.simulator.v2.equipment import running as _running
 
 PURPOSES: Mapping[str, str] = {"ChargingStationMaxProfile": "ChargePointMaxProfile"}
@@ -48,7 +49,7 @@ def request_start(charger: ChargerFace, request: Request) -> Payload:
     if request.get("chargingProfile") is not None:
         translated["chargingProfile"] = _profile(request["chargingProfile"])
     before = {number: c.transaction for number, c in charger.connectors.items()}
-    answer = v16.remote_start(charger, translated)
+    answer = core.remote_start(charger, translated)
     if answer["status"] == "Accepted":
         wanted = request.get("evseId")
         free = [n for n, c in charger.connectors.items() if before[n] is None and c.operative]
@@ -103,7 +104,7 @@ def reset(charger: ChargerFace, request: Request) -> Payload:
 def change_availability(charger: ChargerFace, request: Request) -> Payload:
     """Take EVSEs in or out of service; a running transaction ends first."""
     translated = {"connectorId": _evse(request) or 0, "type": request["operationalStatus"]}
-    return v16.change_availability(charger, translated)
+    return core.change_availability(charger, translated)
 
 
 def unlock_connector(charger: ChargerFace, request: Request) -> Payload:
@@ -142,8 +143,8 @@ def trigger_message(charger: ChargerFace, request: Request) -> Payload:
         return _answer("Accepted")
     translated = {"requestedMessage": wanted}
     if evse is not None:
-        return v16.trigger_message(charger, {**translated, "connectorId": evse})
-    return v16.trigger_message(charger, translated)
+        return core.trigger_message(charger, {**translated, "connectorId": evse})
+    return core.trigger_message(charger, translated)
 
 
 # Reservation (chapter H)
@@ -161,7 +162,7 @@ def reserve_now(charger: ChargerFace, request: Request) -> Payload:
             "idTag": request["idToken"]["idToken"],
             "reservationId": request["id"],
         }
-        answer = v16.reserve_now(charger, translated)
+        answer = reservations.reserve_now(charger, translated)
         if answer["status"] == "Accepted":
             break
     return answer
@@ -186,7 +187,7 @@ def send_local_list(charger: ChargerFace, request: Request) -> Payload:
         "updateType": request["updateType"],
         "localAuthorizationList": rows,
     }
-    return v16.send_local_list(charger, translated)
+    return local_list.send_local_list(charger, translated)
 
 
 # Smart charging (chapter K)
@@ -202,7 +203,7 @@ def set_charging_profile(charger: ChargerFace, request: Request) -> Payload:
         transaction = connector.transaction if connector is not None else None
         if transaction is None or (named is not None and named != transaction.id):
             return _answer("Rejected")
-    return v16.set_charging_profile(
+    return smart_charging.set_charging_profile(
         charger, {"connectorId": number, "csChargingProfiles": translated}
     )
 
@@ -220,12 +221,14 @@ def clear_charging_profile(charger: ChargerFace, request: Request) -> Payload:
     purpose = criteria.get("chargingProfilePurpose")
     if purpose is not None:
         wanted["chargingProfilePurpose"] = PURPOSES.get(purpose, purpose)
-    return v16.clear_charging_profile(charger, wanted)
+    return smart_charging.clear_charging_profile(charger, wanted)
 
 
 def get_composite_schedule(charger: ChargerFace, request: Request) -> Payload:
     """Tell what would be offered."""
-    answer: Any = v16.get_composite_schedule(charger, {"connectorId": request["evseId"], **request})
+    answer: Any = smart_charging.get_composite_schedule(
+        charger, {"connectorId": request["evseId"], **request}
+    )
     if answer["status"] != "Accepted":
         return _answer("Rejected")
     schedule = answer["chargingSchedule"]
@@ -334,7 +337,7 @@ def get_report(charger: ChargerFace, request: Request) -> Payload:
 
 def update_firmware(charger: ChargerFace, request: Request) -> Payload:
     """Pretend to download and install; then reboot."""
-    v16.update_firmware(
+    firmware.update_firmware(
         charger,
         {
             "location": request["firmware"]["location"],
@@ -402,24 +405,24 @@ WITHOUT: Mapping[str, Payload] = {
 """Answers of a charger without display, monitors, and a local controller below it."""
 
 COMMANDS: Mapping[str, Callable[[ChargerFace, Request], Payload]] = {
-    "CancelReservation": v16.cancel_reservation,
-    "CertificateSigned": v16.certificate_signed,
+    "CancelReservation": reservations.cancel_reservation,
+    "CertificateSigned": certificates.certificate_signed,
     "ChangeAvailability": change_availability,
-    "ClearCache": v16.clear_cache,
+    "ClearCache": core.clear_cache,
     "ClearChargingProfile": clear_charging_profile,
     "ClearVariableMonitoring": clear_variable_monitoring,
-    "DataTransfer": v16.data_transfer,
-    "DeleteCertificate": v16.delete_certificate,
+    "DataTransfer": core.data_transfer,
+    "DeleteCertificate": certificates.delete_certificate,
     "GetBaseReport": get_base_report,
     "GetChargingProfiles": get_charging_profiles,
     "GetCompositeSchedule": get_composite_schedule,
     "GetInstalledCertificateIds": get_installed_certificate_ids,
     "GetLocalListVersion": get_local_list_version,
-    "GetLog": v16.get_log,
+    "GetLog": firmware.get_log,
     "GetReport": get_report,
     "GetTransactionStatus": get_transaction_status,
     "GetVariables": get_variables,
-    "InstallCertificate": v16.install_certificate,
+    "InstallCertificate": certificates.install_certificate,
     "RequestStartTransaction": request_start,
     "RequestStopTransaction": request_stop,
     "ReserveNow": reserve_now,

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from csms.simulator.commands import LATER_S, Request
+from csms.simulator.face import LATER_S, Request, answer
 from csms.simulator.outbox import Payload
-from csms.simulator.v2.equipment import EquippedCommand, EquippedFace, answer, parts
+from csms.simulator.v2.equipment import EquippedCommand, EquippedFace, parts
 
 CHARS = 512
 """Of `data` in one NotifyCustomerInformation."""

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from csms.simulator.commands import LATER_S, Request
+from csms.simulator.face import LATER_S, Request, answer
 from csms.simulator.instants import US_PER_S, from_iso
 from csms.simulator.outbox import Payload
-from csms.simulator.v2.equipment import Control, EquippedCommand, EquippedFace, answer
+from csms.simulator.v2.equipment import Control, EquippedCommand, EquippedFace
 
 CONTROLS_MAX = 24
 WORDS: Mapping[str, str] = {

@@ -3,13 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-from csms.simulator.commands import LATER_S, Request
+from csms.simulator.face import LATER_S, Request, answer
 from csms.simulator.instants import from_iso
 from csms.simulator.outbox import Payload
 from csms.simulator.v2.equipment import (
     EquippedCommand,
     EquippedFace,
-    answer,
     parts,
     running,
 )

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from csms.simulator.commands import LATER_S, Request
+from csms.simulator.face import LATER_S, Request, answer
 from csms.simulator.limits import Installed
 from csms.simulator.outbox import Payload
-from csms.simulator.v2.equipment import EquippedCommand, EquippedFace, answer, running
+from csms.simulator.v2.equipment import EquippedCommand, EquippedFace, running
 
 REGULATED = "LocalFrequency"
 """The operation mode in which the aFRR signal says how much."""

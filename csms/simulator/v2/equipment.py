@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, TypeVar
 
-from csms.simulator.commands import ChargerFace, Request
 from csms.simulator.connector import Connector
+from csms.simulator.face import ChargerFace, Request
 from csms.simulator.outbox import Payload
 from protocol.dialect import Dialect
 
@@ -104,11 +104,6 @@ class EquippedFace(ChargerFace, Protocol):
 
 EquippedCommand = Callable[[Any, Request], Payload]
 """Takes an `EquippedFace`."""
-
-
-def answer(status: str) -> Payload:
-    """Return an answer that is only a status."""
-    return {"status": status}
 
 
 def running(charger: ChargerFace, name: object) -> Connector | None:

@@ -5,9 +5,11 @@ How much is given back is bounded by its `dischargeLimit`, by what the car and t
 by the controls of the distributed energy resource (chapter R); a car gives nothing back until a
 bidirectional transfer was allowed to its transaction (Q02).
 
-Positive is charging and negative is giving back, as in profiles. The grid here is a quiet one: its
-frequency is FREQUENCY_HZ, its voltage the nominal one. Which unit the voltages of controls have is
-not said in the specification, so only frequencies are looked at.
+Positive is charging and negative is giving back, as in profiles. The grid is a quiet one: frequency
+and voltage are those of the settings. In which unit a curve has its voltages is not said by the
+schemas of 2.1 ("depending on the curve type"): they are read in percent of the nominal voltage, as
+in the standards that the control comes from (IEEE 1547, IEEE 2030.5). Of EnterService only the
+frequencies are looked at: its voltages come in V and in percent.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -15,10 +17,10 @@ from typing import Any
 
 from csms.simulator.connector import Connector
 from csms.simulator.metering import PHASES, VOLTAGE_V
+from csms.simulator.settings import SimulatorSettings
 from csms.simulator.v2.der import working
 from csms.simulator.v2.equipment import EquippedFace
 
-FREQUENCY_HZ = 50.0
 BIDIRECTIONAL = "BPT"
 """In the name of an energy transfer mode: bidirectional power transfer (ISO 15118-20)."""
 OF_POWER = frozenset({"PctMaxW", "PctWAvail"})
@@ -57,7 +59,7 @@ def _by_curves(charger: EquippedFace, period: Period, _unit_w: float) -> float |
     watts, follows = float(period.get("v2xBaseline") or 0.0), False
     for name, axis, at in (
         ("v2xSignalWattCurve", "signal", float(signal)),
-        ("v2xFreqWattCurve", "frequency", FREQUENCY_HZ),
+        ("v2xFreqWattCurve", "frequency", charger.settings.grid_frequency_hz),
     ):
         points = [(float(row[axis]), float(row["power"])) for row in period.get(name) or ()]
         if points:
@@ -75,27 +77,36 @@ MODES: Mapping[str, Callable[[EquippedFace, Period, float], float | None]] = {
 """What power an operation mode asks for, W; in all others, as much as the limits allow."""
 
 
-def _in_service_pct(values: Mapping[str, Any]) -> float:
-    inside = float(values["lowFreq"]) <= FREQUENCY_HZ <= float(values["highFreq"])
+def _in_service_pct(values: Mapping[str, Any], grid: SimulatorSettings) -> float:
+    inside = float(values["lowFreq"]) <= grid.grid_frequency_hz <= float(values["highFreq"])
     return WHOLE_PCT if inside else 0.0
 
 
-def _curve_pct(values: Mapping[str, Any]) -> float:
+def _curve_pct(values: Mapping[str, Any], at: float) -> float:
     if values.get("yUnit") not in OF_POWER:
         return WHOLE_PCT
     points = ((float(point["x"]), float(point["y"])) for point in values["curveData"])
-    return max(0.0, interpolated(points, FREQUENCY_HZ))
+    return max(0.0, interpolated(points, at))
 
 
-def _discharge_pct(values: Mapping[str, Any]) -> float:
+def _by_frequency_pct(values: Mapping[str, Any], grid: SimulatorSettings) -> float:
+    return _curve_pct(values, grid.grid_frequency_hz)
+
+
+def _by_voltage_pct(values: Mapping[str, Any], grid: SimulatorSettings) -> float:
+    return _curve_pct(values, WHOLE_PCT * grid.grid_voltage_v / VOLTAGE_V)
+
+
+def _discharge_pct(values: Mapping[str, Any], _grid: SimulatorSettings) -> float:
     most = values.get("pctMaxDischargePower")
     return WHOLE_PCT if most is None else float(most)
 
 
-CONTROLS: Mapping[str, Callable[[Mapping[str, Any]], float]] = {
+CONTROLS: Mapping[str, Callable[[Mapping[str, Any], SimulatorSettings], float]] = {
     "EnterService": _in_service_pct,
-    "FreqWatt": _curve_pct,
+    "FreqWatt": _by_frequency_pct,
     "LimitMaxDischarge": _discharge_pct,
+    "VoltWatt": _by_voltage_pct,
 }
 """How much of its greatest power a source may give under a control, in percent."""
 
@@ -110,7 +121,7 @@ def discharge_w_max(charger: EquippedFace, connector: Connector) -> float:
         return 0.0
     rated_w = min(vehicle.power_w_max, charger.settings.power_w_max * vehicle.phases / len(PHASES))
     shares = [
-        CONTROLS[kind](values)
+        CONTROLS[kind](values, charger.settings)
         for kind in CONTROLS
         if (values := working(charger, kind)) is not None
     ]
@@ -127,7 +138,7 @@ def asked_w(charger: EquippedFace, connector: Connector, most_w: float) -> float
         return most_w
     period, unit = found
     mode = MODES.get(str(period.get("operationMode", "")))
-    unit_w = 1.0 if unit == "W" else VOLTAGE_V
+    unit_w = 1.0 if unit == "W" else charger.settings.grid_voltage_v
     wanted_w = None if mode is None else mode(charger, period, unit_w)
     if wanted_w is None:
         return most_w

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from csms.simulator.commands import LATER_S, Request
+from csms.simulator.face import LATER_S, Request, answer
 from csms.simulator.outbox import Payload
 from csms.simulator.v2 import variables
 from csms.simulator.v2.equipment import (
@@ -15,7 +15,6 @@ from csms.simulator.v2.equipment import (
     EquippedCommand,
     EquippedFace,
     Monitor,
-    answer,
     parts,
 )
 from csms.simulator.v2.streams import close_stream, open_stream, take

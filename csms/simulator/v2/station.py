@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from functools import partial
 
-from csms.simulator.commands import LATER_S, STEP_S, Request
+from csms.simulator.face import LATER_S, STEP_S, Request, answer
 from csms.simulator.outbox import Payload
-from csms.simulator.v2.equipment import EquippedCommand, EquippedFace, answer
+from csms.simulator.v2.equipment import EquippedCommand, EquippedFace
 
 SLOTS = range(1, 4)
 CHECKSUM_CHARS = 32

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from csms.simulator.commands import LATER_S, Request
+from csms.simulator.face import LATER_S, Request, answer
 from csms.simulator.instants import US_PER_S
 from csms.simulator.outbox import Payload
-from csms.simulator.v2.equipment import EquippedCommand, EquippedFace, Stream, answer
+from csms.simulator.v2.equipment import EquippedCommand, EquippedFace, Stream
 
 VALUES_MAX = 100
 """Kept while there is no connection; then the oldest go."""

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from csms.simulator.commands import Request
+from csms.simulator.face import Request, answer
 from csms.simulator.instants import US_PER_S
 from csms.simulator.outbox import Payload
-from csms.simulator.v2.equipment import EquippedCommand, EquippedFace, answer, running
+from csms.simulator.v2.equipment import EquippedCommand, EquippedFace, running
 
 ELEMENTS_MAX = 10
 """Prices of one tariff."""

@@ -38,3 +38,10 @@ def test_what_the_installer_has_set_holds_until_a_profile_says_something() -> No
     limits.clear({"id": 1})
     limits.install(0, {**profile(10.0), "chargingProfilePurpose": "ChargePointMaxProfile"})
     assert limits.offered_w(1, 22_000.0, 0, 1, phases=1) == 2_300.0
+
+
+def test_amperes_are_worth_less_where_the_grid_has_a_lower_voltage() -> None:
+    limits = Limits(fallback_a=6.0, voltage_v=200.0)
+    assert limits.offered_w(1, 22_000.0, 0, 1, phases=3) == 3_600.0
+    limits.install(1, profile(10.0))
+    assert limits.offered_w(1, 22_000.0, 0, 1, phases=1) == 2_000.0

@@ -10,10 +10,9 @@ from tests.csms.simulator.v2.test_equipment import ACCEPTED, Place, instant
 SIGNAL_CURVE = [{"signal": -100, "power": -6_000.0}, {"signal": 100, "power": 6_000.0}]
 
 
-@pytest.fixture
-def place() -> Place:
-    """A charger with one connector, and a car that could take or give 3 kW and more for hours."""
-    found = Place("newest", connectors=1, power_w_max=11_000.0)
+def at_a_charger(**settings: float) -> Place:
+    """Return a charger with one connector, and a car that could take or give 11 kW for hours."""
+    found = Place("newest", connectors=1, power_w_max=11_000.0, **settings)
     assert found.connector.vehicle is not None
     found.connector.vehicle.soc = 0.6
     found.connector.vehicle.battery_wh = 500_000.0
@@ -21,6 +20,11 @@ def place() -> Place:
     found.connector.vehicle.power_w_max = 11_000.0
     found.pass_s(10)
     return found
+
+
+@pytest.fixture
+def place() -> Place:
+    return at_a_charger()
 
 
 def charge_by(place: Place, **period: object) -> None:
@@ -159,6 +163,51 @@ def test_a_control_bounds_what_is_given_back_while_it_is_there(
     place.call("ClearDERControl", {"isDefault": True, "controlId": "D"})
     place.pass_s(3)
     assert power(place) < -7_800
+
+
+VOLT_WATT = {
+    "yUnit": "PctMaxW",
+    "curveData": [{"x": 106.0, "y": 100.0}, {"x": 110.0, "y": 20.0}],
+}
+"""As IEEE 1547-2018 has it: from 106 % of the nominal voltage on, less and less."""
+
+
+@pytest.mark.parametrize(
+    ("voltage_v", "most_w"), [(200.0, 8_000), (230.0, 8_000), (248.4, 6_600), (260.0, 2_200)]
+)
+def test_where_the_voltage_is_high_less_is_given_back(voltage_v, most_w) -> None:
+    place = at_a_charger(grid_voltage_v=voltage_v)
+    allow(place, "AC_BPT")
+    charge_by(place, operationMode="CentralSetpoint", setpoint=-8_000.0)
+    assert power(place) < -7_800
+    curve = control(place, "VoltWatt", "curve", **VOLT_WATT)
+    assert place.call("SetDERControl", curve) == ACCEPTED
+    assert -most_w <= power(place) <= -0.97 * most_w
+
+
+def test_the_frequency_of_the_grid_decides_over_a_curve() -> None:
+    place = at_a_charger(grid_frequency_hz=50.5)
+    allow(place, "AC_BPT")
+    charge_by(place, operationMode="CentralSetpoint", setpoint=-8_000.0)
+    curve = {"yUnit": "PctMaxW", "curveData": [{"x": 50.0, "y": 100.0}, {"x": 51.0, "y": 0.0}]}
+    assert place.call("SetDERControl", control(place, "FreqWatt", "curve", **curve)) == ACCEPTED
+    assert -5_500 <= power(place) <= -5_300
+
+
+def test_meters_say_the_voltage_of_the_grid_and_no_more_than_the_limit_in_amperes() -> None:
+    place = at_a_charger(grid_voltage_v=207.0)
+    place.charger.limits.fallback_a = 10.0
+    place.charger.keys.change(
+        "MeterValuesSampledData", "Voltage,Current.Import,Power.Active.Import"
+    )
+    place.pass_s(30)
+    samples = place.said("TransactionEvent")[-1]["meterValue"][0]["sampledValue"]
+    said = {row["measurand"]: [] for row in samples}
+    for row in samples:
+        said[row["measurand"]].append(row["value"])
+    assert all(200 < value < 214 for value in said["Voltage"])
+    assert all(9.5 < value < 10.2 for value in said["Current.Import"])
+    assert 6_000 < said["Power.Active.Import"][0] <= 6_210
 
 
 def test_a_scheduled_control_bounds_it_for_its_time_and_before_a_default(place) -> None:
