@@ -1,15 +1,22 @@
-"""What the command line of a load test says beyond Locust's own options."""
+"""What the command line of a load test says beyond Locust's own options.
+
+Everything that can be wrong is found when the command line is read: before any charger is there,
+and before Locust makes processes.
+"""
 
 import csv
-from argparse import Namespace
-from collections.abc import Mapping
+import ipaddress
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from csms.simulator.faults import FAULTS, FaultSettings
 from csms.simulator.models import MODELS
+from csms.simulator.settings import SimulatorSettings
+from loadtests.verdicts import read_thresholds
 
 
 class LoadOptions(BaseModel):
@@ -44,7 +51,9 @@ class LoadOptions(BaseModel):
         description="PEM of certificate and key (security profile 3); {id}: the identity.",
     )
     seed: int = Field(default=1, description="The same seed, the same drivers, cars and faults.")
-    stretch: float = Field(default=1.0, description="Makes the acts of a story longer or shorter.")
+    stretch: float = Field(
+        default=1.0, gt=0, description="Makes the acts of a story longer or shorter."
+    )
     restart_command: str = Field(
         default="", description="Run by the stories that restart the server."
     )
@@ -58,17 +67,24 @@ class LoadOptions(BaseModel):
     books: str = Field(default="", description="Write the books of all chargers as JSON.")
     timeline: str = Field(default="", description="Write the chargers' states by second as CSV.")
 
+    @field_validator("*")
+    @classmethod
+    def _fits(cls, value: object, info: ValidationInfo) -> object:
+        check = CHECKS.get(info.field_name or "")
+        if check is not None and value:
+            try:
+                check(str(value))
+            except (OSError, ValueError) as error:
+                raise ValueError(_plain(error)) from error
+        return value
+
     def members(self) -> list[tuple[str, str]]:
         """Return identity and password of the chargers in the file; empty without one."""
-        if not self.chargers_csv:
-            return []
-        with Path(self.chargers_csv).open(newline="") as file:
-            return [(row[0], row[1] if len(row) > 1 else "") for row in csv.reader(file) if row]
+        return _members(self.chargers_csv) if self.chargers_csv else []
 
     def fault_settings(self) -> FaultSettings:
-        """Return the chances of faults. ValueError: an unknown name, or no number."""
-        rates = {name: float(value) for name, value in pairs(self.faults).items()}
-        return FaultSettings(rates=rates)
+        """Return the chances of faults."""
+        return _faults(self.faults)
 
 
 def pairs(text: str) -> dict[str, str]:
@@ -87,13 +103,97 @@ def listed(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _members(text: str) -> list[tuple[str, str]]:
+    with Path(text).open(newline="") as file:
+        rows = [(row[0], row[1] if len(row) > 1 else "") for row in csv.reader(file) if row]
+    if not rows:
+        raise ValueError(f"{text} has no charger in it")
+    names = [name for name, _ in rows]
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{text} has {twice!r} twice")
+    return rows
+
+
+def _faults(text: str) -> FaultSettings:
+    return FaultSettings.model_validate({"rates": pairs(text)})
+
+
+def _known_models(text: str) -> None:
+    for name in listed(text):
+        if name not in MODELS:
+            raise ValueError(f"no model {name!r}; there are {', '.join(MODELS)}")
+
+
+def _addresses(text: str) -> None:
+    for address in listed(text):
+        ipaddress.ip_address(address)
+
+
+def _readable(text: str) -> None:
+    if "{id}" not in text:
+        Path(text).read_bytes()
+
+
+def _folder(text: str) -> None:
+    if not Path(text).is_dir():
+        raise ValueError(f"{text} is no folder")
+
+
+def _web(text: str) -> None:
+    if not text.startswith(("http://", "https://")):
+        raise ValueError(f"{text!r} does not begin with http:// or https://")
+
+
+CHECKS: Mapping[str, Callable[[str], object]] = {
+    "api": _web,
+    "ca": _readable,
+    "cert": _readable,
+    "chargers_csv": _members,
+    "data": _folder,
+    "faults": _faults,
+    "models": _known_models,
+    "simulator": lambda text: SimulatorSettings.model_validate(pairs(text)),
+    "sources": _addresses,
+    "verdict": lambda text: read_thresholds(Path(text).read_text()),
+}
+"""Option -> what raises OSError or ValueError when its value, which is not empty, does not fit."""
+
+
+def _plain(error: Exception) -> str:
+    """Return an error in one line: field and rule, for each that there is."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    lines = []
+    for row in error.errors(include_url=False):
+        where = ".".join(map(str, row["loc"]))
+        said = row["msg"].removeprefix("Value error, ")
+        lines.append(f"{where}: {said}" if where else said)
+    return "; ".join(lines)
+
+
+def reads(name: str) -> Callable[[str], Any]:
+    """Return what reads the value of an option from the command line or the environment.
+
+    It raises ArgumentTypeError, which says what does not fit.
+    """
+
+    def read(text: str) -> Any:  # noqa: ANN401 - of the option's type
+        try:
+            return getattr(LoadOptions.model_validate({name: text}), name)
+        except ValidationError as error:
+            raise ArgumentTypeError(_plain(error).removeprefix(f"{name}: ")) from error
+
+    return read
+
+
 def add_options(parser: Any) -> None:  # noqa: ANN401 - Locust's parser
     """Add all of them to the command line."""
     for name, field in LoadOptions.model_fields.items():
         parser.add_argument(
             f"--{name.replace('_', '-')}",
             dest=f"ocpp_{name}",
-            type=field.annotation,
+            type=reads(name),
             default=field.default,
             env_var=f"LOADTEST_{name.upper()}",
             include_in_web_ui=False,

@@ -99,9 +99,6 @@ class Stage:
         self._tokens = listed(self.options.token)
         self._sources = listed(self.options.sources)
         self._models = listed(self.options.models) or ("exemplary",)
-        for name in self._models:
-            if name not in MODELS:
-                raise ValueError(f"--models: no {name!r}; there are {', '.join(MODELS)}")
         self._faults = self.options.fault_settings()
         self._said = pairs(self.options.simulator)
         self._settings: dict[str, SimulatorSettings] = {}

@@ -1,13 +1,13 @@
 """Options, gauges, cues: the parts that need no Locust."""
 
-from argparse import Namespace
+from argparse import ArgumentTypeError, Namespace
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
 from loadtests.gauges import Gauge, Timeline
-from loadtests.options import listed, pairs, read_options
+from loadtests.options import listed, pairs, read_options, reads
 from loadtests.report import with_tab
 
 
@@ -26,6 +26,49 @@ def test_pairs_and_lists_are_read_and_wrong_ones_refused() -> None:
 def test_unknown_faults_are_refused() -> None:
     with pytest.raises(ValidationError, match="no fault 'flood'"):
         read_options({"ocpp_faults": "flood=0.1"}).fault_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("api", "127.0.0.1:8080", "does not begin with http:// or https://"),
+        ("ca", "nowhere.pem", "No such file"),
+        ("cert", "nowhere.pem", "No such file"),
+        ("chargers_csv", "nowhere.csv", "No such file"),
+        ("chargers_csv", "{empty}", "has no charger in it"),
+        ("chargers_csv", "{twice}", "has 'CP1' twice"),
+        ("data", "nowhere", "is no folder"),
+        ("faults", "cut=often", "rates.cut: Input should be a valid number"),
+        ("faults", "cut=2", "the chance of cut is 2.0, not 0 to 1"),
+        ("models", "exemplary,shiny", "no model 'shiny'; there are exemplary"),
+        ("seed", "x", "valid integer"),
+        ("simulator", "arrival_s_mean=0", "arrival_s_mean: Input should be greater than 0"),
+        ("simulator", "arival=3", "arival: Extra inputs are not permitted"),
+        ("sources", "127.0.0.2,127.0.0.300", "'127.0.0.300' does not appear to be an IPv4"),
+        ("stretch", "0", "greater than 0"),
+        ("verdict", "{empty}", ""),
+        ("verdict", "{twice}", "line 1"),
+        ("verdict", "{odd}", "loss: Extra inputs are not permitted"),
+    ],
+)
+def test_what_does_not_fit_is_said_before_anything_begins(
+    tmp_path: Path, name: str, text: str, why: str
+) -> None:
+    files = {"empty": "", "twice": "CP1,a\nCP2,b\nCP1,c\n", "odd": "loss = 0\n"}
+    for file, content in files.items():
+        (tmp_path / file).write_text(content)
+    text = text.format_map({file: tmp_path / file for file in files})
+    read = reads(name)
+    if not why:
+        assert read(text) == text
+        return
+    with pytest.raises(ArgumentTypeError) as refused:
+        read(text)
+    assert why in str(refused.value)
+
+
+def test_a_certificate_for_each_charger_is_looked_for_when_it_dials() -> None:
+    assert reads("cert")("certs/{id}.pem") == "certs/{id}.pem"
 
 
 def test_chargers_come_from_a_file_with_or_without_passwords(tmp_path: Path) -> None:

@@ -151,6 +151,16 @@ def test_chargers_dial_from_the_addresses_that_were_given() -> None:
     assert done.stdout.split() == ["127.0.0.2", "127.0.0.3", "127.0.0.1"], done.stderr
 
 
+async def test_a_mistake_on_the_command_line_ends_the_run_before_it_begins(tmp_path: Path) -> None:
+    done = await locust(
+        *("-f", "loadtests/locustfile.py", "-H", "ws://127.0.0.1:9/ocpp", "-u", "2"),
+        *("-t", "60s", "--processes", "2", "--verdict", str(tmp_path / "verdikt.toml")),
+    )
+    assert done.returncode == 2
+    assert "argument --verdict: [Errno 2] No such file" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 async def test_a_server_that_is_not_there_fails_the_run() -> None:
     done = await locust(
         *("-f", "loadtests/locustfile.py", "-H", "ws://127.0.0.1:9/ocpp", "-u", "2", "-t", "3s"),
