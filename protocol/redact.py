@@ -17,6 +17,7 @@ The rows of a version's tables say which payloads may hold any (`secret_request`
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 HIDDEN = "***"
 KEY_CODE = b"KeyCode"
@@ -37,6 +38,8 @@ _QUERY_VALUE = re.compile(r"(?<=[?&;])([^=&;#?\s\"'<>]+)=([^&;#\s\"'<>]*)")
 # 256 bits in base64url: the addresses at which chargers fetch firmware and send logs.
 _PATH_SECRET = re.compile(r"(?<=/)[A-Za-z0-9_-]{43}(?=[/?#\s\"'<>]|$)")
 _DEPTH_MAX = 32
+_REMEMBERED_LENGTH_MAX = 64
+"""Of a name; what is longer is no name of a specification, and is looked at each time."""
 
 
 def redact(payload: object, text: bytes) -> bytes:
@@ -123,6 +126,14 @@ def hide_in_urls(text: str) -> str:
 
 def is_secret_name(name: str) -> bool:
     """Return whether a configuration key or a member of this name holds a secret."""
+    if len(name) > _REMEMBERED_LENGTH_MAX:
+        return _SECRET_NAME.search(name) is not None
+    return _is_secret(name)
+
+
+@lru_cache(maxsize=4_096)
+def _is_secret(name: str) -> bool:
+    # The same few hundred names come again and again, several times in each command.
     return _SECRET_NAME.search(name) is not None
 
 

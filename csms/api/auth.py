@@ -5,6 +5,8 @@ path needs a key or a session but those of `PUBLIC`; which permission it needs i
 `csms.api.rules`.
 """
 
+import asyncio
+import contextlib
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -30,6 +32,8 @@ PUBLIC = frozenset((rule.method, rule.path) for rule in RULES if rule.reach == R
 
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="csms"'}
 US_PER_S = 1_000_000
+RENEW_AT = 0.5
+"""Of its time: a key that is used is then looked up again while it goes on to work."""
 IPV6_HOME_BITS = 64
 """One home or server has at least this much of IPv6: it counts as one address."""
 
@@ -98,6 +102,7 @@ class Authenticator:
         self._clock = clock
         self._attempts = Attempts(settings)
         self._known: OrderedDict[bytes, tuple[Principal, int]] = OrderedDict()
+        self._renewals: dict[bytes, asyncio.Task[None]] = {}
         self._forgotten = 0
         """How often: what was looked up before is not remembered after."""
 
@@ -111,14 +116,49 @@ class Authenticator:
         scheme, _, secret = authorization.partition(" ")
         if scheme.lower() != "bearer":
             return None
-        digest = hashlib.sha256(secret.strip().encode()).digest()
-        return self._fresh(digest, self._clock.monotonic_us())
+        secret = secret.strip()
+        digest = hashlib.sha256(secret.encode()).digest()
+        return self._fresh(digest, secret, self._clock.monotonic_us())
 
-    def _fresh(self, digest: bytes, now_us: int) -> Principal | None:
+    def _fresh(self, digest: bytes, secret: str, now_us: int) -> Principal | None:
         known = self._known.get(digest)
-        if known is None or now_us - known[1] >= self._settings.key_cache_s * US_PER_S:
+        if known is None:
             return None
+        age_us, life_us = now_us - known[1], self._settings.key_cache_s * US_PER_S
+        if age_us >= life_us:
+            return None
+        if age_us >= life_us * RENEW_AT and digest not in self._renewals:
+            # Otherwise a program that sends hundreds of requests a second would wait with all of
+            # them at the end of this time, and the store would be asked by each.
+            self._renewals[digest] = asyncio.create_task(self._renew(digest, secret, now_us))
         return known[0]
+
+    async def _renew(self, digest: bytes, secret: str, now_us: int) -> None:
+        """Look a key up before its time is over. When the store is away its time just ends."""
+        try:
+            with contextlib.suppress(CsmsError):
+                await self._look_up(digest, secret, now_us)
+        finally:
+            del self._renewals[digest]
+
+    async def _look_up(self, digest: bytes, secret: str, now_us: int) -> Principal | None:
+        """Return whose a key is as the store says, and remember it; None: it is not valid.
+
+        Raises:
+            Unavailable: the store of keys is away.
+        """
+        forgotten = self._forgotten
+        key = await self._verify(secret)
+        if key is None:
+            self._known.pop(digest, None)
+            return None
+        principal = Principal(key.id, key.name, Role(key.role), key.tenant, frozenset(key.sites))
+        if forgotten == self._forgotten:
+            self._known[digest] = (principal, now_us)
+            self._known.move_to_end(digest)
+            if len(self._known) > self._settings.key_cache_max:
+                self._known.popitem(last=False)
+        return principal
 
     async def principal(self, authorization: str, address: str) -> Principal:
         """Return who asks.
@@ -135,7 +175,7 @@ class Authenticator:
         digest = hashlib.sha256(secret.encode()).digest()
         now_us = self._clock.monotonic_us()
         # Before the limit: whoever shares an address with an attacker goes on working.
-        known = self._fresh(digest, now_us)
+        known = self._fresh(digest, secret, now_us)
         if known is not None:
             return known
         home = home_of(address)
@@ -144,19 +184,10 @@ class Authenticator:
             raise Problem(
                 429, "too_many_attempts", "too many wrong keys", {"Retry-After": str(wait_s)}
             )
-        forgotten = self._forgotten
-        key = await self._verify(secret)
-        if key is None:
+        principal = await self._look_up(digest, secret, now_us)
+        if principal is None:
             self._attempts.failed(home, now_us)
-            self._known.pop(digest, None)
             raise Problem(401, "wrong_key", "the API key is not valid", CHALLENGE)
-        principal = Principal(key.id, key.name, Role(key.role), key.tenant, frozenset(key.sites))
-        if forgotten != self._forgotten:
-            return principal
-        self._known[digest] = (principal, now_us)
-        self._known.move_to_end(digest)
-        if len(self._known) > self._settings.key_cache_max:
-            self._known.popitem(last=False)
         return principal
 
 

@@ -3,12 +3,12 @@
 import contextlib
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
 from typing import Any, Final, Self
 
-from sqlalchemy import ColumnElement, Table, event, func
+from sqlalchemy import Table, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import (
@@ -236,9 +236,7 @@ def insert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgre
 
 
 def _insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
-    if dialect == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
+    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
 
 
 def upsert(
@@ -247,7 +245,6 @@ def upsert(
     columns: Iterable[str],
     *,
     newer: str = "",
-    keep_max: Iterable[str] = (),
 ) -> Insert:
     """Return an INSERT ... ON CONFLICT (primary key) DO UPDATE of `columns`.
 
@@ -256,31 +253,20 @@ def upsert(
         table: has a primary key.
         columns: what is overwritten when the row is there.
         newer: a column: rows whose stored value is greater than the new one are left alone.
-        keep_max: columns of `columns` that never fall.
     """
-    return _upsert(connection.dialect.name, table, tuple(columns), newer, frozenset(keep_max))
+    return _upsert(connection.dialect.name, table, tuple(columns), newer)
 
 
 @lru_cache(maxsize=UPSERTS_MAX)
-def _upsert(
-    dialect: str, table: Table, columns: tuple[str, ...], newer: str, keep_max: frozenset[str]
-) -> Insert:
-    # A statement takes longer to make than to execute, and every batch needs the same few.
+def _upsert(dialect: str, table: Table, columns: tuple[str, ...], newer: str) -> Insert:
+    # Built once: to build one costs more than to run it, and its writer holds a lock meanwhile.
     statement = _insert(dialect, table)
     new = statement.excluded
-    values: Mapping[str, ColumnElement[Any]] = {
-        name: _greatest(dialect, table.c[name], new[name]) if name in keep_max else new[name]
-        for name in columns
-    }
     return statement.on_conflict_do_update(
         index_elements=list(table.primary_key.columns),
-        set_=values,
+        set_={name: new[name] for name in columns},
         where=table.c[newer] <= new[newer] if newer else None,
     )
-
-
-def _greatest(dialect: str, old: ColumnElement[Any], new: ColumnElement[Any]) -> ColumnElement[Any]:
-    return func.max(old, new) if dialect == "sqlite" else func.greatest(old, new)
 
 
 def chunks(values: Iterable[Any], size: int = IN_MAX) -> Iterator[list[Any]]:

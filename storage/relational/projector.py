@@ -10,6 +10,7 @@ goes on. When the database is away nothing happened: apply the same rows again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import msgspec
@@ -78,6 +79,19 @@ class Poison(NamedTuple):
     reason: str
 
 
+@dataclass(slots=True)
+class _Folded:
+    """What some records come down to."""
+
+    after: int
+    """The position before them."""
+    batch: Batch
+    lsn: int = 0
+    """Of the last of them; 0: there are none."""
+    poison: list[Poison] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+
+
 FOLDS: Final[Folds] = chain(
     chargers.FOLDS,
     transactions.FOLDS,
@@ -123,6 +137,8 @@ class Projector:
         self._on_poison = on_poison
         self._on_stored = on_stored
         """Called with the entries of each batch after its commit. Must not raise."""
+        self._positions: dict[str, int] = {}
+        """Of the journals, as they were seen last: what is in the store decides."""
         self._trimmer = logs.Trimmer(self._settings.rows_kept_max, self._settings.trim_rows_step)
 
     async def position(self, journal: str) -> int:
@@ -178,41 +194,54 @@ class Projector:
         self, journal: str, rows: Sequence[Row], name: str, refused: str | None
     ) -> Applied:
         """Project one batch in one transaction; `refused`: quarantine it all, for this reason."""
+        # Read before the transaction: it holds the write lock, for which others wait.
+        folded = self._folded(journal, rows, self._positions.get(journal, 0), refused)
         async with writing(self._engine) as connection:
             query = select(journal_positions.c.lsn).where(journal_positions.c.uuid == journal)
             before = (await connection.execute(query.with_for_update())).scalar() or 0
-            rows = [row for row in rows if row.lsn > before]
-            if not rows:
+            if before != folded.after:
+                folded = self._folded(journal, rows, before, refused)
+            self._positions[journal] = before
+            if not folded.lsn:
                 return Applied(before, 0, 0)
-            batch = Batch(journal, self._settings.text_characters_max)
-            poison: list[Poison] = []
-            entries: list[Entry] = []
-            for row in rows:
-                try:
-                    entry = decode_entry(row.blob)
-                except (msgspec.DecodeError, ValueError, RecursionError) as error:
-                    poison.append(Poison(row, f"not readable: {error}"))
-                    continue
-                if refused is None:
-                    _fold(batch, row.lsn, entry)
-                    entries.append(entry)
-                else:
-                    poison.append(Poison(row, f"not storable: {refused}"))
-            fed = await self._store(connection, batch)
-            if poison:
-                await self._put_aside(connection, journal, poison)
+            fed = await self._store(connection, folded.batch)
+            if folded.poison:
+                await self._put_aside(connection, journal, folded.poison)
             position = {
                 "uuid": journal,
                 "name": name,
-                "lsn": rows[-1].lsn,
+                "lsn": folded.lsn,
                 "updated_us": self._now_us(),
             }
             columns = ("name", "lsn", "updated_us")
             await connection.execute(upsert(connection, journal_positions, columns), [position])
-        for put_aside in poison:
+        self._positions[journal] = folded.lsn
+        for put_aside in folded.poison:
             self._on_poison(put_aside)
-        self._on_stored(entries)
-        return Applied(rows[-1].lsn, len(rows) - len(poison), len(poison), fed)
+        self._on_stored(folded.entries)
+        entries, poison = len(folded.entries), len(folded.poison)
+        return Applied(folded.lsn, entries, poison, fed)
+
+    def _folded(
+        self, journal: str, rows: Sequence[Row], after: int, refused: str | None
+    ) -> _Folded:
+        """Return what rows with a greater lsn than `after` come down to."""
+        folded = _Folded(after, Batch(journal, self._settings.text_characters_max))
+        for row in rows:
+            if row.lsn <= after:
+                continue
+            folded.lsn = row.lsn
+            try:
+                entry = decode_entry(row.blob)
+            except (msgspec.DecodeError, ValueError, RecursionError) as error:
+                folded.poison.append(Poison(row, f"not readable: {error}"))
+                continue
+            if refused is None:
+                _fold(folded.batch, row.lsn, entry)
+                folded.entries.append(entry)
+            else:
+                folded.poison.append(Poison(row, f"not storable: {refused}"))
+        return folded
 
     # ---- writing --------------------------------------------------------------------------
     async def _store(self, connection: AsyncConnection, batch: Batch) -> int:

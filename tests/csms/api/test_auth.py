@@ -4,8 +4,9 @@ import pytest
 
 from csms.api.auth import PUBLIC, Authenticator, home_of
 from csms.api.settings import ApiSettings
+from domain.errors import Unavailable
 from storage.relational.api_keys import ApiKey
-from supervisor.clock import Clock
+from supervisor.clock import Clock, FakeClock
 from tests.csms.api.node import Api, running_api
 
 CLOSED = ["/api/v1/chargers", "/api/v1/chargers/X", "/api/v1/messages", "/metrics", "/nowhere"]
@@ -79,6 +80,58 @@ async def test_a_key_that_is_revoked_while_it_is_looked_up_is_not_remembered() -
     assert authenticator.known("Bearer secret") is None
     await authenticator.principal("Bearer secret", "::1")
     assert authenticator.known("Bearer secret") is not None
+
+
+async def test_a_key_in_use_is_looked_up_once_before_its_time_is_over_and_nobody_waits() -> None:
+    asked, go_on = [], asyncio.Event()
+    answers: list[ApiKey | None] = [ApiKey("id", "viewer", "viewer", "default", 1)]
+
+    async def verify(secret: str) -> ApiKey | None:
+        asked.append(secret)
+        await go_on.wait()
+        return answers[-1]
+
+    clock = FakeClock()
+    authenticator = Authenticator(verify, ApiSettings(key_cache_s=10.0), clock)
+    go_on.set()
+    await authenticator.principal("Bearer secret", "::1")
+    go_on.clear()
+    clock.advance_us(4_900_000)
+    assert authenticator.known("Bearer secret") is not None
+    assert asked == ["secret"]
+    clock.advance_us(200_000)
+    for _ in range(3):
+        assert authenticator.known("Bearer secret") is not None
+    await asyncio.sleep(0)
+    assert asked == ["secret", "secret"]
+    go_on.set()
+    await asyncio.sleep(0.01)
+    clock.advance_us(9_000_000)
+    assert authenticator.known("Bearer secret") is not None, "it was renewed at 5.1 s"
+    answers.append(None)
+    await asyncio.sleep(0.01)
+    assert authenticator.known("Bearer secret") is None, "the store says that it is revoked"
+    assert len(asked) == 3
+
+
+async def test_a_key_that_the_store_cannot_renew_is_not_known_when_its_time_is_over() -> None:
+    stores = [ApiKey("id", "viewer", "viewer", "default", 1)]
+
+    async def verify(_secret: str) -> ApiKey | None:
+        if not stores:
+            raise Unavailable("the relational store is away")
+        return stores.pop()
+
+    clock = FakeClock()
+    authenticator = Authenticator(verify, ApiSettings(key_cache_s=10.0), clock)
+    await authenticator.principal("Bearer secret", "::1")
+    clock.advance_us(9_000_000)
+    assert authenticator.known("Bearer secret") is not None
+    await asyncio.sleep(0.01)
+    assert authenticator.known("Bearer secret") is not None
+    clock.advance_us(1_000_000)
+    assert authenticator.known("Bearer secret") is None
+    await asyncio.sleep(0.01)
 
 
 async def test_an_address_that_guesses_is_stopped_but_known_keys_go_on() -> None:
