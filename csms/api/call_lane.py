@@ -6,7 +6,7 @@ without a function and a wrapped `send` for each. Whatever is else, or would be 
 route, is not touched and takes the other way. A test compares the answers of both ways.
 """
 
-import uuid
+import secrets
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
@@ -65,7 +65,7 @@ class CallLane:
         scope["app"] = self._app
         state = scope.setdefault("state", {})
         state["principal"], state["csrf"] = principal, ""
-        request = uuid.uuid4().hex
+        request = secrets.token_hex(16)
         answer = await self._answer(scope, receive)
         status, detail = answer.status_code, state.get("audit", {})
         await self._trail.record(self._trail.row(scope, principal, status, request, detail))

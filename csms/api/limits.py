@@ -4,7 +4,7 @@ Strangers write no rows, but for one: a sign-in with the name of somebody and a 
 since that is slowed down. It is a row of `nobody`, with the id of whom it was about.
 """
 
-import uuid
+import secrets
 from collections.abc import Mapping
 
 import msgspec
@@ -73,7 +73,7 @@ class LimitsMiddleware:
             return
         seen = 0
         bytes_max = self._max_of(scope["path"])
-        request = uuid.uuid4().hex
+        request = secrets.token_hex(16)
         state = scope.setdefault("state", {})
         writes = scope["method"] not in SAFE_METHODS and not is_page(scope["path"])
 
