@@ -12,6 +12,9 @@ from typing import Any, Final
 HEAD_END: Final = b"\r\n\r\n"
 LENGTH: Final = b"content-length: "
 ACCEPTED: Final = b'"outcome":"accepted"'
+IDLE_S_MAX: Final = 3.0
+"""A connection that nobody used for so long is not used again: the server closes it after 5 s,
+and a request that meets that is lost."""
 
 
 class _Wire(asyncio.Protocol):
@@ -21,14 +24,21 @@ class _Wire(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
         self._buffer = b""
         self._answer: asyncio.Future[bytes] | None = None
+        self._used_s = time.monotonic()
 
     @property
     def is_open(self) -> bool:
-        return self.transport is not None and not self.transport.is_closing()
+        if self.transport is None or self.transport.is_closing():
+            return False
+        if time.monotonic() - self._used_s > IDLE_S_MAX:
+            self.transport.close()
+            return False
+        return True
 
     def ask(self, request: bytes) -> asyncio.Future[bytes]:
         assert self.transport is not None
         self._buffer = b""
+        self._used_s = time.monotonic()
         self._answer = asyncio.get_running_loop().create_future()
         self.transport.write(request)
         return self._answer

@@ -6,6 +6,7 @@ from typing import TypeAlias
 import msgspec
 
 from domain.commands import Command
+from domain.events import Event
 from domain.known import KnownCharger
 from domain.reports import Report
 
@@ -99,6 +100,8 @@ class CommandAnswered(msgspec.Struct, gc=False):
     response: dict[str, object] | None = None
     error_code: str = ""
     error_text: str = ""
+    beside: tuple[Event, ...] = ()
+    """To be kept in one entry with the end: the exchange, and what it lets us know."""
 
 
 class Tick(msgspec.Struct, gc=False):

@@ -89,7 +89,7 @@ def answered(state: State, message: CommandAnswered, now_us: int) -> list[Effect
     """End the open command and send the next."""
     entry = state.open_command
     if entry is None or entry.command.id != message.command:
-        return []
+        return [Keep(message.beside)] if message.beside else []
     state.open_command = None
     if message.outcome == Outcome.REFUSED:
         entry.sent_us = 0
@@ -112,6 +112,7 @@ def _finish(entry: OpenCommand, ended: CommandAnswered, now_us: int) -> list[Eff
     return [
         Keep(
             (
+                *ended.beside,
                 CommandFinished(
                     command.id,
                     command.action,

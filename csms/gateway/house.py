@@ -44,6 +44,8 @@ class House(Protocol):
     questions: Questions
     models: Models
     poison: Poison
+    sent_note_s: float
+    """So long after a command was sent it is noted that it was, unless it has ended by then."""
     writing: set[Askers]
     """Those that tell somebody something after the next commit."""
 

@@ -60,7 +60,7 @@ class Speaker(Protocol):
 class OwnCalls:
     """Of one line."""
 
-    __slots__ = ("_house", "_line", "_sent", "_timer")
+    __slots__ = ("_house", "_line", "_sent", "_timer", "_unsaid")
 
     def __init__(self, house: House, line: Speaker) -> None:
         self._house = house
@@ -68,6 +68,8 @@ class OwnCalls:
         self._sent: tuple[str, str, int] | None = None
         """Action, payload without secrets and time of the open one."""
         self._timer: asyncio.TimerHandle | None = None
+        self._unsaid: asyncio.TimerHandle | None = None
+        """Notes that the open one was sent, unless it is answered before."""
 
     @property
     def open_action(self) -> str:
@@ -76,9 +78,10 @@ class OwnCalls:
 
     def stop(self) -> None:
         """The connection is gone."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._unsaid):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._unsaid = None
 
     def send(self, effect: Send) -> None:
         """Send a call and arm its timeout."""
@@ -96,9 +99,16 @@ class OwnCalls:
         self._sent = (command.action, redact(command.payload, payload).decode(), now_us)
         if self._line.noted is not None and command.id in self._line.noted:
             self._line.noted.discard(command.id)
-            self._line.note((CommandSent(command.id, now_us),))
+            # Its end says when it was sent, too, and most ends come at once.
+            self._unsaid = self._house.loop.call_later(
+                self._house.sent_note_s, self._note_sent, CommandSent(command.id, now_us)
+            )
         self._line.connection.send(self._line.session.take_frames())
         self._timer = self._house.loop.call_later(effect.timeout_us / 1e6, self._tick)
+
+    def _note_sent(self, sent: CommandSent) -> None:
+        self._unsaid = None
+        self._line.note((sent,))
 
     def _tick(self) -> None:
         self._timer = None
@@ -201,27 +211,30 @@ class OwnCalls:
         flags: tuple[str, ...] = (),
         learned: tuple[Event, ...] = (),
     ) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._unsaid):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._unsaid = None
         action, request, sent_us = self._sent or ("", "", now_us)
         self._sent = None
-        self._line.note(
-            (
-                MessageExchanged(
-                    incoming=False,
-                    uid=answered.command,
-                    action=action,
-                    request=request,
-                    response=response,
-                    outcome=EXCHANGE_OUTCOMES[answered.outcome],
-                    error_code=answered.error_code,
-                    error_text=answered.error_text,
-                    started_us=sent_us,
-                    latency_us=now_us - sent_us,
-                    flags=flags,
-                ),
-                *learned,
-            )
+        events = (
+            MessageExchanged(
+                incoming=False,
+                uid=answered.command,
+                action=action,
+                request=request,
+                response=response,
+                outcome=EXCHANGE_OUTCOMES[answered.outcome],
+                error_code=answered.error_code,
+                error_text=answered.error_text,
+                started_us=sent_us,
+                latency_us=now_us - sent_us,
+                flags=flags,
+            ),
+            *learned,
         )
+        if answered.outcome == Outcome.LOST:
+            self._line.note(events)  # the actor may be gone, too
+        else:
+            answered.beside = events
         self._house.base.tell(self._line.address, answered)

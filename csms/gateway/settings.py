@@ -63,6 +63,13 @@ class GatewaySettings(BaseModel):
         description="How long the loop of a gateway keeps the interpreter while the journal's "
         "thread, which hands it over several times in a commit, waits for it.",
     )
+    sent_note_ms: float = Field(
+        100.0,
+        ge=0,
+        le=10_000,
+        description="A command that has no end so long after it was sent is noted as sent; a "
+        "sooner end says it, too. A gateway that is killed meanwhile leaves it as queued.",
+    )
     handshakes_waiting_max: int = Field(
         2_048,
         ge=1,

@@ -4,9 +4,12 @@ import json
 import msgspec
 
 from csms.gateway.orders import is_as_checked, order
+from csms.gateway.settings import GatewaySettings
 from domain.commands import Command
-from domain.events import CommandFinished, CommandQueued, CommandSent
+from domain.events import CommandFinished, CommandQueued, CommandSent, MessageExchanged
 from tests.csms.gateway.harness import boot, gateway_running
+
+LATE = GatewaySettings(sent_note_ms=5_000)
 
 
 def command(node, name: str = "c1", **payload: object) -> Command:
@@ -38,6 +41,22 @@ async def test_the_way_of_an_order_is_written_down_step_by_step(tmp_path) -> Non
             if type(event) in (CommandQueued, CommandSent, CommandFinished)
         ]
         assert order_of == [CommandQueued, CommandSent, CommandFinished]
+
+
+async def test_an_order_that_is_answered_at_once_has_two_entries(tmp_path) -> None:
+    async with gateway_running(tmp_path, settings=LATE) as node, node.charger("CP1") as socket:
+        await boot(socket)
+        before = len(node.entries())
+        asked = asyncio.create_task(order(node.gateway, command(node, key="k"), wait=True))
+        uid = json.loads(await asyncio.wait_for(socket.recv(), 5))[1]
+        await socket.send(json.dumps([3, uid, {"status": "Accepted"}]))
+        result = await asyncio.wait_for(asked, 5)
+        queued, ended = node.entries()[before:]
+        assert [type(event) for event in queued.events] == [CommandQueued]
+        assert [type(event) for event in ended.events][:1] == [MessageExchanged]
+        finished = ended.events[-1]
+        assert isinstance(finished, CommandFinished)
+        assert finished.sent_us == result.sent_us > 0
 
 
 async def test_an_order_for_a_charger_that_is_not_here_is_not_written_down(tmp_path) -> None:
