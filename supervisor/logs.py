@@ -162,7 +162,6 @@ def install(process: str, settings: LogSettings) -> None:
     _ROOT.setLevel(settings.level)
     # No line says them, and to find them out is a quarter of what a line costs.
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging.logAsyncioTasks = False
 
 
 def line_handler(process: str, settings: LogSettings) -> LineHandler:
