@@ -1,6 +1,7 @@
 """Jobs: a command to many chargers; how far it is, and what became of each."""
 
 import json
+import math
 from typing import Any
 
 from starlette.responses import RedirectResponse, Response
@@ -8,11 +9,17 @@ from starlette.responses import RedirectResponse, Response
 from csms.dashboard.inner import Refused, path_of
 from csms.dashboard.pages.page import Page
 from csms.dashboard.view import BASE, View, form_of
+from protocol.versions import VERSIONS
 
 SEE_OTHER = 303
 BAD_REQUEST = 400
 STATES = ("running", "paused", "finished", "cancelled", "aborted")
 WHERE = ("site", "vendor", "model", "firmware", "status")
+ACTIONS = sorted({action for version in VERSIONS.values() for action in version.outbound})
+STATUSES = (
+    "Available", "Preparing", "Occupied", "Charging", "SuspendedEV", "SuspendedEVSE", "Finishing",
+    "Reserved", "Unavailable", "Faulted",
+)  # fmt: skip
 CHANGES = frozenset({"pause", "resume", "cancel"})
 DEFAULTS = {
     "name": "",
@@ -38,7 +45,23 @@ async def listed(view: View) -> Response:
 
 async def new(view: View) -> Response:
     """Show the form of a job."""
-    return view.render("job_new.html", form=DEFAULTS, wrong="", dry=None)
+    return await _form(view, DEFAULTS)
+
+
+async def _form(
+    view: View,
+    form: dict[str, str],
+    status: int = 200,
+    wrong: str = "",
+    dry: dict[str, Any] | None = None,
+) -> Response:
+    sites = await view.api.look("/api/v1/sites", limit=1_000)
+    known = {
+        "action": ACTIONS,
+        "site": [one["id"] for one in (sites or {}).get("items", [])],
+        "status": STATUSES,
+    }
+    return view.render("job_new.html", status, form=form, wrong=wrong, dry=dry, known=known)
 
 
 async def create(view: View) -> Response:
@@ -49,13 +72,11 @@ async def create(view: View) -> Response:
         body = job_of(form)
         answer = await view.api.send("POST", "/api/v1/jobs", body | {"dry_run": is_dry})
     except Refused as refused:
-        return view.render(
-            "job_new.html", refused.status, form=form, wrong=refused.detail, dry=None
-        )
+        return await _form(view, form, refused.status, refused.detail)
     except ValueError as error:
-        return view.render("job_new.html", BAD_REQUEST, form=form, wrong=str(error), dry=None)
+        return await _form(view, form, BAD_REQUEST, str(error))
     if is_dry:
-        return view.render("job_new.html", form=form, wrong="", dry=answer)
+        return await _form(view, form, dry=answer)
     return RedirectResponse(BASE + path_of("jobs", answer["id"]), SEE_OTHER)
 
 
@@ -63,22 +84,39 @@ def job_of(form: dict[str, str]) -> dict[str, Any]:
     """Return the body for REST of what was filled in.
 
     Raises:
-        ValueError: a number or the payload is none.
+        ValueError: a number or the payload is none; the text names the field.
     """
     where: dict[str, Any] = {name: form[name].strip() for name in WHERE if form[name].strip()}
     for name in ("ids", "tags"):
         words = [word.strip() for word in form[name].replace("\n", ",").split(",")]
         if any(words):
             where[name] = [word for word in words if word]
+    try:
+        payload = json.loads(form["payload"] or "{}")
+    except ValueError as error:
+        raise ValueError(f"payload: is no JSON: {error}") from error
     return {
         "name": form["name"],
         "action": form["action"],
-        "payload": json.loads(form["payload"] or "{}"),
+        "payload": payload,
         "where": where,
-        "canary": {"chargers": int(form["canary"] or 0), "then": form["then"]},
-        "rate_per_s": float(form["rate"] or 1),
-        "abort": {"failures": int(form["failures"] or 0), "percent": float(form["percent"] or 0)},
+        "canary": {"chargers": int(_number(form, "canary", 0)), "then": form["then"]},
+        "rate_per_s": _number(form, "rate", 1),
+        "abort": {
+            "failures": int(_number(form, "failures", 0)),
+            "percent": _number(form, "percent", 0),
+        },
     }
+
+
+def _number(form: dict[str, str], name: str, empty: float) -> float:
+    try:
+        number = float(form[name] or empty)
+    except ValueError as error:
+        raise ValueError(f"{name}: must be a number") from error
+    if not math.isfinite(number):
+        raise ValueError(f"{name}: must be a number")
+    return number
 
 
 async def shown(view: View) -> Response:

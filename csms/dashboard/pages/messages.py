@@ -33,6 +33,7 @@ async def listed(view: View) -> Response:
     return view.render(
         "messages.html",
         messages=items,
+        opened=bool(uid),
         following=page["next"],
         filters=filters,
         cursor=view.asked("cursor"),

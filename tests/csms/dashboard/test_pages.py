@@ -321,6 +321,14 @@ def test_the_log_filters_shows_pairs_raw_and_links_to_one(seen: Sight):
     pair.get_by_role("link", name="Link to this").click()
     expect(page.locator(".log details")).to_have_count(1)
     expect(page.locator(".log b").first).to_have_text("BootNotification")
+    expect(page.locator(".log .pair")).to_contain_text("currentTime")
+    call, answer = (page.locator(".log .pair > div").nth(at).bounding_box() for at in (0, 1))
+    whole = page.locator(".log .pair").bounding_box()
+    assert call
+    assert answer
+    assert whole
+    assert call["y"] == answer["y"]
+    assert call["width"] + answer["width"] > 0.9 * whole["width"]
 
 
 def test_the_log_follows_what_happens_when_it_is_live(seen: Sight):
