@@ -185,6 +185,8 @@ def told(summary: dict[str, Any]) -> str:
         )
     cost = summary["generator"]
     loss = accounts["loss"]
+    if accounts["dropped"]:
+        lines.append(f"given up by chargers, unsent: {accounts['dropped']}")
     lines += [
         (
             f"generator: {cost['cores_mean']} cores on average in {cost['processes']} process(es), "

@@ -53,7 +53,6 @@ class Cost:
 
     def __init__(self) -> None:
         self._cpu_s, self._wall_s = time.process_time(), time.monotonic()
-        self.begun_cpu_s, self.begun_s = self._cpu_s, self._wall_s
 
     def cores(self) -> float:
         """Return how many cores were used since the last time."""

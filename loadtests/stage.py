@@ -238,15 +238,8 @@ class Stage:
 
 def merge(mine: Books, theirs: Books) -> None:
     """Add the books of another life of the same charger."""
-    for action, tally in theirs.messages.items():
-        mine.message(action).add(tally)
-    for action, tally in theirs.commands.items():
-        mine.command(action).add(tally)
-    for into, other in ((mine.faults, theirs.faults), (mine.refused, theirs.refused)):
-        for name, times in other.items():
-            into[name] = into.get(name, 0) + times
+    mine.add(theirs)
     mine.bills.update(theirs.bills)
-    mine.dropped += theirs.dropped
 
 
 # Locust's workers build the whole command line once for every option at every spawn message

@@ -13,7 +13,7 @@ BillName: TypeAlias = int | str
 
 @dataclass
 class Tally:
-    """One kind of message. Every message sent ends as exactly one of the others, or is open."""
+    """One kind of message. Each that was sent ends as one of the others, or is still open."""
 
     sent: int = 0
     acknowledged: int = 0
@@ -21,11 +21,6 @@ class Tally:
     timeouts: int = 0
     lost: int = 0
     """The connection went before the answer came: nobody knows what became of it."""
-
-    @property
-    def open(self) -> int:
-        """Sent, and neither answered nor given up."""
-        return self.sent - self.acknowledged - self.errors - self.timeouts - self.lost
 
     def add(self, other: "Tally") -> None:
         """Add another tally to this one."""
@@ -80,6 +75,17 @@ class Books:
         """Return the tally of a command."""
         return self.commands.setdefault(action, Tally())
 
+    def add(self, other: "Books") -> None:
+        """Add other books to these; without bills, whose names belong to a charger."""
+        for action, tally in other.messages.items():
+            self.message(action).add(tally)
+        for action, tally in other.commands.items():
+            self.command(action).add(tally)
+        for mine, theirs in ((self.faults, other.faults), (self.refused, other.refused)):
+            for name, times in theirs.items():
+                mine[name] = mine.get(name, 0) + times
+        self.dropped += other.dropped
+
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values, to be written to a file."""
         return {
@@ -105,15 +111,8 @@ def from_json(said: dict[str, Any]) -> Books:
 
 
 def sums(all_books: Iterable[Books]) -> Books:
-    """Return the books of many chargers as one; without bills, whose names belong to chargers."""
+    """Return the books of many chargers as one, without bills."""
     total = Books()
     for books in all_books:
-        for action, tally in books.messages.items():
-            total.message(action).add(tally)
-        for action, tally in books.commands.items():
-            total.command(action).add(tally)
-        for mine, theirs in ((total.faults, books.faults), (total.refused, books.refused)):
-            for name, times in theirs.items():
-                mine[name] = mine.get(name, 0) + times
-        total.dropped += books.dropped
+        total.add(books)
     return total

@@ -106,10 +106,6 @@ class KeyTable:
     def _key(self, name: str) -> Key:
         return self.own.get(name) or KEYS[name]
 
-    def text(self, name: str) -> str:
-        """Return the value of a key that exists."""
-        return self._key(name).value
-
     def seconds(self, name: str) -> int:
         """Return the value of a numeric key that exists."""
         return int(self._key(name).value)

@@ -38,7 +38,6 @@ class Outbox:
         # Lists, not deques: an empty one has a tenth of the size, and there are thousands.
         self._ordinary: list[Message] = []
         self._kept: list[Message] = []
-        self.dropped = 0
         self.waits_until_us = 0
         """Messages of transactions are held until then, after a failed attempt."""
 
@@ -50,20 +49,17 @@ class Outbox:
         """How many messages of transactions wait."""
         return len(self._kept)
 
-    def put(self, message: Message) -> None:
-        """Queue a message."""
+    def put(self, message: Message) -> int:
+        """Queue a message; return how many were given up for it."""
         if not message.kept:
             self._ordinary.append(message)
-            return
+            return 0
         self._kept.append(message)
-        if len(self._kept) > self._messages_max:
-            expendable = next((m for m in self._kept if m.expendable), self._kept[0])
-            self._kept.remove(expendable)
-            self.dropped += 1
-
-    def urgent(self, message: Message) -> None:
-        """Queue an ordinary message before all others."""
-        self._ordinary.insert(0, message)
+        if len(self._kept) <= self._messages_max:
+            return 0
+        expendable = next((m for m in self._kept if m.expendable), self._kept[0])
+        self._kept.remove(expendable)
+        return 1
 
     def swap(self) -> bool:
         """Let MeterValues at the head go after the message behind it; return whether it did."""

@@ -211,7 +211,8 @@ class Talker:
         expendable: bool = False,
     ) -> None:
         """Queue a message of a transaction: kept until the server has answered it."""
-        self.outbox.put(Message(action, payload, answered, kept=True, expendable=expendable))
+        message = Message(action, payload, answered, kept=True, expendable=expendable)
+        self.books.dropped += self.outbox.put(message)
 
     def announce(self, action: str, payload: Payload) -> bool:
         """Send what is not answered (2.1 SEND); return whether there is a connection for it."""

@@ -16,7 +16,7 @@ from storage.relational.known import known
 from storage.relational.projector import Projector
 from storage.relational.tables import transactions, variables
 from tests.csms.gateway.harness import Harness, call, gateway_running
-from tests.csms.gateway.test_versions import command, virtual
+from tests.csms.gateway.test_versions import charged, command, virtual
 from tests.storage.relational.kit import rows
 
 STATION = {"vendorName": "V", "model": "M"}
@@ -121,11 +121,7 @@ async def test_the_number_of_a_transaction_survives_a_reconnect(tmp_path) -> Non
 async def test_sessions_and_variables_of_a_virtual_charger_become_rows(tmp_path) -> None:
     async with gateway_running(tmp_path, tokens=(TokenRecord("TAG1"),)) as node:
         async with virtual(node, "modern"):
-
-            def ended() -> bool:
-                return any(e.kind == "Ended" for e in node.events(TransactionProgressed))
-
-            await node.until(ended, 40)
+            await charged(node)
             full = {"requestId": 7, "reportBase": "FullInventory"}
             await command(node, "GetBaseReport", full)
             await node.until(lambda: any(e.request == 7 and not e.more for e in _reports(node)), 20)

@@ -18,7 +18,7 @@ from supervisor.links import LinkClient, LinkServer
 from tests.csms.gateway.harness import Harness, boot, call, gateway_running
 
 FUSE_A = 40.0
-HASTY = ControlSettings(gather_s=0.05, retry_s=0.1)
+HASTY = ControlSettings(gather_s=0.05, retry_s=0.1, raise_interval_s=0.5)
 
 
 def record(amperes: float = FUSE_A, site: str = "depot") -> SiteRecord:
@@ -123,8 +123,12 @@ async def two_gateways(folder: Path) -> AsyncIterator[tuple[Harness, Harness]]:
     """gw0 and gw1, each with a link to the other as in a node."""
     to = {name: LinkClient(folder / f"{name}.sock", {}) for name in ("gw0", "gw1")}
     async with (
-        gateway_running(folder, name="gw0", chargers=CHARGERS, peers={"gw1": to["gw1"]}) as zero,
-        gateway_running(folder, name="gw1", chargers=CHARGERS, peers={"gw0": to["gw0"]}) as one,
+        gateway_running(
+            folder, name="gw0", chargers=CHARGERS, peers={"gw1": to["gw1"]}, site_control=HASTY
+        ) as zero,
+        gateway_running(
+            folder, name="gw1", chargers=CHARGERS, peers={"gw0": to["gw0"]}, site_control=HASTY
+        ) as one,
     ):
         servers = [
             LinkServer(

@@ -5,10 +5,12 @@ import contextlib
 import itertools
 import json
 from collections import defaultdict
+from collections.abc import AsyncIterator
 
 import pytest
 
-from csms.simulator.driver import Fleet, Member
+from csms.simulator.charger import SimulatedCharger
+from csms.simulator.driver import Member, VirtualCharger
 from csms.simulator.identity import Identity
 from csms.simulator.models import MODELS
 from csms.simulator.settings import SimulatorSettings
@@ -25,12 +27,9 @@ from domain.events import (
 )
 from domain.records import TokenRecord
 from protocol.versions import VERSIONS
-from supervisor.clock import Clock
 from tests.csms.gateway.harness import Harness, call, gateway_running
 
-QUICK = SimulatorSettings(
-    connectors=1, arrival_s_mean=0.1, session_s_mean=2.0, meter_interval_s=0.3, ramp_per_s=100.0
-)
+QUICK = SimulatorSettings(connectors=1, session_s_mean=600.0, meter_interval_s=0.3)
 _numbers = itertools.count(1)
 
 
@@ -69,18 +68,34 @@ async def test_a_charger_changes_its_version_between_two_connections(tmp_path) -
 
 
 @contextlib.asynccontextmanager
-async def virtual(node: Harness, model: str):
-    members = [Member(Identity.of("V1", MODELS[model]))]
-    url = node.url.rstrip("/")
-    fleet = Fleet(url, members, tokens=("TAG1",), settings=QUICK, seed=4, clock=Clock())
-    stop = asyncio.Event()
-    running = asyncio.create_task(fleet.run(stop))
-    try:
-        yield fleet
-    finally:
-        stop.set()
-        async with asyncio.timeout(10):
-            await running
+async def virtual(node: Harness, model: str) -> AsyncIterator[VirtualCharger]:
+    """A charger that has booted, where a driver has just plugged in and shown a card."""
+    url, member = node.url.rstrip("/"), Member(Identity.of("V1", MODELS[model]))
+
+    def arrive(charger: SimulatedCharger) -> None:
+        connector = charger.connectors[1]
+        charger.plug(connector)
+        charger.ask_tell("TAG1", lambda _answer: charger.start(connector, "TAG1"))
+
+    async with VirtualCharger(url, member, settings=QUICK, seed=4) as charger:
+        await charger.until(lambda charger: charger.registered)
+        charger.act(arrive)
+        yield charger
+
+
+async def charged(node: Harness) -> None:
+    """Let the server end the transaction of a virtual charger once it has told samples."""
+
+    def metered() -> list[TransactionProgressed]:
+        return [e for e in node.events(TransactionProgressed) if e.kind == "Updated" and e.samples]
+
+    def ended() -> bool:
+        return any(e.kind == "Ended" for e in node.events(TransactionProgressed))
+
+    await node.until(metered, 20)
+    stop = {"transactionId": metered()[0].said}
+    assert (await command(node, "RequestStopTransaction", stop)).outcome == Outcome.ACCEPTED
+    await node.until(ended, 20)
 
 
 async def command(node: Harness, action: str, payload: dict):
@@ -101,10 +116,7 @@ async def test_a_virtual_charger_of_2x_boots_charges_and_obeys(tmp_path, model) 
                     found[event.said].append(event)
                 return found
 
-            def ended() -> bool:
-                return any(e.kind == "Ended" for events in told().values() for e in events)
-
-            await node.until(ended, 30)
+            await charged(node)
             read = {"component": {"name": "OCPPCommCtrlr"}, "variable": {"name": "MessageAttempts"}}
             got = await command(node, "GetVariables", {"getVariableData": [read]})
             assert got.outcome == Outcome.ACCEPTED
