@@ -63,7 +63,7 @@ class OcppUser(User):
     def __init__(self, environment: Any) -> None:  # noqa: ANN401 - Locust's
         super().__init__(environment)
         self._stage = stage_of(environment)
-        self.part: Part = self._stage.take_part(self.simulator, self.models)
+        self.part: Part = self._stage.take_part(self.host or "", self.simulator, self.models)
         part = self.part
         charger = make_charger(
             part.identity,
@@ -105,6 +105,11 @@ class OcppUser(User):
     def run(self) -> None:
         """Live until Locust stops this user."""
         self._state = "running"
+        if self.part.problem:
+            self.environment.events.user_error.fire(
+                user_instance=self, exception=ValueError(self.part.problem), tb=None
+            )
+            return
         self._stage.users.add(self)
         try:
             self._handle(Begin())
@@ -218,7 +223,7 @@ class OcppUser(User):
                 charger_url(part.url, part.identity.id),
                 subprotocol=part.identity.subprotocol,
                 basic=(part.identity.id, part.password) if part.password else None,
-                tls=self._stage.tls(part.identity.id),
+                tls=self._stage.tls(part),
                 source=part.source,
                 frame_bytes_max=part.settings.frame_bytes_max,
             )

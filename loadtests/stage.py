@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import heapq
 import logging
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from csms.simulator.settings import SimulatorSettings
 from csms.simulator.trust import trust
 from loadtests.gauges import Cost, Gauge, Timeline, rss_mb
 from loadtests.options import LoadOptions, add_options, listed, pairs, read_options
+from loadtests.websocket import not_a_server
 
 if TYPE_CHECKING:
     import ssl
@@ -37,6 +39,8 @@ log = logging.getLogger(__name__)
 GAUGE_S = 1.0
 FINISH_S = 60.0
 """How long the master waits for the books of its workers."""
+WRONG_LINE = 2
+"""Exit code of a mistake on the command line."""
 BOOKS_AT_ONCE = 500
 """Chargers in one message from a worker to the master."""
 
@@ -52,6 +56,8 @@ class Part(NamedTuple):
     tokens: tuple[str, ...]
     settings: SimulatorSettings
     seed: str
+    problem: str = ""
+    """Why nobody can play it; empty: somebody can."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +115,22 @@ class Stage:
 
     # Parts
 
-    def take_part(self, simulator: Mapping[str, Any], models: tuple[str, ...]) -> Part:
-        """Return the part for a new user: the lowest number that nobody plays."""
+    def take_part(self, url: str, simulator: Mapping[str, Any], models: tuple[str, ...]) -> Part:
+        """Return the part for a new user who dials `url`: the lowest number that nobody plays."""
         if self._free:
             mine = heapq.heappop(self._free)
         else:
             mine, self._next = self._next, self._next + 1
         number = mine * self._stride() + self._index()
+        problem = ""
         if self._members:
             name, password = self._members[number % len(self._members)]
+            if number >= len(self._members):
+                # Two with one identity would push each other out.
+                problem = (
+                    f"--chargers-csv has {len(self._members)} chargers and there is no number "
+                    f"{number + 1}: fewer --users, or a row for every user and every process"
+                )
         else:
             name, password = f"{self.options.prefix}{number:06d}", self.options.password
         kinds = models or self._models
@@ -126,11 +139,12 @@ class Stage:
             number,
             Identity.of(name, MODELS[kinds[number % len(kinds)]]),
             password,
-            str(self.environment.host),
+            url,
             self._sources[number % len(self._sources)] if self._sources else "",
             self._tokens,
             self.settings(simulator),
             f"{self.options.seed}/{name}/{life}",
+            problem,
         )
 
     def leave(self, part: Part, books: Books) -> None:
@@ -159,13 +173,13 @@ class Stage:
             made = self._settings[key] = SimulatorSettings.model_validate(said)
         return made
 
-    def tls(self, identity: str) -> ssl.SSLContext | None:
+    def tls(self, part: Part) -> ssl.SSLContext | None:
         """Return the TLS context of a charger; shared unless certificates are its own."""
         cert = self.options.cert
-        key = cert.replace("{id}", identity)
+        key = cert.replace("{id}", part.identity.id)
         if key not in self._tls:
             self._tls[key] = trust(
-                str(self.environment.host),
+                part.url,
                 Path(self.options.ca) if self.options.ca else None,
                 Path(key) if key else None,
             )
@@ -265,6 +279,12 @@ def _init(environment: Any, runner: Any, **_: Any) -> None:  # noqa: ANN401
     # gevent's clock stands still while nothing yields, as during imports: without this, --run-time
     # would be shorter by as long as they took.
     gevent.get_hub().loop.update_now()
+    options = environment.parsed_options
+    said = not_a_server(options.host) if options.host else ""
+    if said:
+        if not isinstance(runner, WorkerRunner):
+            sys.stderr.write(f"locust: error: argument -H/--host: {said}\n")
+        sys.exit(WRONG_LINE)
     stage = stage_of(environment)
     if isinstance(runner, WorkerRunner):
         runner.register_message("ocpp_cue", lambda msg, **_: stage.play(Cue(**msg.data)))

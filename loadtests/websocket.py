@@ -34,6 +34,15 @@ class Gone(Exception):
     """The connection is closed."""
 
 
+def not_a_server(url: str) -> str:
+    """Return why chargers cannot dial `url`; empty: they can."""
+    try:
+        parse_uri(url)
+    except (InvalidURI, ValueError) as error:
+        return f"{url!r} is no ws://HOST:PORT/PATH and no wss://: {error}"
+    return ""
+
+
 class WebSocket:
     """One connection. Not for two greenlets at the same time.
 
@@ -66,7 +75,7 @@ class WebSocket:
         self._parts: list[bytes] = []
         try:
             uri = parse_uri(url)
-        except InvalidURI as error:
+        except (InvalidURI, ValueError) as error:  # ValueError: of its port
             raise NotOpened("InvalidURI") from error
         self._protocol = ClientProtocol(
             uri, subprotocols=[Subprotocol(subprotocol)], max_size=frame_bytes_max

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from loadtests.gauges import Gauge, Timeline
 from loadtests.options import listed, pairs, read_options, reads
 from loadtests.report import with_tab
+from loadtests.websocket import not_a_server
 
 
 def test_options_of_others_are_left_alone() -> None:
@@ -65,6 +66,16 @@ def test_what_does_not_fit_is_said_before_anything_begins(
     with pytest.raises(ArgumentTypeError) as refused:
         read(text)
     assert why in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:9000/ocpp", "wss://csms.example/ocpp"])
+def test_chargers_dial_what_is_a_websocket(url: str) -> None:
+    assert not_a_server(url) == ""
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1/ocpp", "127.0.0.1:9000", "ws://h:99999/", ""])
+def test_chargers_dial_nothing_else(url: str) -> None:
+    assert not_a_server(url).startswith(f"{url!r} is no ws://HOST:PORT/PATH and no wss://")
 
 
 def test_a_certificate_for_each_charger_is_looked_for_when_it_dials() -> None:

@@ -161,6 +161,28 @@ async def test_a_mistake_on_the_command_line_ends_the_run_before_it_begins(tmp_p
     assert "Traceback" not in done.stderr
 
 
+async def test_what_is_no_server_of_chargers_ends_the_run_before_it_begins() -> None:
+    host = "http://127.0.0.1:9/ocpp"
+    done = await locust(
+        *("-f", "loadtests/locustfile.py", "-H", host, "-u", "2", "-t", "60s", "--processes", "2")
+    )
+    assert done.returncode == 2
+    assert f"argument -H/--host: '{host}' is no ws://HOST:PORT/PATH" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+async def test_no_two_users_play_one_charger_of_the_list(tmp_path: Path) -> None:
+    (tmp_path / "two.csv").write_text("CP1,a\nCP2,b\n")
+    done = await locust(
+        *("-f", "loadtests/locustfile.py", "-H", "ws://127.0.0.1:9/ocpp", "-u", "3", "-t", "3s"),
+        *("--chargers-csv", str(tmp_path / "two.csv"), "Charger"),
+        *("--books", str(tmp_path / "books")),
+    )
+    assert done.returncode == 1
+    assert "--chargers-csv has 2 chargers and there is no number 3" in done.stderr
+    assert set(json.loads((tmp_path / "books").read_text())) == {"CP1", "CP2"}
+
+
 async def test_a_server_that_is_not_there_fails_the_run() -> None:
     done = await locust(
         *("-f", "loadtests/locustfile.py", "-H", "ws://127.0.0.1:9/ocpp", "-u", "2", "-t", "3s"),
