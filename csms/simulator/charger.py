@@ -1,7 +1,8 @@
 """A simulated OCPP 1.6 charger: behaviour without I/O.
 
 Feed it connections, texts and the time; take frames and the wish to hang up. Time and chance are
-handed in, so the same seed tells the same story. How it talks is in `csms.simulator.talker`.
+handed in, so the same seed tells the same story. How it talks is in `csms.simulator.talker`, how it
+boots and says that it is there in `csms.simulator.presence`; here are drivers, transactions, power.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,19 +19,16 @@ from csms.simulator.instants import US_PER_S
 from csms.simulator.limits import Limits
 from csms.simulator.local_list import LocalList
 from csms.simulator.metering import EXPORTED, Reading, meter_value
-from csms.simulator.outbox import Message, Payload
+from csms.simulator.outbox import Payload
+from csms.simulator.presence import Presence
 from csms.simulator.settings import SimulatorSettings
 from csms.simulator.sightings import Kind
-from csms.simulator.talker import Hangup, Talker
 from csms.simulator.vehicle import Vehicle
 
-BOOT_RETRY_S = 10
-"""Wait before another BootNotification when the server named no interval."""
 THINK_S = (1.0, 4.0)
 """From plugging in to showing a card."""
 UNPLUG_S = (2.0, 8.0)
 """From the end of a transaction to an empty connector."""
-REBOOT_S = {"Hard": 3.0, "Soft": 1.0}
 VEHICLES = ((3_680.0, 1), (7_360.0, 1), (11_040.0, 3), (22_080.0, 3))
 """Greatest power in watts, and on how many phases."""
 
@@ -41,7 +39,7 @@ class Acknowledged(Protocol):
     def __call__(self, now_us: int, *, accepted: bool) -> None: ...  # noqa: D102
 
 
-class SimulatedCharger(Talker):
+class SimulatedCharger(Presence):
     """One charger of OCPP 1.6; `csms.simulator.versions` makes those of any version.
 
     What differs between versions is in the methods that end with "tell" or say so in their names;
@@ -71,15 +69,8 @@ class SimulatedCharger(Talker):
         self.limits = Limits(fallback_a=settings.fallback_a, voltage_v=settings.grid_voltage_v)
         self.local_list = LocalList()
         self.certificates: list[Payload] = []
-        self.firmware = identity.firmware
         self.firmware_status = "Idle"
         self.diagnostics_status = "Idle"
-        self.connectors = {
-            number: Connector(number, energy_wh=chance.uniform(1e5, 5e6), metered_us=now_us)
-            for number in range(1, settings.connectors + 1)
-        }
-        self._boot_needed = True
-        self._heartbeats = 0
         for connector in self.connectors.values():
             self._expect_driver(connector)
 
@@ -87,105 +78,6 @@ class SimulatedCharger(Talker):
         """Return what obeys an action; None: it is not known here."""
         found = self.commands.get(action)
         return None if found is None else partial(found, self)
-
-    # The connection
-
-    def _connected(self) -> None:
-        if self.identity.boots_always:
-            self._boot_needed = True
-        if self._boot_needed:
-            self._boot(self.now_us)
-        else:
-            self.registered = True
-            self._report_all()
-        self._heartbeat_later()
-
-    def _disconnected(self) -> None:
-        self._heartbeats += 1
-
-    def _not_booted(self) -> None:
-        self.after(BOOT_RETRY_S, self._boot)
-
-    # Boot, heartbeat, status
-
-    def _boot(self, _now_us: int) -> None:
-        session = self._session
-        if session is None or self.registered or self._open is not None:
-            return
-        payload = self.boot_payload()
-        self._transmit(session, Message("BootNotification", lambda: payload, self._boot_answered))
-
-    def boot_payload(self) -> Payload:
-        """Return what BootNotification says."""
-        identity = self.identity
-        return {
-            "chargePointVendor": identity.vendor,
-            "chargePointModel": identity.model,
-            "chargePointSerialNumber": identity.serial or identity.id[:25],
-            "firmwareVersion": self.firmware,
-        }
-
-    def _boot_answered(self, answer: Payload, _now_us: int) -> None:
-        interval = answer.get("interval")
-        interval_s = interval if isinstance(interval, int) else 0
-        if answer.get("status") != "Accepted":
-            self.after(interval_s or BOOT_RETRY_S, self._boot)
-            return
-        self.registered = True
-        self._boot_needed = False
-        if interval_s > 0:
-            self.keys.change("HeartbeatInterval", str(interval_s))
-            self._heartbeat_later()
-        self._report_all()
-
-    def boot_again(self) -> None:
-        """Send another BootNotification, as TriggerMessage asks; also while the server says no."""
-        if not self.registered:
-            self._boot(self.now_us)
-            return
-        self.send("BootNotification", self.boot_payload())
-
-    def _heartbeat_later(self) -> None:
-        self._heartbeats += 1
-        mine = self._heartbeats
-        seconds = self.keys.seconds("HeartbeatInterval")
-
-        def beat(_now_us: int) -> None:
-            if mine == self._heartbeats and self.connected:
-                if self.registered:
-                    self.send("Heartbeat", {})
-                self._heartbeat_later()
-
-        if seconds:
-            self.after(seconds, beat)
-
-    def _report_all(self) -> None:
-        self.report_status(0)
-        for number in self.connectors:
-            self.report_status(number)
-
-    def report_status(self, number: int) -> None:
-        """Send a StatusNotification; connector 0 is the whole charger."""
-        if number == 0:
-            operative = any(connector.operative for connector in self.connectors.values())
-            status = "Available" if operative else "Unavailable"
-        else:
-            status = self.connectors[number].status
-        self.send(
-            "StatusNotification",
-            {
-                "connectorId": number,
-                "errorCode": "NoError",
-                "status": status,
-                "timestamp": self.stamp(self.now_us),
-            },
-        )
-
-    def turn(self, connector: Connector, status: str) -> None:
-        """Change the status of a connector and report it."""
-        if connector.status != status:
-            connector.status = status
-            self.report_status(connector.number)
 
     # Drivers
 
@@ -484,16 +376,8 @@ class SimulatedCharger(Talker):
         else:
             self.keep("MeterValues", payload, expendable=True)
 
-    # Reboot
-
     def reboot(self, kind: str) -> None:
         """Stop everything, hang up, and boot when connected again."""
         for connector in self.connectors.values():
             self.stop(connector, f"{kind}Reset")
-
-        def hang_up(_now_us: int) -> None:
-            self._boot_needed = True
-            self.registered = False
-            self.hangup = Hangup(REBOOT_S[kind])
-
-        self.after(REBOOT_S["Soft"], hang_up)
+        self.restart_later(kind)

@@ -56,7 +56,7 @@ def test_a_fault_that_breaks_one_law_is_found_within_thirty_seeds_and_replays(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_seed_tells_the_same_story_in_every_process(worlds: Worlds) -> None:
     command = [sys.executable, "-m", "tests.simulation", "17-17", "--seconds", str(SHORT_S)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
@@ -65,7 +65,7 @@ def test_a_seed_tells_the_same_story_in_every_process(worlds: Worlds) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_a_broken_seed_is_an_exit_code_a_line_and_a_trace(capsys: pytest.CaptureFixture) -> None:
     assert main(["2-2", "--seconds", str(SHORT_S), "--broken", "answer before the commit"]) == 1
     said = capsys.readouterr().out
