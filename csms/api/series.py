@@ -33,6 +33,10 @@ POINTS_WANTED = 400
 CONNECTORS_MAX = 100_000
 SERIES_SPAN_S = 3_600
 """Looked back when `from` is not said."""
+ENDED = "kind IN ('stopped', 'ended_provisionally')"
+ENDED_S = 3_600
+"""An end that came so long ago ends no value that is not too old anyway, whatever clocks say."""
+DAY_S = 86_400
 US_PER_S = 1_000_000
 MEASURAND = re.compile(r"[A-Za-z0-9.]{1,60}")
 
@@ -84,6 +88,8 @@ SERIES_ANSWER = row(
 def power_query(filters: Mapping[str, Any]) -> str:
     """Return the statement for the power that each connector reported last.
 
+    What was reported of a transaction that is over says nothing of now.
+
     Args:
         filters: site, charger, tenant, sites; first and last, a range of chargers.
     """
@@ -96,6 +102,8 @@ def power_query(filters: Mapping[str, Any]) -> str:
         " toUnixTimestamp64Micro(max(ts)) AS at_us FROM samples"
         f" WHERE measurand = {literal(POWER)} AND phase = '' AND location IN ('', 'Outlet')"
         f" AND text = '' AND connector > 0 AND ts > now() - {POWER_AGE_S:d}{where}"
+        " AND (charger, transaction) NOT IN (SELECT charger, transaction FROM transaction_events"
+        f" WHERE {ENDED} AND received_at > now() - {ENDED_S:d} AND ts > now() - {DAY_S:d})"
         f" GROUP BY charger, connector ORDER BY charger, connector LIMIT {CONNECTORS_MAX:d}"
     )
 
@@ -104,7 +112,8 @@ def series_query(filters: Mapping[str, Any], step_s: int) -> str:
     """Return the statement for values over time, averaged over steps of `step_s`.
 
     A sum counts the last value of each connector for HOLD_S, because connectors report at moments
-    of their own: else it would leave out all those that said nothing in just that step.
+    of their own: else it would leave out all those that said nothing in just that step. When its
+    transaction ends, it counts no more.
 
     Args:
         filters: charger or site, measurand, since_us, until_us, transaction, tenant, sites.
@@ -129,9 +138,14 @@ def series_query(filters: Mapping[str, Any], step_s: int) -> str:
     # Connector 0 is the main meter: its connectors are counted already.
     each = (
         f"SELECT charger, connector, {begin} + later * {step_s:d} AS at_s,"  # noqa: S608
-        f" argMax(value, ts) AS last, any(unit) AS unit FROM samples"
-        f" ARRAY JOIN range({steps:d}) AS later WHERE connector > 0 AND {where}"
-        f" AND at_s * {US_PER_S:d} < {filters['until_us']:d} GROUP BY charger, connector, at_s"
+        f" argMax(value, ts) AS last, any(unit) AS unit FROM"
+        f" (SELECT charger, connector, transaction, ts, value, unit FROM samples"
+        f" WHERE connector > 0 AND {where}) AS held LEFT JOIN"
+        f" (SELECT charger, transaction, toUnixTimestamp(min(ts)) AS ended_s"
+        f" FROM transaction_events WHERE {ENDED} AND ts >= {_moment(filters['since_us'])}"
+        f" GROUP BY charger, transaction) AS ends USING (charger, transaction)"
+        f" ARRAY JOIN range({steps:d}) AS later WHERE at_s * {US_PER_S:d} < {filters['until_us']:d}"
+        " AND (later = 0 OR ended_s = 0 OR at_s < ended_s) GROUP BY charger, connector, at_s"
     )
     return (
         f"SELECT 0 AS connector, any(unit) AS unit, at_s * {US_PER_S:d} AS at_us,"  # noqa: S608

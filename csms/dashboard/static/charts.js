@@ -6,6 +6,17 @@ const colour = (name) => getComputedStyle(document.documentElement).getPropertyV
 
 const scaled = (unit) => (unit === "W" || unit === "Wh" ? [1000, `k${unit}`] : [1, unit]);
 
+// Seconds between two ticks: none below one second, or labels repeat.
+const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
+
+// "The last half hour" is half an hour wide, however little of it is known.
+const period = (element, low, high) => {
+  const span = Number(element.dataset.span);
+  const now = Date.now() / 1000;
+  if (span) return [now - span, now];
+  return low === high ? [low - 30, high + 30] : [low, high];
+};
+
 const table = (series) => {
   const instants = [...new Set(series.flatMap((one) => one.points.map((point) => point[0])))].sort((a, b) => a - b);
   const rows = series.map((one) => {
@@ -46,6 +57,7 @@ const draw = async (element) => {
     height: Number(element.dataset.height || 220),
     padding: [null, 30, null, null], // Half of the last label stands right of the last value.
     scales: {
+      x: { range: (_, low, high) => period(element, low, high) },
       y: {
         range: (_, low, high) => {
           const room = Math.max(0.5, ((high ?? 1) - (low ?? 0)) * 0.08);
@@ -63,7 +75,7 @@ const draw = async (element) => {
         value: (_, value) => (value === null || value === undefined ? "–" : value.toFixed(2)),
       })),
     ],
-    axes: [{ ...axis, values: hours, space: 80 }, { ...axis, size: 60, values: (_, ticks) => ticks.map((tick) => `${tick} ${unit}`) }],
+    axes: [{ ...axis, values: hours, space: 80, incrs: steps }, { ...axis, size: 60, values: (_, ticks) => ticks.map((tick) => `${tick} ${unit}`) }],
   }, data, element);
   shown.set(element, plot);
 };

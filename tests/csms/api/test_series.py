@@ -1,5 +1,6 @@
 """Meter values over REST: the statements on the real engine, and what is refused."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -9,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from csms.api.series import POINTS_MAX, power_query, series_query, step_for
+from csms.api.series import POINTS_MAX, POWER, power_query, series_query, step_for
+from supervisor.clock import Clock
 from tests.csms.api.node import Api
 from tests.csms.dashboard.hostile import STRINGS
 from tests.storage.analytical.helper import DAY, HOUR, T0
@@ -18,11 +20,10 @@ REGISTER = "Energy.Active.Import.Register"
 Ask = Callable[[str], Any]
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
-    """The embedded engine with the story of two chargers, in a process of its own."""
-    folder: Path = tmp_path_factory.mktemp("chdb")
-    command = [sys.executable, "-m", "tests.storage.analytical.embedded", str(folder)]
+@contextlib.contextmanager
+def embedded(folder: Path, *options: str) -> Iterator[Ask]:
+    """The embedded engine with a story, in a process of its own."""
+    command = [sys.executable, "-m", "tests.storage.analytical.embedded", str(folder), *options]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
@@ -43,6 +44,13 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
         process.wait(20)
 
 
+@pytest.fixture(scope="module")
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ask]:
+    """The story of two chargers."""
+    with embedded(tmp_path_factory.mktemp("chdb")) as ask:
+        yield ask
+
+
 def filters(**more: Any) -> dict[str, Any]:
     return {"measurand": REGISTER, "since_us": T0 - HOUR, "until_us": T0 + DAY} | more
 
@@ -61,6 +69,17 @@ def test_a_sum_counts_the_last_value_of_each_connector_for_a_while(engine: Ask):
     begin = min(one)
     assert both[begin] == pytest.approx(2 * one[begin])
     assert begin + 60_000_000 in both
+
+
+def test_what_a_transaction_drew_counts_no_more_when_it_is_over(tmp_path: Path):
+    now_us = Clock().now_us()
+    with embedded(tmp_path, str(now_us)) as ask:
+        assert [(row[1], row[3]) for row in ask(power_query({}))] == [("on", 7_000.0)]
+        span = {"measurand": POWER, "since_us": now_us - HOUR, "until_us": now_us}
+        totals = [row[3] for row in ask(series_query(span, 5))]
+    both, one = totals.index(14_000.0), totals.index(7_000.0)
+    assert set(totals) == {14_000.0, 7_000.0}
+    assert (both, 4 <= one - both <= 5) == (0, True)
 
 
 def test_nothing_from_outside_gets_out_of_its_literal(engine: Ask):

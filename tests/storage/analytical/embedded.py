@@ -1,7 +1,8 @@
 """Analysts' statements on an embedded engine, in a process of its own: chdb must not be in pytest's.
 
-    python -m tests.storage.analytical.embedded FOLDER
+    python -m tests.storage.analytical.embedded FOLDER [NOW_US]
 
+With NOW_US the story of helper.ended_and_running is there instead of the long ones.
 A JSON line in is [query, format, rows_max]; a JSON line out is {"ok": ...} or {"error", "text"}.
 """
 
@@ -19,7 +20,7 @@ from storage.analytical.migrate import migrate
 from storage.analytical.rows import build
 from storage.analytical.settings import WarehouseSettings
 from storage.analytical.sink import Sink
-from tests.storage.analytical.helper import KEEP, rows_of, story
+from tests.storage.analytical.helper import KEEP, ended_and_running, rows_of, story
 
 SETTINGS = WarehouseSettings(
     **KEEP,
@@ -30,11 +31,12 @@ SETTINGS = WarehouseSettings(
 )
 
 
-def main(folder: str) -> None:
+def main(folder: str, now_us: str = "") -> None:
     dsn = f"chdb://{folder}"
     client = open_client(dsn, SETTINGS)
     migrate(client, SETTINGS)
-    built = build(rows_of(*story("c1"), *story("c2")), {}, Window(DAY_US, DAY_US), 1_000)
+    entries = ended_and_running(int(now_us)) if now_us else [*story("c1"), *story("c2")]
+    built = build(rows_of(*entries), {}, Window(DAY_US, DAY_US), 1_000)
     client.command("SYSTEM STOP MERGES")
     for token in ("t", "the same facts under another token"):
         Sink(client, SETTINGS).write(token, built.blocks)
@@ -65,4 +67,4 @@ def main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -108,6 +108,22 @@ def story(charger: str, at_us: int = T0) -> list[Entry]:
     ]
 
 
+def ended_and_running(at_us: int) -> list[Entry]:
+    """Two that charge since a minute before `at_us`: `over` for twenty seconds, `on` until now."""
+    entries = []
+    for charger, transaction in (("over", 8), ("on", 9)):
+        began_us = at_us - MINUTE
+        started = TransactionStarted(transaction, 1, "tag", 0, began_us, "raw")
+        draws = measured(power(7_000.0, began_us), transaction=transaction)
+        entries += [
+            entry(charger, started, at_us=began_us),
+            entry(charger, draws, at_us=began_us),
+        ]
+    ended_us = at_us - MINUTE + 20_000_000
+    stopped = TransactionStopped(8, 8, 100, ended_us, "raw2", "tag", "Local")
+    return [*entries, entry("over", stopped, at_us=ended_us)]
+
+
 @dataclass(frozen=True)
 class ClickHouse:
     """A running test server."""
