@@ -1,6 +1,7 @@
 """Who a simulated charger says it is."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from csms.simulator.models import Model
 from protocol.dialect import OCPP_16
@@ -22,6 +23,8 @@ class Identity:
     """Least and most seconds that it thinks about a command."""
     subprotocol: str = OCPP_16.subprotocol
     """Which version of OCPP it speaks."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Configuration keys (those of 1.6) that leave the factory with another value."""
     equipped: bool = False
     """Of 2.x: whether it has a display, monitors, tariffs and the like."""
 
@@ -38,5 +41,6 @@ class Identity:
             model.boots_always,
             model.answer_s,
             model.subprotocol,
+            model.keys,
             model.equipped,
         )

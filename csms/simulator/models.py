@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from csms.simulator.metering import MEASURANDS
+
 Payload = dict[str, Any]
 Quirk = Callable[[str, Payload], Payload]
 TextQuirk = Callable[[str, bytes], bytes]
@@ -228,7 +230,8 @@ MODELS: Mapping[str, Model] = {
         answer_s=(0.05, 0.4),
     ),
     "wordy": Model(
-        "Kettering", "Duo", "2.2.1-rc4", ("long_serial",), {"HeartbeatInterval": "60"},
+        "Kettering", "Duo", "2.2.1-rc4", ("long_serial",),
+        {"MeterValuesSampledData": ",".join(MEASURANDS)},
         answer_s=(0.02, 0.2),
     ),
     "careless": Model("Plainsight", "P7", "1.0", ("empty_transaction",), boots_always=True),

@@ -72,6 +72,8 @@ class Talker:
         self.chance = chance
         self.now_us = now_us
         self.keys = KeyTable(default_keys(settings))
+        for name, value in identity.keys.items():
+            self.keys.change(name, value)
         self.counts = Counts()
         self.books = Books()
         self.clock_error_us = 0

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from csms.simulator.faults import FaultSettings
+from csms.simulator.metering import MEASURANDS
 from csms.simulator.models import MODELS, MODELS_16, QUIRKS, TEXT_QUIRKS, Model
 from tests.csms.simulator.network import Network
 
@@ -30,6 +31,18 @@ def said(quirk: str) -> dict:
 def test_every_quirk_of_a_model_exists() -> None:
     for model in MODELS.values():
         assert set(model.quirks) <= QUIRKS.keys() | TEXT_QUIRKS.keys()
+
+
+def test_keys_of_a_model_have_their_values_from_the_beginning() -> None:
+    for name, model in MODELS.items():
+        charger = Network(model=name).charger
+        for key, value in model.keys.items():
+            [row] = charger.keys.listing([key])["configurationKey"]
+            assert row["value"] == value
+    network = Network(model="wordy", arrival_s_mean=1.0).begin()
+    network.pass_s(60)
+    samples = network.said("MeterValues")[-1]["meterValue"][0]["sampledValue"]
+    assert {sample["measurand"] for sample in samples} == set(MEASURANDS)
 
 
 def test_instants_may_lack_their_zone_or_have_a_short_one() -> None:
