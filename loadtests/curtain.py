@@ -7,7 +7,6 @@ server could not be asked for what it has stored.
 from __future__ import annotations
 
 import json
-import logging
 import sys
 import time
 from dataclasses import asdict
@@ -17,7 +16,7 @@ from typing import Any
 import gevent
 from locust import events
 from locust.html import get_html_report
-from locust.runners import STATE_INIT, STATE_STOPPED, MasterRunner, WorkerRunner
+from locust.runners import STATE_INIT, STATE_STOPPED, WorkerRunner
 
 from csms.simulator.books import sums
 from loadtests.accounts import Account, settle
@@ -25,8 +24,6 @@ from loadtests.ask import NotTold, stored_bills, stored_messages
 from loadtests.report import with_tab
 from loadtests.stage import Stage, stage_of
 from loadtests.verdicts import Judgement, Measured, Thresholds, judge, junit, read_thresholds
-
-log = logging.getLogger(__name__)
 
 FAILED, NOT_ASKED = 1, 3
 LATE_S = 20.0
@@ -218,6 +215,4 @@ def _quitting(environment: Any, **_: Any) -> None:  # noqa: ANN401
     if runner.state not in STOPPED:
         # SIGTERM: Locust says goodbye before it stops the users.
         runner.stop()
-    if isinstance(runner, MasterRunner):
-        log.debug("%d processes have told", len(stage.timeline.latest))
     environment.process_exit_code = fall(stage)
