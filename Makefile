@@ -7,7 +7,8 @@ READY := .venv/ready
 PACKAGES := domain protocol supervisor storage actors csms
 TEST_ARGS ?=
 ARGS ?=
-WORKERS ?= 2
+# One more than the smallest machine has cores: tests of processes wait half of their time.
+WORKERS ?= 3
 SEEDS ?= 200
 SIMULATE_ARGS ?=
 

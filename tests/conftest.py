@@ -22,8 +22,6 @@ SLOW_FILES = (
     "tests/chaos/test_full_disk.py",
     "tests/interop/test_interop.py",
     "tests/csms/cli/test_serve.py",
-    "tests/csms/gateway/test_sites.py",
-    "tests/csms/gateway/test_versions.py",
 )
 """The slowest first: a worker that gets one at the end lets all others wait for it."""
 
