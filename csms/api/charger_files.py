@@ -103,8 +103,11 @@ async def upload(
     """
     services = services_of(request)
     settings = services.settings
+    body = await request.body()
+    if not body:
+        raise _problem([Wrong(1, "", "the file is empty")])
     try:
-        text = (await request.body()).decode("utf-8")
+        text = body.decode("utf-8")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise _problem([Wrong(line, "", "is not UTF-8")]) from error

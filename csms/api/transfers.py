@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, BeforeValidator, Field
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
@@ -48,14 +48,22 @@ Wait = Annotated[
 ]
 
 
+def _text(value: object) -> object:
+    # Numbers would be taken for seconds since 1970; the description promises text.
+    if value is not None and not isinstance(value, str):
+        raise ValueError("must be text, as 2026-01-31T12:00:00Z")
+    return value
+
+
+Instant = Annotated[AwareDatetime | None, BeforeValidator(_text)]
+
+
 class NewFirmware(Input):
     """Which firmware, and when."""
 
     file: str = Field(description="Id of a firmware image.")
-    retrieve_at: AwareDatetime | None = Field(default=None, description="Default: now.")
-    install_at: AwareDatetime | None = Field(
-        default=None, description="Default: when it suits the charger."
-    )
+    retrieve_at: Instant = Field(default=None, description="Default: now.")
+    install_at: Instant = Field(default=None, description="Default: when it suits the charger.")
     signature: str = Field(default="", description="Base64; with it the update is a signed one.")
     certificate: str = Field(default="", description="PEM of the manufacturer, for `signature`.")
     retries: int = Field(default=3, ge=0, le=100)
@@ -66,8 +74,8 @@ class NewLog(Input):
     """Which log, and of what time."""
 
     kind: Literal["DiagnosticsLog", "SecurityLog", "DataCollectorLog"] = "DiagnosticsLog"
-    oldest: AwareDatetime | None = None
-    latest: AwareDatetime | None = None
+    oldest: Instant = None
+    latest: Instant = None
     retries: int = Field(default=3, ge=0, le=100)
     retry_s: int = Field(default=120, ge=0, le=RETRY_S_MAX)
 

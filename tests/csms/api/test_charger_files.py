@@ -71,6 +71,12 @@ async def test_only_admins_import_and_tenants_see_their_own(api: Api) -> None:
     assert (status, len(text.splitlines())) == (200, 1)
 
 
+@pytest.mark.parametrize("query", ["", "?dry_run=true"])
+async def test_a_request_without_a_file_is_refused(api: Api, query: str) -> None:
+    status, problem = await send(api, "", query)
+    assert (status, problem["errors"][0]["rule"]) == (422, "the file is empty")
+
+
 async def test_what_is_no_text_is_told(api: Api) -> None:
     status, problem = await api.ask("POST", "/api/v1/chargers.csv", data=b"id\nA\xff\n")
     assert status == 422

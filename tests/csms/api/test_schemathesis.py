@@ -25,6 +25,9 @@ LIMITS = {
     "api.rate_burst": 1_000_000,
     "api.failed_attempts_max": 1_000_000,
     "api.live_stream_s": 0.05,
+    "sign_in.failures_burst": 1_000_000,
+    "sign_in.failures_per_name_burst": 1_000_000,
+    "sign_in.failures_per_address_burst": 1_000_000,
 }
 CONFIG = """
 [checks]

@@ -115,6 +115,8 @@ async def test_wrong_input_names_its_field(online: Api) -> None:
         ("firmware", {"file": file, "signature": "AAAA"}, "certificate"),
         ("firmware", {"file": file, "install_at": "2026-12-01T00:00:00Z"}, "install_us"),
         ("logs", {"kind": "DataCollectorLog"}, "kind"),
+        ("logs", {"latest": 0}, "latest"),
+        ("firmware", {"file": file, "retrieve_at": 1_800_000_000}, "retrieve_at"),
     ):
         status, problem = await online.ask("POST", f"{CHARGER}/{path}", body)
         assert (status, field in problem["detail"]) == (422, True), problem
