@@ -33,6 +33,11 @@ def _scaled(value: float, unit: str) -> str:
     return f"{value:.0f} {unit}"
 
 
+def percent(value: float | None) -> str:
+    """Return a percentage with what NEVI asks for: three places."""
+    return NONE if value is None else f"{value:.3f} %"
+
+
 def moment(at_us: int | None) -> datetime | None:
     """Return an instant, or None for never and for what no calendar has."""
     if not at_us:

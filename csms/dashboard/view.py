@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -85,11 +86,12 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {
-        name: getattr(formats, name)
-        for name in (
-            "amperes", "clock", "duration", "energy", "iso", "latency", "power", "pretty",
-        )
-    }  # fmt: skip
+        name: getattr(formats, name) for name in ("clock", "duration", "iso", "pretty")
+    }
+    made.filters |= {
+        name: _in_language(getattr(formats, name))
+        for name in ("amperes", "energy", "latency", "percent", "power")
+    }
     made.filters["cell"] = csv_cell
     made.filters["part"] = lambda text: quote(str(text), safe="")
     made.globals |= {
@@ -100,6 +102,16 @@ def environment() -> Environment:
         "qr": qr,
     }
     return made
+
+
+def _in_language(write: Callable[[Any], str]) -> Callable[[Context, Any], str]:
+    """Return a filter that writes a number with the decimal mark of the page's language."""
+
+    @pass_context
+    def filtered(context: Context, value: Any) -> str:  # noqa: ANN401 - whatever is written
+        return write(value).replace(".", context["t"]("number.mark"))
+
+    return filtered
 
 
 def _query(**values: object) -> str:

@@ -4,12 +4,15 @@ const shown = new WeakMap();
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+const written = (value, places) =>
+  value.toLocaleString(document.documentElement.lang, { maximumFractionDigits: places, minimumFractionDigits: places === 2 ? 2 : 0, useGrouping: false });
+
 const scaled = (unit) => (unit === "W" || unit === "Wh" ? [1000, `k${unit}`] : [1, unit]);
 
 // Seconds between two ticks: none below one second, or labels repeat.
 const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 21600, 43200, 86400];
 
-// "The last half hour" is half an hour wide, however little of it is known.
+// A span of half an hour is half an hour wide, however little of it is known.
 const period = (element, low, high) => {
   const span = Number(element.dataset.span);
   const now = Date.now() / 1000;
@@ -72,10 +75,10 @@ const draw = async (element) => {
         stroke: colour(colours[number % colours.length]),
         width: 2,
         spanGaps: true,
-        value: (_, value) => (value === null || value === undefined ? "–" : value.toFixed(2)),
+        value: (_, value) => (value === null || value === undefined ? "–" : written(value, 2)),
       })),
     ],
-    axes: [{ ...axis, values: hours, space: 80, incrs: steps }, { ...axis, size: 60, values: (_, ticks) => ticks.map((tick) => `${tick} ${unit}`) }],
+    axes: [{ ...axis, values: hours, space: 80, incrs: steps }, { ...axis, size: 60, values: (_, ticks) => ticks.map((tick) => `${written(tick, 6)} ${unit}`) }],
   }, data, element);
   shown.set(element, plot);
 };

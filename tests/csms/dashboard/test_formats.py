@@ -3,6 +3,8 @@ import pytest
 from csms.dashboard import formats
 from csms.dashboard.cells import safe_cell
 from csms.dashboard.metrics import Behind, behind, families
+from csms.dashboard.texts import texts_of
+from csms.dashboard.view import environment
 
 
 @pytest.mark.parametrize(
@@ -18,6 +20,21 @@ from csms.dashboard.metrics import Behind, behind, families
 )
 def test_power_is_written_as_people_read_it(value: float | None, text: str):
     assert formats.power(value) == text
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("en", "1.25 MW, 99.950 %, 6.5 / 0 A, 1.5 ms"),
+        ("de", "1,25 MW, 99,950 %, 6,5 / 0 A, 1,5 ms"),
+    ],
+)
+def test_numbers_have_the_decimal_mark_of_the_language(language: str, text: str):
+    page = environment().from_string(
+        "{{ 1250000 | power }}, {{ 99.95 | percent }}, {{ [6.5, 0] | amperes }},"
+        " {{ 1500 | latency }}"
+    )
+    assert page.render(t=texts_of(language)) == text
 
 
 @pytest.mark.parametrize("at_us", [0, None, 10**18 * 9, -(10**18) * 9])
