@@ -171,18 +171,13 @@ class Connection(asyncio.Protocol):
     )
 
     def __init__(self, gateway: Host, listener: Listener = PLAIN) -> None:
-        settings = gateway.settings
         self.listener = listener
         self.certificate: bytes | None = None
         """What the charger showed in the TLS handshake, DER; forgotten once it was looked at."""
         self._gateway = gateway
         self._transport: asyncio.Transport | None = None
-        # No subprotocols: their choice is admission's, a mismatch must not become HTTP 400.
-        self._ws = ServerProtocol(
-            max_size=settings.message_bytes_max,
-            extensions=DEFLATE if settings.deflate else None,
-            logger=gateway.websockets_logger,
-        )
+        self._ws: ServerProtocol | None = None
+        """Made when there is a handshake to parse: half of one is all that many ever send."""
         self._backlog: deque[bytes] | None = deque()
         self._backlog_bytes = 0
         self._fragments: list[bytes] | None = None
@@ -194,7 +189,7 @@ class Connection(asyncio.Protocol):
         self._needed = 0
         self._timer: asyncio.TimerHandle | None = None
         self._resume_at: asyncio.TimerHandle | None = None
-        self._budget_at = settings.frames_burst
+        self._budget_at = gateway.settings.frames_burst
         self._budget_us = 0
         self.line: Receiver | None = None
         self.remote = ""
@@ -209,6 +204,23 @@ class Connection(asyncio.Protocol):
         self.frames_out = 0
         self.close_code = 1006
         self.close_reason = ""
+
+    @property
+    def _websocket(self) -> ServerProtocol:
+        """What parses the handshake, and all frames but the common one."""
+        if self._ws is None:
+            settings = self._gateway.settings
+            # No subprotocols: their choice is admission's, a mismatch must not become HTTP 400.
+            self._ws = ServerProtocol(
+                max_size=settings.message_bytes_max,
+                extensions=DEFLATE if settings.deflate else None,
+                logger=self._gateway.websockets_logger,
+            )
+        return self._ws
+
+    @property
+    def _is_open(self) -> bool:
+        return self._ws is not None and self._ws.state is OPEN
 
     # asyncio.Protocol
 
@@ -228,7 +240,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Cut off whole frames; what is left waits for more."""
         if not self._splits:
-            if self._ws.state is CONNECTING:
+            if self._ws is None or self._ws.state is CONNECTING:
                 self._knock(data)
             else:
                 self._feed(data)
@@ -264,7 +276,7 @@ class Connection(asyncio.Protocol):
             else:
                 self._feed(data[at:stop])
             at = stop
-            if self._ws.state is not OPEN:
+            if not self._is_open:
                 break
         else:
             if at < end:
@@ -301,7 +313,7 @@ class Connection(asyncio.Protocol):
 
     def _feed(self, data: bytes) -> None:
         """Give bytes to websockets, handle what they complete, send what that leads to."""
-        ws = self._ws
+        ws = self._websocket
         ws.receive_data(data)
         for event in ws.events_received():
             if type(event) is Frame:
@@ -341,7 +353,7 @@ class Connection(asyncio.Protocol):
         """The socket is gone."""
         if exc is not None and not self.close_reason:
             self.close_reason = str(exc)
-        elif self._ws.close_rcvd is not None:
+        elif self._ws is not None and self._ws.close_rcvd is not None:
             self.close_code = self._ws.close_rcvd.code
             self.close_reason = self.close_reason or self._ws.close_rcvd.reason
         for timer in (self._timer, self._resume_at):
@@ -349,9 +361,10 @@ class Connection(asyncio.Protocol):
                 timer.cancel()
         self._timer = self._resume_at = None
         self._transport = None
-        # Both hold the parser's frame, and that its owner: else the collector has to find them.
-        self._ws.parser.close()
-        self._ws.parser_exc = None
+        if self._ws is not None:
+            # Both hold the parser's frame, and that its owner: else the collector has to find them.
+            self._ws.parser.close()
+            self._ws.parser_exc = None
         self._gateway.closed(self)
 
     # messages in
@@ -464,39 +477,40 @@ class Connection(asyncio.Protocol):
 
     def accept(self, request: Request, subprotocol: str) -> bool:
         """Answer 101, or what websockets makes of a bad request; return whether it is open."""
-        key = plain_key(request)
+        key, ws = plain_key(request), self._websocket
         if key is not None:
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
             chosen = f"Sec-WebSocket-Protocol: {subprotocol}\r\n" if subprotocol else ""
-            self._ws.writes.append(SWITCHED % (accept_key(key).encode(), chosen.encode()))
-            self._ws.state = OPEN
+            ws.writes.append(SWITCHED % (accept_key(key).encode(), chosen.encode()))
+            ws.state = OPEN
             self.flush()
             return True
-        response = self._ws.accept(request)
+        response = ws.accept(request)
         if response.status_code == SWITCHING_PROTOCOLS:
             if subprotocol:
                 response.headers["Sec-WebSocket-Protocol"] = subprotocol
             if self._timer is not None:
                 self._timer.cancel()
                 self._timer = None
-        self._ws.send_response(response)
+        ws.send_response(response)
         self.flush()
-        return bool(self._ws.state is OPEN)
+        return self._is_open
 
     def reject(self, status: int, body: str) -> None:
         """Answer the handshake with an HTTP error and close."""
         if self._transport is None:
             return
+        ws = self._websocket
         try:
-            response: Response = self._ws.reject(status, body)
+            response: Response = ws.reject(status, body)
         except ValueError:  # a status that http.HTTPStatus does not know
-            response = self._ws.reject(503, body)
+            response = ws.reject(503, body)
         if status == 401:  # noqa: PLR2004
             response.headers["WWW-Authenticate"] = 'Basic realm="charger"'
-        if self._ws.state is not OPEN:
-            self._ws.send_response(response)
+        if not self._is_open:
+            ws.send_response(response)
         self.flush()
         self._expect_close()
 
@@ -514,7 +528,7 @@ class Connection(asyncio.Protocol):
     def send(self, texts: list[bytes]) -> None:
         """Send complete text messages; silently nothing when the connection is closing."""
         ws = self._ws
-        if ws.state is not OPEN or self._transport is None:
+        if ws is None or ws.state is not OPEN or self._transport is None:
             return
         for text in texts:
             size = len(text)
@@ -529,14 +543,14 @@ class Connection(asyncio.Protocol):
 
     def ping(self, now_us: int) -> None:
         """Send a WebSocket ping."""
-        if self._ws.state is OPEN:
+        if self._ws is not None and self._ws.state is OPEN:
             self.pinged_us = now_us
             self._ws.send_ping(b"")
             self.flush()
 
     def flush(self) -> None:
         """Write what websockets has to send."""
-        out = self._ws.data_to_send()
+        out = self._ws.data_to_send() if self._ws is not None else []
         if not out or self._transport is None:
             return
         if len(out) == 1:
@@ -553,7 +567,7 @@ class Connection(asyncio.Protocol):
         self.close_code, self.close_reason = code, reason
         if self._transport is None:
             return
-        if self._ws.state is not OPEN:
+        if self._ws is None or self._ws.state is not OPEN:
             self.abort()
             return
         try:

@@ -4,14 +4,17 @@ A command that no journal knows was never sent: whoever asked for it may rely on
 """
 
 import asyncio
-import json
 from functools import partial
+
+import msgspec
 
 from csms.gateway.gateway import Gateway
 from domain.commands import Command, CommandResult, Outcome
 from domain.errors import JournalFailed, Unavailable
 from domain.events import CommandFinished, CommandQueued, Entry, encode_entry
 from protocol.redact import redact
+
+_to_json = msgspec.json.Encoder().encode
 
 
 async def order(gateway: Gateway, command: Command, *, wait: bool) -> CommandResult | None:
@@ -22,7 +25,7 @@ async def order(gateway: Gateway, command: Command, *, wait: bool) -> CommandRes
     line = gateway.line(command.charger)
     if line is None or line.fenced or not line.may_be_sent(command.action):
         return await gateway.command(command, wait=wait)  # which says why not
-    payload = json.dumps(command.payload, separators=(",", ":")).encode()
+    payload = _to_json(command.payload)
     queued = CommandQueued(
         command.id,
         command.action,
