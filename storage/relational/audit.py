@@ -39,5 +39,5 @@ async def append(engine: AsyncEngine, rows: Sequence[AuditRow]) -> None:
     Raises:
         Unavailable: the store is away; nothing was added.
     """
-    async with writing(engine) as connection:
+    async with writing(engine, at_once=True) as connection:
         await connection.execute(audit.insert(), [msgspec.structs.asdict(row) for row in rows])

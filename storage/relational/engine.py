@@ -1,16 +1,16 @@
 """Opening the relational store, and short transactions on it."""
 
-import contextlib
-import sqlite3
-import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import lru_cache
-from typing import Any, Final, Self
+from typing import Any, Final
 
-from sqlalchemy import Table, event
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy import Table
+from sqlalchemy.dialects.postgresql import Insert as InsertPostgresql
+from sqlalchemy.dialects.postgresql import insert as insert_postgresql
+from sqlalchemy.dialects.sqlite import Insert as InsertSqlite
+from sqlalchemy.dialects.sqlite import insert as insert_sqlite
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import (
     ArgumentError,
     DataError,
@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.sql.dml import Insert
 
 from domain.errors import ConfigError, Unavailable
+from storage.relational import sqlite
 from storage.relational.settings import RelationalSettings
 
 _DRIVERS: Final = {
@@ -34,13 +35,6 @@ _DRIVERS: Final = {
     "postgresql": "postgresql+asyncpg",
     "postgresql+asyncpg": "postgresql+asyncpg",
 }
-
-BEGIN_WRITING: Final = "BEGIN IMMEDIATE"
-BEGIN_READING: Final = "BEGIN"
-LOCK_LOOK_S: Final = 0.001
-"""Between two looks whether the write lock is free; SQLite's own looks are up to 0.1 s apart."""
-LOCK_LOOKS_MAX: Final = 50
-"""So quickly after one another; then ten times slower."""
 
 IN_MAX: Final = 500
 """Values in one IN (...): far below the limits of both engines (32,766 and 32,767 parameters)."""
@@ -77,13 +71,12 @@ def open_engine(url: str, settings: RelationalSettings | None = None) -> AsyncEn
     if target.get_backend_name() == "sqlite":
         engine = create_async_engine(
             target,
-            connect_args={"timeout": settings.busy_s, "factory": _Connection},
+            connect_args=dict(sqlite.options(settings.busy_s)),
             pool_size=settings.connections_max,
             max_overflow=0,
             pool_timeout=settings.checkout_s,
         )
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(engine.sync_engine, "begin", _begin_sqlite)
+        sqlite.prepare(engine)
         return engine
     return create_async_engine(
         target,
@@ -97,66 +90,6 @@ def open_engine(url: str, settings: RelationalSettings | None = None) -> AsyncEn
         max_overflow=0,
         pool_timeout=settings.checkout_s,
     )
-
-
-class _Cursor(sqlite3.Cursor):
-    """Waits for the write lock by short looks: it is asked for in the driver's own thread."""
-
-    def execute(self, sql: str, parameters: Any = (), /) -> Self:  # noqa: ANN401 the driver's
-        """Execute one statement."""
-        if sql != BEGIN_WRITING:
-            return super().execute(sql, parameters)
-        busy_ms = super().execute("PRAGMA busy_timeout").fetchone()[0]
-        end_s = time.monotonic() + busy_ms / 1000
-        super().execute("PRAGMA busy_timeout=0")
-        try:
-            looks = 0
-            while True:
-                try:
-                    return super().execute(sql)
-                except sqlite3.OperationalError as error:
-                    is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-                    if not is_busy or time.monotonic() >= end_s:
-                        raise
-                looks += 1
-                time.sleep(LOCK_LOOK_S if looks <= LOCK_LOOKS_MAX else LOCK_LOOK_S * 10)
-        finally:
-            super().execute(f"PRAGMA busy_timeout={busy_ms}")
-
-
-class _Connection(sqlite3.Connection):
-    """Ends its transaction when it is closed.
-
-    When a task is cancelled in the middle of a statement, the driver closes the connection with
-    that statement still open. SQLite then keeps both, and the write lock, until the statement is
-    collected: nobody else could write for that long.
-    """
-
-    def cursor(self, factory: Any = None) -> Any:  # noqa: ANN401 the driver's
-        """Return a cursor of ours; the driver asks for no other."""
-        return super().cursor(factory or _Cursor)
-
-    def close(self) -> None:
-        """Roll back, then close."""
-        with contextlib.suppress(sqlite3.Error):
-            self.rollback()
-        super().close()
-
-
-def _prepare_sqlite(connection: Any, _record: object) -> None:  # noqa: ANN401 the driver's
-    connection.isolation_level = None  # BEGIN is ours: see _begin_sqlite
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    # Journals are pruned once their rows are here: these must survive a power cut too.
-    cursor.execute("PRAGMA synchronous=FULL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """Take the write lock at once: a reader that turns writer fails without waiting."""
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql(BEGIN_WRITING if writes else BEGIN_READING)
 
 
 @contextmanager
@@ -219,24 +152,28 @@ async def reading(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
 
 
 @asynccontextmanager
-async def writing(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+async def writing(engine: AsyncEngine, *, at_once: bool = False) -> AsyncIterator[AsyncConnection]:
     """Yield a connection in a write transaction; commits at the end, rolls back on an exception.
+
+    Args:
+        engine: of the store.
+        at_once: all its statements are short; with SQLite they are executed in the loop's thread.
 
     Raises:
         Unavailable: the database is away, or another writer held it too long.
     """
     with away_means_unavailable():
-        async with engine.execution_options(writes=True).begin() as connection:
+        async with engine.execution_options(writes=True, at_once=at_once).begin() as connection:
             yield connection
 
 
-def insert(connection: AsyncConnection, table: Table) -> sqlite.Insert | postgresql.Insert:
+def insert(connection: AsyncConnection, table: Table) -> InsertSqlite | InsertPostgresql:
     """Return an INSERT of this connection's dialect: both know ON CONFLICT."""
     return _insert(connection.dialect.name, table)
 
 
-def _insert(dialect: str, table: Table) -> sqlite.Insert | postgresql.Insert:
-    return sqlite.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+def _insert(dialect: str, table: Table) -> InsertSqlite | InsertPostgresql:
+    return insert_sqlite(table) if dialect == "sqlite" else insert_postgresql(table)
 
 
 def upsert(

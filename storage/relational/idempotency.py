@@ -53,7 +53,7 @@ async def write(
     Raises:
         Unavailable: the store is away; nothing is written.
     """
-    async with writing(engine) as connection:
+    async with writing(engine, at_once=True) as connection:
         await _end(connection, ends)
         return await _begin(connection, begins)
 

@@ -196,7 +196,7 @@ class Projector:
         """Project one batch in one transaction; `refused`: quarantine it all, for this reason."""
         # Read before the transaction: it holds the write lock, for which others wait.
         folded = self._folded(journal, rows, self._positions.get(journal, 0), refused)
-        async with writing(self._engine) as connection:
+        async with writing(self._engine, at_once=True) as connection:
             query = select(journal_positions.c.lsn).where(journal_positions.c.uuid == journal)
             before = (await connection.execute(query.with_for_update())).scalar() or 0
             if before != folded.after:

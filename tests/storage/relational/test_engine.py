@@ -2,10 +2,12 @@ import asyncio
 import random
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 
+import aiosqlite
 import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
@@ -15,10 +17,6 @@ from benchmarks.postgres import Cluster
 from domain.errors import ConfigError, Unavailable
 from storage.relational import leases
 from storage.relational.engine import (
-    BEGIN_WRITING,
-    LOCK_LOOK_S,
-    LOCK_LOOKS_MAX,
-    RelationalSettings,
     chunks,
     open_engine,
     reading,
@@ -27,6 +25,8 @@ from storage.relational.engine import (
     writing,
 )
 from storage.relational.migrations import upgrade
+from storage.relational.settings import RelationalSettings
+from storage.relational.sqlite import BEGIN_WRITING, LOCK_LOOK_S, LOCK_LOOKS_MAX
 from storage.relational.tables import connectors, tenants
 from tests.storage.relational.kit import rows
 
@@ -124,7 +124,7 @@ async def test_who_waits_for_the_lock_looks_often_at_first_and_then_less_often(
                 other.execute("COMMIT")
 
         monkeypatch.setattr(
-            "storage.relational.engine.time",
+            "storage.relational.sqlite.time",
             SimpleNamespace(sleep=sleep, monotonic=time.monotonic),
         )
         store = open_engine(url, RelationalSettings(busy_s=5.0, connections_max=1))
@@ -149,6 +149,57 @@ async def test_a_connection_that_waited_in_vain_waits_again_the_next_time(tmp_pa
         other.execute("COMMIT")
     async with writing(store) as connection:
         await connection.execute(insert(tenants), [{"id": "a"}])
+    assert len(await rows(store, tenants)) == 1
+    await store.dispose()
+
+
+async def test_short_statements_are_executed_in_the_loop_and_what_may_wait_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = f"sqlite:///{tmp_path}/csms.db"
+    await upgrade(url)
+    store = open_engine(url, RelationalSettings(busy_s=5.0, connections_max=1))
+    handed: list[str] = []
+    hand_over = aiosqlite.Connection._execute
+
+    async def noted(self: aiosqlite.Connection, fn: Callable[..., object], *args: object) -> object:
+        handed.append(" ".join([fn.__name__, *(str(each) for each in args[:1])]))
+        return await hand_over(self, fn, *args)
+
+    async with reading(store):
+        pass  # so that there is a connection
+    monkeypatch.setattr(aiosqlite.Connection, "_execute", noted)
+    for at_once in (True, False):
+        handed.clear()
+        async with writing(store, at_once=at_once) as connection:
+            await connection.execute(insert(tenants), [{"id": f"a{at_once}"}])
+            assert len(list(await connection.execute(select(tenants)))) == 2 - at_once
+        steps = {step.partition(" ")[0] for step in handed}
+        assert f"execute {BEGIN_WRITING}" in handed
+        assert "commit" in steps
+        assert ("fetchall" in steps) != at_once
+        assert ("executemany" in steps or any("INSERT" in step for step in handed)) != at_once
+    assert len(await rows(store, tenants)) == 2
+    await store.dispose()
+
+
+async def test_who_waits_for_the_lock_does_not_hold_up_the_loop(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/csms.db"
+    await upgrade(url)
+    store = open_engine(url, RelationalSettings(busy_s=30.0))
+    other = holder(tmp_path / "csms.db")
+
+    async def write() -> None:
+        async with writing(store, at_once=True) as connection:
+            await connection.execute(insert(tenants), [{"id": "a"}])
+
+    writer = asyncio.create_task(write())
+    for _ in range(20):
+        await asyncio.sleep(0.005)  # none of these would end if the loop waited for the lock
+    assert not writer.done()
+    other.execute("COMMIT")
+    other.close()
+    await asyncio.wait_for(writer, 10)
     assert len(await rows(store, tenants)) == 1
     await store.dispose()
 
