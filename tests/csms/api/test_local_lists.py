@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from csms.simulator import commands as v16
-from csms.simulator.charger import LocalList
+from csms.simulator import local_list as v16
+from csms.simulator.local_list import LocalList
 from csms.simulator.v2 import commands as v2
 from domain.commands import Command
 from domain.events import ChargerBooted, Entry, Variable, VariablesReported
