@@ -95,12 +95,22 @@ def test_no_page_has_barriers_that_axe_knows(demo: Demo, browser: Browser):
             assert window.complaints == [], path
 
 
+SQUEEZED = """[...document.querySelectorAll("main dd, main .pill")].filter((one) => {
+    if (!one.checkVisibility()) return false;
+    const box = one.getBoundingClientRect();
+    const around = one.parentElement.getBoundingClientRect();
+    return one.matches("dd") ? box.width < 70 : box.right > around.right + 1;
+}).map((one) => one.textContent.trim())"""
+"""Words that stand letter by letter, and states that are cut off."""
+
+
 def test_pages_fit_a_phone(demo: Demo, browser: Browser):
     with sight(browser, demo.url, viewport={"width": 360, "height": 740}) as window:
         window.sign_in(demo.key)
         for path in PAGES:
             window.go(path)
             assert window.page.evaluate("document.documentElement.scrollWidth") <= 360, path
+            assert window.page.evaluate(SQUEEZED) == [], path
             window.page.click("[data-menu]")
             expect(window.page.locator("nav.main")).to_be_visible()
         assert window.violations() == []
