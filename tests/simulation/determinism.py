@@ -111,14 +111,13 @@ def determinism(world: World) -> Iterator[None]:
             stack.enter_context(mock.patch.object(owner, name, value))
         defaults = LinkClient.__init__.__kwdefaults__
         stack.enter_context(mock.patch.dict(defaults, chance=dice.random))
+        stack.callback(logging.disable, logging.root.manager.disable)
+        logging.disable(logging.CRITICAL)
         # What is left of killed processes is collected at the end, not in the middle of a step.
         stack.callback(_tidy, sys.unraisablehook, gc.isenabled())
         gc.freeze()  # so that what was there before need not be looked at
         gc.disable()
         sys.unraisablehook = lambda _unraisable: None
-        level = logging.root.manager.disable
-        stack.callback(logging.disable, level)
-        logging.disable(logging.CRITICAL)
         yield
 
 

@@ -322,6 +322,4 @@ def _tell(world: World, folder: Path, template: Path, busy_s: int) -> Result:
         return story.run()
     finally:
         story.node.close()
-        # What it leaves are circles of dead loops and tasks: broken here, while nobody minds.
-        world.loops.clear()
-        world.laws.clear()
+        world.forget()

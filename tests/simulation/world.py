@@ -225,6 +225,11 @@ class World:
         self.lines.append((self.steps, self.now_us, who, what))
         self._digest.update(f"{self.steps} {self.now_us} {who} {what}\n".encode())
 
+    def forget(self) -> None:
+        """Let go of what is left: circles of dead loops and tasks, broken while nobody minds."""
+        for left in (self.loops, self.laws, self._events):
+            left.clear()
+
     def failed(self, process: str, context: dict[str, Any]) -> None:
         """A callback or task of a process raised and nobody took it."""
         error = context.get("exception")
