@@ -71,7 +71,7 @@ def _firmware_16(wanted: FirmwareWanted) -> Call:
     if wanted.signature:
         return Call("SignedUpdateFirmware", _firmware(wanted))
     if wanted.install_us:
-        raise InvalidInput("install_us", "must be left out: UpdateFirmware of OCPP 1.6 has it not")
+        raise InvalidInput("install_at", "must be left out: UpdateFirmware of OCPP 1.6 has it not")
     return Call(
         "UpdateFirmware",
         {

@@ -113,7 +113,7 @@ async def test_wrong_input_names_its_field(online: Api) -> None:
     file = (await keep(online))["id"]
     for path, body, field in (
         ("firmware", {"file": file, "signature": "AAAA"}, "certificate"),
-        ("firmware", {"file": file, "install_at": "2026-12-01T00:00:00Z"}, "install_us"),
+        ("firmware", {"file": file, "install_at": "2026-12-01T00:00:00Z"}, "install_at"),
         ("logs", {"kind": "DataCollectorLog"}, "kind"),
         ("logs", {"latest": 0}, "latest"),
         ("firmware", {"file": file, "retrieve_at": 1_800_000_000}, "retrieve_at"),
