@@ -516,7 +516,7 @@ class CommandQueued(Fact, frozen=True, array_like=True, tag=True, gc=False):
 
 
 class CommandSent(Fact, frozen=True, array_like=True, tag=True, gc=False):
-    """An operator's command went to the charger."""
+    """An operator's command went to the charger. Not written when it ended at once."""
 
     command: str
     at_us: int
