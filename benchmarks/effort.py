@@ -41,18 +41,7 @@ class Effort:
     operators_chargers: int = 19_000
     operators_dashboards: int = 200
     operators_s: float = 12.0
-    operators_commands_per_s: tuple[float, ...] = (
-        100,
-        200,
-        300,
-        400,
-        500,
-        600,
-        700,
-        800,
-        900,
-        1_000,
-    )
+    operators_commands_per_s: tuple[float, ...] = (100, 200, 300, 400, 500, 600, 700, 800, 900, 1e3)
 
 
 FULL = Effort()
