@@ -115,9 +115,10 @@ class GatewaySettings(BaseModel):
         "the connection is closed (1008).",
     )
     frames_per_s: float = Field(
-        1_000.0,
+        200.0,
         gt=0,
-        description="Frames of one charger; beyond it its socket is not read for a while.",
+        description="Frames of one charger; beyond it its socket is not read for a while. Busy "
+        "ones send a few each second; what an outage has left comes within the burst.",
     )
     frames_burst: int = Field(
         2_000, ge=1, description="Frames of one charger that may come at once."
