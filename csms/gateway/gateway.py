@@ -121,6 +121,8 @@ class Gateway:
         self.gate = Gatekeeper(self, parts.versions, parts.accept_unknown)
         self.poison = Poison(parts.settings.poison_max)
         self.sent_note_s = parts.settings.sent_note_ms / 1e3
+        self.orphans: set[asyncio.Task[CommandResult | None]] = set()
+        """Commands that go their way although whoever asked for them is gone."""
         self._earlier = Earlier(parts.settings.models_kept_max)
 
     # connections come and go

@@ -1,6 +1,7 @@
 """Commands of operators: written down before they begin, so that their way is known.
 
-A command that no journal knows was never sent: whoever asked for it may rely on that.
+A command that no journal knows was never sent: whoever asked for it may rely on that. And one that
+a journal knows goes its way to an end, also when whoever asked for it is gone by then.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ from functools import partial
 import msgspec
 
 from csms.gateway.gateway import Gateway
+from csms.gateway.line import ChargerLine
 from domain.commands import Command, CommandResult, Outcome
 from domain.errors import JournalFailed, Unavailable
 from domain.events import CommandFinished, CommandQueued, Entry, encode_entry
@@ -40,7 +42,25 @@ async def order(gateway: Gateway, command: Command, *, wait: bool) -> CommandRes
         gateway.journal.append(encode_entry(entry), partial(_done, kept))
     except (JournalFailed, Unavailable) as error:
         return CommandResult(command.id, Outcome.REFUSED, error_text=str(error))
-    await kept
+    try:
+        await asyncio.shield(kept)
+    except asyncio.CancelledError:
+        kept.add_done_callback(lambda _kept: _go_on_alone(gateway, line, queued, command))
+        raise
+    return await _go_on(gateway, line, queued, command, wait=wait)
+
+
+def _go_on_alone(
+    gateway: Gateway, line: ChargerLine, queued: CommandQueued, command: Command
+) -> None:
+    task = gateway.loop.create_task(_go_on(gateway, line, queued, command, wait=False))
+    gateway.orphans.add(task)
+    task.add_done_callback(gateway.orphans.discard)
+
+
+async def _go_on(
+    gateway: Gateway, line: ChargerLine, queued: CommandQueued, command: Command, *, wait: bool
+) -> CommandResult | None:
     if line.noted is None:
         line.noted = set()
     line.noted.add(command.id)

@@ -2,6 +2,7 @@ import asyncio
 import json
 
 import msgspec
+import pytest
 
 from csms.gateway.orders import is_as_checked, order
 from csms.gateway.settings import GatewaySettings
@@ -57,6 +58,27 @@ async def test_an_order_that_is_answered_at_once_has_two_entries(tmp_path) -> No
         finished = ended.events[-1]
         assert isinstance(finished, CommandFinished)
         assert finished.sent_us == result.sent_us > 0
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3, 5, 8])
+async def test_an_order_that_is_written_down_goes_its_way_without_who_asked_for_it(
+    tmp_path, turns: int
+) -> None:
+    async with gateway_running(tmp_path) as node, node.charger("CP1") as socket:
+        await boot(socket)
+        asked = asyncio.create_task(order(node.gateway, command(node, key="k"), wait=True))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asked.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asked
+        uid = json.loads(await asyncio.wait_for(socket.recv(), 5))[1]
+        await socket.send(json.dumps([3, uid, {"status": "Accepted"}]))
+        await node.until(lambda: node.events(CommandFinished))
+        assert len(node.events(CommandQueued)) == 1
+        (finished,) = node.events(CommandFinished)
+        assert finished.outcome == "accepted"
+        assert not node.gateway.orphans
 
 
 async def test_an_order_for_a_charger_that_is_not_here_is_not_written_down(tmp_path) -> None:
