@@ -27,7 +27,8 @@ LOCK_LOOK_S: Final = 0.001
 LOCK_LOOKS_MAX: Final = 50
 """So quickly after one another; then ten times slower."""
 AT_ONCE: Final = frozenset({"cursor", "execute", "executemany", "fetchall", "close"})
-"""Steps that do not wait for anything. A connection's own `close` comes after its transaction."""
+"""Steps that do not wait for anything."""
+ENDS: Final = frozenset({"commit", "rollback"})
 ROWS_AT_ONCE: Final = 64
 """Fetched in one way to the thread by who reads row by row."""
 
@@ -69,6 +70,8 @@ class _Driver(aiosqlite.Connection):
         if self.at_once and fn.__name__ in AT_ONCE and args[:1] != (BEGIN_WRITING,):
             await asyncio.sleep(0)  # others of the loop have their turn between two steps
             return fn(*args, **kwargs)
+        if fn.__name__ in ENDS:
+            self.at_once = False  # the connection's own `close` may write: in its thread
         return await super()._execute(fn, *args, **kwargs)  # type: ignore[no-untyped-call]
 
 
