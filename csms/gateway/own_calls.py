@@ -78,6 +78,9 @@ class OwnCalls:
 
     def stop(self) -> None:
         """The connection is gone."""
+        self._disarm()
+
+    def _disarm(self) -> None:
         for timer in (self._timer, self._unsaid):
             if timer is not None:
                 timer.cancel()
@@ -211,10 +214,7 @@ class OwnCalls:
         flags: tuple[str, ...] = (),
         learned: tuple[Event, ...] = (),
     ) -> None:
-        for timer in (self._timer, self._unsaid):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._unsaid = None
+        self._disarm()
         action, request, sent_us = self._sent or ("", "", now_us)
         self._sent = None
         events = (
